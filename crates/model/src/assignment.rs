@@ -1,0 +1,148 @@
+//! What an agent is asked to observe: its desired state, sent whole, with a generation number.
+//!
+//! It travels as JSON inside the protocol: unknown keys are ignored by older agents and missing ones
+//! have defaults, so an agent and a controller of different ages understand each other.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that one agent is asked to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct Assignment {
+    /// How often the host, its disks and interfaces are read, in milliseconds.
+    pub host_every_ms: u64,
+    /// The length of a probe window, in milliseconds.
+    pub window_ms: u64,
+    /// The addresses to probe.
+    pub targets: Vec<TargetAssignment>,
+    /// The devices to poll.
+    pub devices: Vec<DeviceAssignment>,
+    /// The backup jobs to look at.
+    pub backups: Vec<BackupAssignment>,
+}
+
+impl Assignment {
+    /// What an agent does before it was told anything, and for what it was not told: its host
+    /// every 10 s.
+    pub fn baseline() -> Self {
+        Self {
+            host_every_ms: 10_000,
+            window_ms: 10_000,
+            ..Self::default()
+        }
+    }
+}
+
+/// Where a probe goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Address {
+    /// An IP address or a name.
+    Host(String),
+    /// The default gateway of the agent's machine, whatever it is at the moment.
+    DefaultGateway,
+    /// The first name server that the agent's machine is configured with.
+    Resolver,
+}
+
+/// One address to probe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetAssignment {
+    /// The target's identifier, unique in the configuration.
+    pub id: String,
+    /// Where the probes go.
+    pub address: Address,
+    /// The time between probes, in milliseconds.
+    pub every_ms: u64,
+    /// How long an answer may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// The port for TCP connect where ICMP is not permitted; a refusal counts as an answer.
+    pub tcp_port: u16,
+}
+
+/// One device to poll by SNMP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceAssignment {
+    /// The device's identifier, unique in the configuration.
+    pub id: String,
+    /// Its address or name.
+    pub host: String,
+    /// Its UDP port.
+    pub port: u16,
+    /// The time between polls, in milliseconds.
+    pub every_ms: u64,
+    /// How to prove oneself to it.
+    pub access: SnmpAccess,
+}
+
+/// How to prove oneself to a device. Secrets are names; the files of those names lie on the agent's host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "version", rename_all = "snake_case")]
+pub enum SnmpAccess {
+    /// SNMPv2c.
+    V2c {
+        /// The name of the secret that holds the community.
+        community: String,
+    },
+    /// SNMPv3 with the user-based security model (RFC 3414).
+    V3 {
+        /// The user's name.
+        user: String,
+        /// Authentication protocol and the name of the secret that holds its password.
+        auth: Option<(AuthProtocol, String)>,
+        /// Privacy protocol and the name of the secret that holds its password.
+        privacy: Option<(PrivacyProtocol, String)>,
+    },
+}
+
+/// SNMPv3 authentication (RFC 3414, RFC 7860).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthProtocol {
+    /// HMAC-SHA-1-96.
+    Sha1,
+    /// HMAC-SHA-224.
+    Sha224,
+    /// HMAC-SHA-256.
+    Sha256,
+    /// HMAC-SHA-384.
+    Sha384,
+    /// HMAC-SHA-512.
+    Sha512,
+}
+
+/// SNMPv3 privacy (RFC 3826 and the common 256-bit extensions).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrivacyProtocol {
+    /// AES-128 in CFB mode.
+    Aes128,
+    /// AES-256 with the key extension of draft-blumenthal-aes-usm.
+    Aes256,
+    /// AES-256 with the key extension of draft-reeder-snmpv3-usm-3desede, as Cisco devices use it.
+    Aes256Reeder,
+}
+
+/// One backup job to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupAssignment {
+    /// The job's identifier, unique in the configuration.
+    pub id: String,
+    /// The time between looks, in milliseconds.
+    pub every_ms: u64,
+    /// Which tool, and where its repository is.
+    pub tool: BackupTool,
+}
+
+/// A backup tool and its repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum BackupTool {
+    /// restic, 0.14 or later.
+    Restic {
+        /// The repository as restic names it.
+        repository: String,
+        /// The name of the secret that holds its password.
+        password: String,
+    },
+}

@@ -1,0 +1,30 @@
+//! The vocabulary of Wasl: what exists, what was observed, and what is wanted.
+//!
+//! Every other crate speaks in these types, so that an agent, the wire, the store and a page cannot
+//! disagree about what a number means. There is no input or output here, no clock and no socket:
+//! only values, their units, and the conversions between them.
+
+pub mod access;
+pub mod assignment;
+pub mod health;
+pub mod histogram;
+pub mod id;
+pub mod observation;
+pub mod sample;
+pub mod series;
+pub mod subject;
+pub mod text;
+pub mod time;
+pub mod units;
+
+pub use access::{AgentRole, UserRole};
+pub use histogram::Histogram;
+pub use id::{AgentId, InvalidId, SiteId};
+pub use observation::{
+    AgentSample, BackupEvidence, BackupOutcome, DeviceSample, DiskSample, HostSample, InterfaceSample,
+    Notice, NoticeCode, Observation, ProbeMethod, ProbeWindow, Severity, Value, VoidReason,
+};
+pub use series::SeriesKey;
+pub use subject::{EntityKind, Subject};
+pub use text::Localized;
+pub use time::Timestamp;

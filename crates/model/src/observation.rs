@@ -1,0 +1,405 @@
+//! What agents report: regular samples, which become columns, and occasional records.
+
+use serde::{Deserialize, Serialize};
+
+use crate::histogram::{BUCKETS, Histogram};
+use crate::sample;
+use crate::sample::List;
+use crate::subject::Subject;
+use crate::time::Timestamp;
+use crate::units::{BitsPerSecond, Bytes, Count, Micros, Millis, Ppm, Scalar, SignedMicros, Unit};
+
+/// One thing that was seen: about what, when by the agent's clock, and what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// About what.
+    pub subject: Subject,
+    /// When, by the agent's clock; for a window, its end.
+    pub at: Timestamp,
+    /// What was seen.
+    pub value: Value,
+}
+
+/// Everything that can be observed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Value {
+    /// A machine as a whole.
+    Host(HostSample),
+    /// A mounted file system.
+    Disk(DiskSample),
+    /// A network interface.
+    Interface(InterfaceSample),
+    /// A window of probes to a target.
+    Probe(ProbeWindow),
+    /// The agent itself.
+    Agent(AgentSample),
+    /// One SNMP poll of a device.
+    Device(DeviceSample),
+    /// What a backup tool's repository holds.
+    Backup(BackupEvidence),
+    /// Something that a person should know.
+    Notice(Notice),
+}
+
+sample! {
+    /// A machine as a whole, over an interval.
+    HostSample = 1 {
+        /// The monotonic time that the rates were measured over.
+        1 interval: Millis,
+        /// The share of all processors' time that was not idle (nor waiting for input and output).
+        2 cpu_busy: Ppm,
+        /// How many processors are on line.
+        3 processors: Count,
+        /// Memory in all.
+        4 memory_total: Bytes,
+        /// Memory that programs could still get without swapping (`MemAvailable`).
+        5 memory_available: Bytes,
+        /// Swap space in all.
+        6 swap_total: Bytes,
+        /// Swap space that is free.
+        7 swap_free: Bytes,
+        /// When the machine was started.
+        8 booted_at: Timestamp,
+        /// How many people are logged in; a number, never names.
+        9 sessions: Count,
+    }
+}
+
+sample! {
+    /// A mounted file system.
+    DiskSample = 2 {
+        /// Size as seen by unprivileged users.
+        1 size: Bytes,
+        /// What unprivileged users may still write.
+        2 available: Bytes,
+        /// Inodes in all; unset where the file system has no fixed number.
+        3 inodes: Count,
+        /// Inodes that are free.
+        4 inodes_free: Count,
+        /// Whether it is mounted read-only.
+        5 read_only: bool,
+    }
+}
+
+sample! {
+    /// A network interface over an interval. All counts are increments of that interval, so a reader
+    /// needs no earlier sample and a device's restart cannot make a negative rate.
+    InterfaceSample = 3 {
+        /// The monotonic time between the two readings.
+        1 interval: Millis,
+        /// Bytes received.
+        2 receive_bytes: Bytes,
+        /// Bytes sent.
+        3 transmit_bytes: Bytes,
+        /// Packets received.
+        4 receive_packets: Count,
+        /// Packets sent.
+        5 transmit_packets: Count,
+        /// Packets received with an error.
+        6 receive_errors: Count,
+        /// Packets that an error kept from being sent.
+        7 transmit_errors: Count,
+        /// Good packets that were received and thrown away.
+        8 receive_discards: Count,
+        /// Good packets that were thrown away before sending.
+        9 transmit_discards: Count,
+        /// The nominal speed.
+        10 speed: BitsPerSecond,
+        /// Whether it is operational.
+        11 up: bool,
+        /// Whether it is meant to be operational.
+        12 enabled: bool,
+        /// Why increments are missing from this sample.
+        13 voided: VoidReason,
+    }
+}
+
+sample! {
+    /// A window of probes to one target.
+    ProbeWindow = 4 {
+        /// The monotonic length of the window.
+        1 window: Millis,
+        /// How the target was probed.
+        2 method: ProbeMethod,
+        /// Probes whose fate is decided in this window.
+        3 sent: Count,
+        /// Probes that were answered in time.
+        4 received: Count,
+        /// Answers that came after their probe had been given up.
+        5 late: Count,
+        /// Answers beyond the first to one probe.
+        6 duplicates: Count,
+        /// The smallest round-trip time.
+        7 rtt_min: Micros,
+        /// The largest round-trip time.
+        8 rtt_max: Micros,
+        /// Mean difference between successive round-trip times (after RFC 3550, 6.4.1).
+        9 jitter: Micros,
+        /// Probes that a clock step or a local fault made meaningless; not part of `sent`.
+        10 voided: Count,
+    }
+    lists {
+        /// Round-trip times.
+        20 rtt: Histogram,
+    }
+}
+
+sample! {
+    /// The agent about itself.
+    AgentSample = 5 {
+        /// Resident memory.
+        1 resident: Bytes,
+        /// Processor time used since the agent started.
+        2 cpu_time: Millis,
+        /// How long the agent has been running.
+        3 uptime: Millis,
+        /// Batches in the spool that the controller has not acknowledged.
+        4 spool_pending: Count,
+        /// Bytes that the spool takes on disk.
+        5 spool_bytes: Bytes,
+        /// Batches that were given up by policy since the epoch began.
+        6 spool_dropped: Count,
+        /// The agent's clock minus the controller's.
+        7 clock_offset: SignedMicros,
+        /// The offset is within plus or minus this.
+        8 clock_error: Micros,
+        /// When the agent's certificate ends.
+        9 certificate_expires: Timestamp,
+        /// The generation of the assignment that the agent works by.
+        10 assignment_generation: Count,
+    }
+}
+
+sample! {
+    /// One poll of a device by SNMP.
+    DeviceSample = 6 {
+        /// Whether it answered.
+        1 answered: bool,
+        /// How long the poll took.
+        2 duration: Millis,
+        /// Requests that the poll took, retries included.
+        3 requests: Count,
+        /// Since when the device's SNMP agent has been up (`sysUpTime`).
+        4 uptime: Millis,
+        /// Interfaces that were read.
+        5 interfaces: Count,
+        /// Increments that could not be told and were left out.
+        6 voided: Count,
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant = $code,)* }
+
+        impl $name {
+            /// The word in the API.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+            /// The word for this wire number, if this version knows it.
+            pub fn from_code(code: u32) -> Option<Self> {
+                match code { $($code => Some(Self::$variant),)* _ => None }
+            }
+        }
+
+        impl Scalar for $name {
+            const UNIT: Unit = Unit::Count;
+            const SCALE: f64 = 1.0;
+            fn to_wire(self) -> i64 {
+                i64::from(self as u32)
+            }
+            fn from_wire(value: i64) -> Option<Self> {
+                Self::from_code(u32::try_from(value).ok()?)
+            }
+        }
+    };
+}
+
+words!(
+    /// How a target is probed.
+    ProbeMethod {
+        /// ICMP echo over a datagram socket.
+        IcmpDatagram = 1 "icmp",
+        /// ICMP echo over a raw socket.
+        IcmpRaw = 2 "icmp_raw",
+        /// A TCP connection attempt; both an accept and a refusal are answers.
+        TcpConnect = 3 "tcp_connect",
+    }
+);
+
+words!(
+    /// Why a counter's increment is unknown.
+    VoidReason {
+        /// The first reading: there is nothing to compare with.
+        First = 1 "first",
+        /// The device restarted between the readings.
+        Restart = 2 "restart",
+        /// The device reported a discontinuity (`ifCounterDiscontinuityTime`).
+        Discontinuity = 3 "discontinuity",
+        /// The counter went back without a restart, or forward faster than the interface can go.
+        Implausible = 4 "implausible",
+        /// The previous reading is too old to say whether the counter wrapped meanwhile.
+        TooOld = 5 "too_old",
+    }
+);
+
+words!(
+    /// How much a notice matters.
+    Severity {
+        /// Worth knowing.
+        Info = 1 "info",
+        /// Something is limited and should be mended.
+        Warning = 2 "warning",
+        /// Something does not work.
+        Error = 3 "error",
+    }
+);
+
+words!(
+    /// What looking at a backup repository came to.
+    BackupOutcome {
+        /// The repository was read.
+        Read = 1 "read",
+        /// The tool is not installed.
+        ToolMissing = 2 "tool_missing",
+        /// The password or key was refused.
+        WrongPassword = 3 "wrong_password",
+        /// The repository is not there or cannot be reached.
+        Unreachable = 4 "unreachable",
+        /// Another process holds the repository's lock.
+        Locked = 5 "locked",
+        /// The tool said something that this version does not understand.
+        Unreadable = 6 "unreadable",
+        /// The tool did not finish in time.
+        TimedOut = 7 "timed_out",
+        /// The secret that the job names is missing or readable by others on the agent's host.
+        SecretMissing = 8 "secret_missing",
+    }
+);
+
+words!(
+    /// Things that an agent tells people about, with a text for each in the pages.
+    NoticeCode {
+        /// ICMP sockets are not permitted; targets are measured by TCP connect.
+        IcmpNotPermitted = 1 "icmp_not_permitted",
+        /// The wall clock was set by more than the tolerance while measuring.
+        ClockStepped = 2 "clock_stepped",
+        /// The spool met its quota and gave up batches.
+        SpoolQuota = 3 "spool_quota",
+        /// Parts of the spool could not be read back.
+        SpoolCorrupt = 4 "spool_corrupt",
+        /// A device does not answer, or refuses the credentials.
+        DeviceSilent = 5 "device_silent",
+        /// A secret that the assignment names is missing or readable by others.
+        SecretMissing = 6 "secret_missing",
+        /// A part of the assignment is beyond this agent's version or abilities.
+        NotSupported = 7 "not_supported",
+        /// The spool's disk is full; new observations cannot be kept.
+        DiskFull = 8 "disk_full",
+        /// A target's name has no address.
+        NameUnresolved = 9 "name_unresolved",
+    }
+);
+
+/// What a backup tool's repository holds, as read at one moment.
+///
+/// This is evidence, not proof: nothing was read back and compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BackupEvidence {
+    /// The tool, such as `restic`.
+    pub tool: String,
+    /// The tool's own version text; empty where it could not be asked.
+    pub tool_version: String,
+    /// What looking came to.
+    pub outcome: BackupOutcome,
+    /// How many snapshots (archives, backups) there are.
+    pub snapshots: u64,
+    /// When the newest was made.
+    pub newest_at: Option<Timestamp>,
+    /// The newest one's identifier, as the tool shows it.
+    pub newest_id: Option<String>,
+    /// Bytes of the files that the newest covers, where the tool tells.
+    pub newest_bytes: Option<u64>,
+    /// How long looking took.
+    pub took: Millis,
+    /// In words, without secrets: what went wrong, and what to do.
+    pub detail: String,
+}
+
+/// Something that a person should know, about one subject. A notice stays until it is cleared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What kind of thing.
+    pub code: NoticeCode,
+    /// How much it matters.
+    pub severity: Severity,
+    /// `true` when it is over.
+    pub cleared: bool,
+    /// In words, without secrets: what is so, and the remedy.
+    pub detail: String,
+}
+
+impl List for Histogram {
+    fn to_wire(&self) -> Vec<i64> {
+        // Steps between filled buckets and their counts, in turn: small numbers that compress.
+        let mut out = Vec::new();
+        let mut last = 0;
+        for (bucket, count) in self.iter() {
+            out.push(i64::from(bucket) - last);
+            out.push(i64::try_from(count).unwrap_or(i64::MAX));
+            last = i64::from(bucket);
+        }
+        out
+    }
+
+    fn from_wire(values: &[i64]) -> Option<Self> {
+        let pairs = values.chunks_exact(2);
+        if !pairs.remainder().is_empty() {
+            return None;
+        }
+        let mut histogram = Self::default();
+        let mut bucket = 0i64;
+        for pair in pairs {
+            let (step, count) = (pair[0], pair[1]);
+            bucket = bucket.checked_add(step)?;
+            if step < 0 || bucket >= i64::from(BUCKETS) || count < 1 {
+                return None;
+            }
+            histogram.add(bucket as u16, count as u64);
+        }
+        Some(histogram)
+    }
+}
+
+impl ProbeWindow {
+    /// The share of decided probes that were not answered in time; `None` when none was decided.
+    pub fn loss(&self) -> Option<f64> {
+        let (sent, received) = (self.sent?.0, self.received?.0);
+        (sent > 0).then(|| sent.saturating_sub(received) as f64 / sent as f64)
+    }
+}
+
+macro_rules! into_value {
+    ($($ty:ident => $variant:ident,)*) => {$(
+        impl From<$ty> for Value {
+            fn from(value: $ty) -> Self {
+                Self::$variant(value)
+            }
+        }
+    )*};
+}
+
+into_value!(
+    HostSample => Host,
+    DiskSample => Disk,
+    InterfaceSample => Interface,
+    ProbeWindow => Probe,
+    AgentSample => Agent,
+    DeviceSample => Device,
+    BackupEvidence => Backup,
+    Notice => Notice,
+);

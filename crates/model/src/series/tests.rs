@@ -1,0 +1,133 @@
+use super::*;
+use crate::observation::{InterfaceSample, ProbeWindow};
+use crate::units::{Bytes, Count, Millis};
+use crate::{BackupEvidence, BackupOutcome, DiskSample, HostSample, Timestamp};
+
+fn names(value: &Value) -> Vec<(&'static str, f64)> {
+    let mut out = Vec::new();
+    points(value, |name, number| out.push((name, number)));
+    out
+}
+
+#[test]
+fn a_series_key_survives_an_interface_name_with_odd_signs() {
+    let subject = Subject::new(EntityKind::Interface, "sw/Gi1/0/1#uplink@2").expect("valid");
+    let key = SeriesKey {
+        subject,
+        field: "receive_rate".into(),
+        agent: "gw".parse().expect("valid"),
+    };
+    assert_eq!(key.to_string().parse::<SeriesKey>().expect("round trip"), key);
+}
+
+#[test]
+fn a_field_that_the_kind_does_not_have_is_refused() {
+    assert!("target/x#cpu_busy@a".parse::<SeriesKey>().is_err());
+    assert!("target/x@a".parse::<SeriesKey>().is_err());
+    assert!("target/x#loss".parse::<SeriesKey>().is_err());
+}
+
+#[test]
+fn a_rate_is_the_increment_over_its_own_interval() {
+    let sample = InterfaceSample {
+        interval: Some(Millis(2_000)),
+        receive_bytes: Some(Bytes(1_000)),
+        receive_errors: Some(Count(1)),
+        transmit_errors: Some(Count(3)),
+        ..Default::default()
+    };
+    assert_eq!(
+        names(&Value::Interface(sample.clone())),
+        [("receive_rate", 500.0), ("errors", 2.0)]
+    );
+    let still = InterfaceSample {
+        interval: Some(Millis(0)),
+        ..sample
+    };
+    assert_eq!(names(&Value::Interface(still)), [], "no rate over no time");
+}
+
+#[test]
+fn loss_is_a_share_of_the_decided_probes_only() {
+    let mut window = ProbeWindow {
+        sent: Some(Count(0)),
+        received: Some(Count(0)),
+        ..Default::default()
+    };
+    assert_eq!(window.loss(), None);
+    window.sent = Some(Count(8));
+    window.received = Some(Count(6));
+    assert_eq!(window.loss(), Some(0.25));
+}
+
+#[test]
+fn a_repository_that_could_not_be_read_adds_no_numbers() {
+    let evidence = BackupEvidence {
+        tool: "restic".into(),
+        tool_version: String::new(),
+        outcome: BackupOutcome::Locked,
+        snapshots: 0,
+        newest_at: None,
+        newest_id: None,
+        newest_bytes: None,
+        took: Millis(1),
+        detail: String::new(),
+    };
+    assert_eq!(names(&Value::Backup(evidence)), []);
+}
+
+#[test]
+fn every_point_has_a_declared_unit() {
+    let full = [
+        Value::Host(HostSample {
+            cpu_busy: Some(crate::units::Ppm(1)),
+            memory_total: Some(Bytes(2)),
+            memory_available: Some(Bytes(1)),
+            swap_total: Some(Bytes(0)),
+            swap_free: Some(Bytes(0)),
+            sessions: Some(Count(0)),
+            booted_at: Some(Timestamp(1)),
+            ..Default::default()
+        }),
+        Value::Disk(DiskSample {
+            size: Some(Bytes(2)),
+            available: Some(Bytes(1)),
+            inodes: Some(Count(2)),
+            inodes_free: Some(Count(1)),
+            ..Default::default()
+        }),
+    ];
+    for value in &full {
+        let kind = kind_of(value).expect("a sample");
+        let names = names(value);
+        assert_eq!(names.len(), fields(kind).len());
+        for (name, _) in names {
+            assert!(field_unit(kind, name).is_some(), "{kind} {name}");
+        }
+    }
+}
+
+#[test]
+fn sample_numbers_and_field_numbers_are_unique() {
+    let mut kinds = SAMPLE_KINDS.to_vec();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert_eq!(kinds.len(), SAMPLE_KINDS.len());
+    fn unique<S: Sample>() {
+        let mut numbers: Vec<u32> = S::FIELDS
+            .iter()
+            .map(|f| f.number)
+            .chain(S::LISTS.iter().copied())
+            .collect();
+        let all = numbers.len();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), all);
+    }
+    unique::<HostSample>();
+    unique::<DiskSample>();
+    unique::<InterfaceSample>();
+    unique::<ProbeWindow>();
+    unique::<crate::AgentSample>();
+    unique::<crate::DeviceSample>();
+}
