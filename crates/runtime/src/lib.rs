@@ -1,0 +1,6 @@
+//! What a daemon owns once: its tasks and their end, its log, and the list of its metrics.
+
+pub mod logging;
+pub mod metrics;
+pub mod shutdown;
+pub mod supervise;

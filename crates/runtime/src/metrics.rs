@@ -1,0 +1,279 @@
+//! Every metric that Wasl shows, declared once with its unit, its help and its labels.
+//!
+//! The controller fills an [`Exposition`] from its live state at each scrape; there are no metric
+//! objects to keep in step with the entities, so a device that is gone leaves nothing behind.
+//! `docs/metrics.md` is generated from this list, and dashboards are checked against it.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+
+use prometheus::collector::Collector;
+use prometheus::encoding::{DescriptorEncoder, NoLabelSet, text};
+use prometheus::metrics::MetricType;
+use prometheus::registry::Registry;
+
+/// The content type of [`Exposition::render`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The shape of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Goes up and down.
+    Gauge,
+    /// Only grows; its name ends in `_total` where it is shown.
+    Counter,
+    /// Counts in buckets.
+    Histogram,
+}
+
+/// A declared metric.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// The name without `_total`.
+    pub name: &'static str,
+    /// The shape.
+    pub kind: Kind,
+    /// What it says.
+    pub help: &'static str,
+    /// The labels, in the order in which values are given.
+    pub labels: &'static [&'static str],
+}
+
+macro_rules! metrics {
+    ($($ident:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub static $ident: Metric =
+                Metric { name: $name, kind: Kind::$kind, help: $help, labels: &[$($label),*] };
+        )*
+        /// All of them, in the order of their declaration.
+        pub static ALL: &[&Metric] = &[$(&$ident),*];
+    };
+}
+
+metrics! {
+    BUILD_INFO = Gauge "wasl_build_info" ["version"] "Always 1; the label says which version runs";
+    AGENT_CONNECTED = Gauge "wasl_agent_connected" ["site", "agent"] "Whether the agent has a session";
+    AGENT_SPOOL_PENDING = Gauge "wasl_agent_spool_pending_batches" ["site", "agent"] "Batches on the agent that the controller has not acknowledged";
+    AGENT_SPOOL_BYTES = Gauge "wasl_agent_spool_bytes" ["site", "agent"] "Bytes that the agent's spool takes on disk";
+    AGENT_RESIDENT = Gauge "wasl_agent_resident_bytes" ["site", "agent"] "Resident memory of the agent";
+    AGENT_CLOCK_OFFSET = Gauge "wasl_agent_clock_offset_seconds" ["site", "agent"] "The agent's clock minus the controller's";
+    AGENT_CLOCK_ERROR = Gauge "wasl_agent_clock_error_seconds" ["site", "agent"] "The clock offset is within plus or minus this";
+    AGENT_CERTIFICATE_EXPIRES = Gauge "wasl_agent_certificate_expires_timestamp_seconds" ["site", "agent"] "When the agent's certificate ends";
+    MACHINE_HEALTH = Gauge "wasl_machine_health" ["site", "machine", "health"] "1 for the health that the machine has, 0 for the others";
+    MACHINE_CPU_BUSY = Gauge "wasl_machine_cpu_busy_ratio" ["site", "machine"] "Share of all processors' time that was not idle";
+    MACHINE_MEMORY_TOTAL = Gauge "wasl_machine_memory_bytes" ["site", "machine"] "Memory in all";
+    MACHINE_MEMORY_AVAILABLE = Gauge "wasl_machine_memory_available_bytes" ["site", "machine"] "Memory that programs could still get without swapping";
+    MACHINE_BOOT = Gauge "wasl_machine_boot_timestamp_seconds" ["site", "machine"] "When the machine was started";
+    MACHINE_SESSIONS = Gauge "wasl_machine_sessions" ["site", "machine"] "How many people are logged in";
+    DISK_SIZE = Gauge "wasl_disk_size_bytes" ["site", "machine", "disk"] "Size of the file system";
+    DISK_AVAILABLE = Gauge "wasl_disk_available_bytes" ["site", "machine", "disk"] "Bytes that unprivileged users may still write";
+    INTERFACE_RECEIVE = Counter "wasl_interface_receive_bytes" ["site", "device", "interface"] "Bytes received; the device is a machine or an SNMP device";
+    INTERFACE_TRANSMIT = Counter "wasl_interface_transmit_bytes" ["site", "device", "interface"] "Bytes sent";
+    INTERFACE_ERRORS = Counter "wasl_interface_errors" ["site", "device", "interface"] "Packets lost to errors, both ways";
+    INTERFACE_SPEED = Gauge "wasl_interface_speed_bits_per_second" ["site", "device", "interface"] "Nominal speed";
+    INTERFACE_UP = Gauge "wasl_interface_up" ["site", "device", "interface"] "Whether the interface is operational";
+    DEVICE_UP = Gauge "wasl_device_up" ["site", "device"] "Whether the device answered its last poll";
+    DEVICE_POLL_SECONDS = Gauge "wasl_device_poll_duration_seconds" ["site", "device"] "How long the last poll took";
+    LINK_RTT = Histogram "wasl_link_rtt_seconds" ["site", "agent", "target"] "Round-trip times of probes";
+    LINK_PROBES = Counter "wasl_link_probes" ["site", "agent", "target"] "Probes whose fate is decided";
+    LINK_PROBES_LOST = Counter "wasl_link_probes_lost" ["site", "agent", "target"] "Probes that were not answered in time";
+    LINK_JITTER = Gauge "wasl_link_jitter_seconds" ["site", "agent", "target"] "Mean difference between successive round-trip times in the last window";
+    BACKUP_LAST_GOOD = Gauge "wasl_backup_last_good_timestamp_seconds" ["site", "backup_job"] "When the newest snapshot that the repository lists was made; listing is evidence, not proof";
+    BACKUP_SNAPSHOTS = Gauge "wasl_backup_snapshots" ["site", "backup_job"] "Snapshots that the repository lists";
+    INGEST_BATCHES = Counter "wasl_ingest_batches" [] "Batches stored";
+    INGEST_DUPLICATES = Counter "wasl_ingest_duplicate_batches" [] "Batches that had been stored before and were dropped";
+    INGEST_REFUSED = Counter "wasl_ingest_refused_observations" [] "Observations that were unreadable, unknown, or about something that their agent may not speak of";
+}
+
+/// The values of one scrape.
+#[derive(Debug, Default)]
+pub struct Exposition {
+    families: BTreeMap<usize, Vec<Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    labels: Vec<(&'static str, String)>,
+    value: Measured,
+}
+
+#[derive(Debug)]
+enum Measured {
+    Number(f64),
+    Histogram {
+        sum: f64,
+        count: u64,
+        buckets: Vec<(f64, u64)>,
+    },
+}
+
+impl Exposition {
+    /// Adds a value of a gauge or counter; the labels' values stand in the declared order.
+    pub fn add(&mut self, metric: &'static Metric, labels: &[&str], value: f64) {
+        self.push(metric, labels, Measured::Number(value));
+    }
+
+    /// Adds a histogram: the sum, and for each upper bound (ascending, the last infinite) the number of
+    /// values in that bucket alone.
+    pub fn add_histogram(
+        &mut self,
+        metric: &'static Metric,
+        labels: &[&str],
+        sum: f64,
+        buckets: Vec<(f64, u64)>,
+    ) {
+        let count = buckets.iter().map(|(_, n)| n).sum();
+        self.push(metric, labels, Measured::Histogram { sum, count, buckets });
+    }
+
+    fn push(&mut self, metric: &'static Metric, values: &[&str], value: Measured) {
+        debug_assert_eq!(metric.labels.len(), values.len(), "labels of {}", metric.name);
+        let Some(place) = ALL.iter().position(|m| std::ptr::eq(*m, metric)) else {
+            return;
+        };
+        let labels = metric
+            .labels
+            .iter()
+            .zip(values)
+            .map(|(l, v)| (*l, (*v).to_owned()))
+            .collect();
+        self.families
+            .entry(place)
+            .or_default()
+            .push(Entry { labels, value });
+    }
+
+    /// The text of the scrape.
+    pub fn render(self) -> String {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self));
+        let mut out = String::new();
+        // Writing into a string cannot fail.
+        let _ = text::encode(&mut out, &registry);
+        out
+    }
+}
+
+impl Collector for Exposition {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        for (place, entries) in &self.families {
+            let metric = ALL[*place];
+            let kind = match metric.kind {
+                Kind::Gauge => MetricType::Gauge,
+                Kind::Counter => MetricType::Counter,
+                Kind::Histogram => MetricType::Histogram,
+            };
+            let mut family = encoder.encode_descriptor(metric.name, metric.help, None, kind)?;
+            for entry in entries {
+                let mut one = family.encode_family(&entry.labels)?;
+                match (&entry.value, metric.kind) {
+                    (Measured::Number(value), Kind::Counter) => {
+                        one.encode_counter::<NoLabelSet, f64, f64>(value, None)?;
+                    }
+                    (Measured::Number(value), _) => one.encode_gauge(value)?,
+                    (Measured::Histogram { sum, count, buckets }, _) => {
+                        one.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The page `docs/metrics.md`.
+pub fn document() -> String {
+    let mut out = String::from(
+        "# Metrics\n\nGenerated from `crates/runtime/src/metrics.rs`; do not edit.\n\n| metric | type | labels | what it says |\n|---|---|---|---|\n",
+    );
+    for metric in ALL {
+        let (suffix, kind) = match metric.kind {
+            Kind::Gauge => ("", "gauge"),
+            Kind::Counter => ("_total", "counter"),
+            Kind::Histogram => ("", "histogram"),
+        };
+        let labels = metric
+            .labels
+            .iter()
+            .map(|l| format!("`{l}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let _ = writeln!(
+            out,
+            "| `{}{suffix}` | {kind} | {labels} | {} |",
+            metric.name, metric.help
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scrape_is_openmetrics_with_hostile_labels_escaped() {
+        let mut page = Exposition::default();
+        page.add(&INTERFACE_RECEIVE, &["jenin", "sw\"\n} evil 1\n#", "Gi0/1"], 12.0);
+        page.add(&AGENT_CONNECTED, &["jenin", "gw"], 1.0);
+        page.add_histogram(
+            &LINK_RTT,
+            &["jenin", "gw", "isp"],
+            0.5,
+            vec![(0.1, 2), (f64::INFINITY, 1)],
+        );
+        let text = page.render();
+        assert!(
+            text.contains("wasl_agent_connected{site=\"jenin\",agent=\"gw\"} 1.0"),
+            "{text}"
+        );
+        assert!(
+            text.contains(
+                "wasl_interface_receive_bytes_total{site=\"jenin\",device=\"sw\\\"\\n} evil 1\\n#\",interface=\"Gi0/1\"} 12.0"
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains(
+                "wasl_link_rtt_seconds_bucket{le=\"+Inf\",site=\"jenin\",agent=\"gw\",target=\"isp\"} 3"
+            ),
+            "{text}"
+        );
+        assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn names_follow_the_conventions_and_no_label_is_reserved() {
+        for metric in ALL {
+            assert!(
+                metric.name.starts_with("wasl_") && !metric.name.ends_with("_total"),
+                "{}",
+                metric.name
+            );
+            assert!(!metric.help.is_empty());
+            for label in metric.labels {
+                assert!(
+                    !matches!(*label, "job" | "instance" | "le"),
+                    "{} has the label {label}",
+                    metric.name
+                );
+            }
+        }
+    }
+
+    /// `UPDATE=1` writes the page anew.
+    #[test]
+    fn the_page_of_metrics_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, document()).expect("docs/metrics.md can be written");
+        }
+        let found = std::fs::read_to_string(path).expect("docs/metrics.md is there");
+        assert_eq!(
+            found,
+            document(),
+            "run this test with UPDATE=1 to write docs/metrics.md anew"
+        );
+    }
+}
