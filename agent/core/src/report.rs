@@ -35,7 +35,13 @@ impl Reporter {
     }
 
     /// Says something that a person should know. The same words about the same subject are said once.
-    pub async fn raise(&self, subject: Subject, code: NoticeCode, severity: Severity, detail: impl Into<String>) {
+    pub async fn raise(
+        &self,
+        subject: Subject,
+        code: NoticeCode,
+        severity: Severity,
+        detail: impl Into<String>,
+    ) {
         let notice = Notice { code, severity, cleared: false, detail: detail.into() };
         if self.note(&subject, code, Some(&notice)) {
             if severity == Severity::Info {

@@ -46,7 +46,7 @@ macro_rules! roles {
 
 /// A word that names no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not a role: use one of {}", known.join(", "))]
+#[error("{given:?} is not a role: use one of {}", known.join(", "))]
 pub struct UnknownRole {
     /// What was given, shortened.
     pub given: String,

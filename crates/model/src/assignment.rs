@@ -25,11 +25,7 @@ impl Assignment {
     /// What an agent does before it was told anything, and for what it was not told: its host
     /// every 10 s.
     pub fn baseline() -> Self {
-        Self {
-            host_every_ms: 10_000,
-            window_ms: 10_000,
-            ..Self::default()
-        }
+        Self { host_every_ms: 10_000, window_ms: 10_000, ..Self::default() }
     }
 }
 

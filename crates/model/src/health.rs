@@ -25,13 +25,7 @@ pub enum Health {
 
 impl Health {
     /// Every value, best first.
-    pub const ALL: [Self; 5] = [
-        Self::Ok,
-        Self::Maintenance,
-        Self::Unknown,
-        Self::Degraded,
-        Self::Down,
-    ];
+    pub const ALL: [Self; 5] = [Self::Ok, Self::Maintenance, Self::Unknown, Self::Degraded, Self::Down];
 
     /// The word in the API, metrics and texts.
     pub fn as_str(self) -> &'static str {
@@ -88,10 +82,7 @@ pub struct Reason {
 impl Reason {
     /// A reason without figures.
     pub fn new(code: &str) -> Self {
-        Self {
-            code: code.to_owned(),
-            args: BTreeMap::new(),
-        }
+        Self { code: code.to_owned(), args: BTreeMap::new() }
     }
 
     /// Adds a figure or name.

@@ -132,10 +132,7 @@ mod tests {
             let (low, high) = bounds_of(bucket);
             assert_eq!(bucket_of(low), bucket);
             assert_eq!(bucket_of(high), bucket);
-            assert!(
-                high - low <= low / 32,
-                "bucket {bucket} of {low}..={high} is too wide"
-            );
+            assert!(high - low <= low / 32, "bucket {bucket} of {low}..={high} is too wide");
             if bucket > 0 {
                 assert_eq!(bounds_of(bucket - 1).1 + 1, low, "a hole below bucket {bucket}");
             }

@@ -30,7 +30,7 @@ pub struct SeriesKey {
 /// A text that names no series.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{0}` does not name a series: the form is kind/identifier#field@agent, such as target/gateway#rtt_p50@jenin-gw"
+    "{0:?} does not name a series: the form is kind/identifier#field@agent, such as target/gateway#rtt_p50@jenin-gw"
 )]
 pub struct InvalidSeries(pub String);
 
@@ -50,11 +50,7 @@ impl FromStr for SeriesKey {
         if field_unit(subject.kind, field).is_none() {
             return Err(invalid());
         }
-        Ok(Self {
-            subject,
-            field: field.to_owned(),
-            agent: agent.parse().map_err(|_| invalid())?,
-        })
+        Ok(Self { subject, field: field.to_owned(), agent: agent.parse().map_err(|_| invalid())? })
     }
 }
 
@@ -110,26 +106,16 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             ("spool_bytes", Bytes),
             ("clock_offset", Seconds),
         ],
-        EntityKind::Device => &[
-            ("answered", Flag),
-            ("duration", Seconds),
-            ("requests", Count),
-            ("uptime", Seconds),
-        ],
-        EntityKind::BackupJob => &[
-            ("snapshots", Count),
-            ("newest_at", UnixSeconds),
-            ("newest_bytes", Bytes),
-        ],
+        EntityKind::Device => {
+            &[("answered", Flag), ("duration", Seconds), ("requests", Count), ("uptime", Seconds)]
+        }
+        EntityKind::BackupJob => &[("snapshots", Count), ("newest_at", UnixSeconds), ("newest_bytes", Bytes)],
     }
 }
 
 /// The unit of a field, or `None` if the history has no such field.
 pub fn field_unit(kind: EntityKind, field: &str) -> Option<Unit> {
-    fields(kind)
-        .iter()
-        .find(|(name, _)| *name == field)
-        .map(|(_, unit)| *unit)
+    fields(kind).iter().find(|(name, _)| *name == field).map(|(_, unit)| *unit)
 }
 
 /// The numbers that an observation adds to the history, in base units.
@@ -142,15 +128,9 @@ pub fn points(value: &Value, mut add: impl FnMut(&'static str, f64)) {
     match value {
         Value::Host(h) => {
             put("cpu_busy", h.cpu_busy.map(Scalar::value));
-            put(
-                "memory_used",
-                difference(h.memory_total.map(|v| v.0), h.memory_available.map(|v| v.0)),
-            );
+            put("memory_used", difference(h.memory_total.map(|v| v.0), h.memory_available.map(|v| v.0)));
             put("memory_total", h.memory_total.map(Scalar::value));
-            put(
-                "swap_used",
-                difference(h.swap_total.map(|v| v.0), h.swap_free.map(|v| v.0)),
-            );
+            put("swap_used", difference(h.swap_total.map(|v| v.0), h.swap_free.map(|v| v.0)));
             put("sessions", h.sessions.map(Scalar::value));
             put("booted_at", h.booted_at.map(Scalar::value));
         }
@@ -173,17 +153,8 @@ pub fn points(value: &Value, mut add: impl FnMut(&'static str, f64)) {
             put("transmit_rate", rate(i.transmit_bytes.map(Scalar::value)));
             put("receive_packets", rate(i.receive_packets.map(Scalar::value)));
             put("transmit_packets", rate(i.transmit_packets.map(Scalar::value)));
-            put(
-                "errors",
-                rate(sum(i.receive_errors.map(|v| v.0), i.transmit_errors.map(|v| v.0))),
-            );
-            put(
-                "discards",
-                rate(sum(
-                    i.receive_discards.map(|v| v.0),
-                    i.transmit_discards.map(|v| v.0),
-                )),
-            );
+            put("errors", rate(sum(i.receive_errors.map(|v| v.0), i.transmit_errors.map(|v| v.0))));
+            put("discards", rate(sum(i.receive_discards.map(|v| v.0), i.transmit_discards.map(|v| v.0))));
             put("speed", i.speed.map(Scalar::value));
             put("up", i.up.map(Scalar::value));
         }

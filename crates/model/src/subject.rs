@@ -98,7 +98,7 @@ pub enum InvalidSubject {
     #[error("a subject's identifier must be 1 to {MAX_SUBJECT_LEN} bytes of printable text")]
     Id,
     /// Not of the form `kind/identifier`.
-    #[error("`{0}` is not of the form kind/identifier")]
+    #[error("{0:?} is not of the form kind/identifier")]
     Form(String),
     /// An unknown kind.
     #[error(transparent)]
@@ -140,9 +140,8 @@ impl fmt::Display for Subject {
 impl FromStr for Subject {
     type Err = InvalidSubject;
     fn from_str(text: &str) -> Result<Self, InvalidSubject> {
-        let (kind, id) = text
-            .split_once('/')
-            .ok_or_else(|| InvalidSubject::Form(text.chars().take(80).collect()))?;
+        let (kind, id) =
+            text.split_once('/').ok_or_else(|| InvalidSubject::Form(text.chars().take(80).collect()))?;
         Self::new(kind.parse()?, id)
     }
 }

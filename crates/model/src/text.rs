@@ -24,9 +24,6 @@ impl Localized {
 
 impl From<&str> for Localized {
     fn from(en: &str) -> Self {
-        Self {
-            en: en.to_owned(),
-            ar: None,
-        }
+        Self { en: en.to_owned(), ar: None }
     }
 }

@@ -37,16 +37,8 @@ impl Lanes {
     /// A session begins: the controller has everything up to `contiguous`, the spool goes to `last`.
     pub fn begin(contiguous: u64, last: u64) -> Self {
         Self {
-            backfill: Track {
-                next: contiguous + 1,
-                end: last,
-                flight: None,
-            },
-            live: Track {
-                next: last + 1,
-                end: last,
-                flight: None,
-            },
+            backfill: Track { next: contiguous + 1, end: last, flight: None },
+            live: Track { next: last + 1, end: last, flight: None },
         }
     }
 

@@ -36,15 +36,8 @@ pub fn unpack(data: &[u8], limit: usize) -> Result<Vec<u8>, TooMuch> {
     // A frame that asks for a larger window than the output may be is a bomb by intent.
     decoder.window_log_max(23).map_err(TooMuch::Corrupt)?;
     let mut out = Vec::new();
-    decoder
-        .take(limit as u64 + 1)
-        .read_to_end(&mut out)
-        .map_err(TooMuch::Corrupt)?;
-    if out.len() > limit {
-        Err(TooMuch::Bomb(limit))
-    } else {
-        Ok(out)
-    }
+    decoder.take(limit as u64 + 1).read_to_end(&mut out).map_err(TooMuch::Corrupt)?;
+    if out.len() > limit { Err(TooMuch::Bomb(limit)) } else { Ok(out) }
 }
 
 #[cfg(test)]
@@ -56,10 +49,7 @@ mod tests {
         let bomb = zstd::bulk::compress(&vec![0u8; 64 * 1024 * 1024], 19).expect("packed");
         assert!(bomb.len() < 16 * 1024);
         assert!(matches!(unpack(&bomb, MAX_BATCH_PLAIN), Err(TooMuch::Bomb(_))));
-        assert!(matches!(
-            unpack(b"not zstd at all", 100),
-            Err(TooMuch::Corrupt(_))
-        ));
+        assert!(matches!(unpack(b"not zstd at all", 100), Err(TooMuch::Corrupt(_))));
         let fits = zstd::bulk::compress(&[7u8; 100], 3).expect("packed");
         assert_eq!(unpack(&fits, 100).expect("fits").len(), 100);
         assert!(matches!(unpack(&fits, 99), Err(TooMuch::Bomb(99))));

@@ -330,10 +330,7 @@ mod tests {
     #[test]
     fn frames_come_out_whole_however_they_are_cut() {
         let message = Downlink {
-            what: Some(downlink::What::Assignment(AssignmentMessage {
-                generation: 7,
-                json: b"{}".to_vec(),
-            })),
+            what: Some(downlink::What::Assignment(AssignmentMessage { generation: 7, json: b"{}".to_vec() })),
         };
         let bytes: Vec<u8> = frame(&message).into_iter().chain(frame(&message)).collect();
         for cut in 0..bytes.len() {

@@ -101,11 +101,7 @@ struct Entry {
 #[derive(Debug)]
 enum Measured {
     Number(f64),
-    Histogram {
-        sum: f64,
-        count: u64,
-        buckets: Vec<(f64, u64)>,
-    },
+    Histogram { sum: f64, count: u64, buckets: Vec<(f64, u64)> },
 }
 
 impl Exposition {
@@ -132,16 +128,8 @@ impl Exposition {
         let Some(place) = ALL.iter().position(|m| std::ptr::eq(*m, metric)) else {
             return;
         };
-        let labels = metric
-            .labels
-            .iter()
-            .zip(values)
-            .map(|(l, v)| (*l, (*v).to_owned()))
-            .collect();
-        self.families
-            .entry(place)
-            .or_default()
-            .push(Entry { labels, value });
+        let labels = metric.labels.iter().zip(values).map(|(l, v)| (*l, (*v).to_owned())).collect();
+        self.families.entry(place).or_default().push(Entry { labels, value });
     }
 
     /// The text of the scrape.
@@ -193,17 +181,8 @@ pub fn document() -> String {
             Kind::Counter => ("_total", "counter"),
             Kind::Histogram => ("", "histogram"),
         };
-        let labels = metric
-            .labels
-            .iter()
-            .map(|l| format!("`{l}`"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let _ = writeln!(
-            out,
-            "| `{}{suffix}` | {kind} | {labels} | {} |",
-            metric.name, metric.help
-        );
+        let labels = metric.labels.iter().map(|l| format!("`{l}`")).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(out, "| `{}{suffix}` | {kind} | {labels} | {} |", metric.name, metric.help);
     }
     out
 }
@@ -217,17 +196,9 @@ mod tests {
         let mut page = Exposition::default();
         page.add(&INTERFACE_RECEIVE, &["jenin", "sw\"\n} evil 1\n#", "Gi0/1"], 12.0);
         page.add(&AGENT_CONNECTED, &["jenin", "gw"], 1.0);
-        page.add_histogram(
-            &LINK_RTT,
-            &["jenin", "gw", "isp"],
-            0.5,
-            vec![(0.1, 2), (f64::INFINITY, 1)],
-        );
+        page.add_histogram(&LINK_RTT, &["jenin", "gw", "isp"], 0.5, vec![(0.1, 2), (f64::INFINITY, 1)]);
         let text = page.render();
-        assert!(
-            text.contains("wasl_agent_connected{site=\"jenin\",agent=\"gw\"} 1.0"),
-            "{text}"
-        );
+        assert!(text.contains("wasl_agent_connected{site=\"jenin\",agent=\"gw\"} 1.0"), "{text}");
         assert!(
             text.contains(
                 "wasl_interface_receive_bytes_total{site=\"jenin\",device=\"sw\\\"\\n} evil 1\\n#\",interface=\"Gi0/1\"} 12.0"
@@ -246,11 +217,7 @@ mod tests {
     #[test]
     fn names_follow_the_conventions_and_no_label_is_reserved() {
         for metric in ALL {
-            assert!(
-                metric.name.starts_with("wasl_") && !metric.name.ends_with("_total"),
-                "{}",
-                metric.name
-            );
+            assert!(metric.name.starts_with("wasl_") && !metric.name.ends_with("_total"), "{}", metric.name);
             assert!(!metric.help.is_empty());
             for label in metric.labels {
                 assert!(
@@ -270,10 +237,6 @@ mod tests {
             std::fs::write(path, document()).expect("docs/metrics.md can be written");
         }
         let found = std::fs::read_to_string(path).expect("docs/metrics.md is there");
-        assert_eq!(
-            found,
-            document(),
-            "run this test with UPDATE=1 to write docs/metrics.md anew"
-        );
+        assert_eq!(found, document(), "run this test with UPDATE=1 to write docs/metrics.md anew");
     }
 }

@@ -133,12 +133,7 @@ impl Supervisor {
 
     /// The tasks as they stand.
     pub fn tasks(&self) -> Vec<TaskStatus> {
-        self.tasks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-            .cloned()
-            .collect()
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// Asks all tasks to end and waits for them until the deadline.
@@ -147,11 +142,7 @@ impl Supervisor {
         self.tracker.close();
         let _ = tokio::time::timeout(deadline, self.tracker.wait()).await;
         let in_phase = |wanted: &[Phase]| {
-            self.tasks()
-                .iter()
-                .filter(|t| wanted.contains(&t.phase))
-                .map(|t| t.name)
-                .collect::<Vec<_>>()
+            self.tasks().iter().filter(|t| wanted.contains(&t.phase)).map(|t| t.name).collect::<Vec<_>>()
         };
         Drained {
             unfinished: in_phase(&[Phase::Running, Phase::Waiting]),

@@ -12,11 +12,7 @@ fn names(value: &Value) -> Vec<(&'static str, f64)> {
 #[test]
 fn a_series_key_survives_an_interface_name_with_odd_signs() {
     let subject = Subject::new(EntityKind::Interface, "sw/Gi1/0/1#uplink@2").expect("valid");
-    let key = SeriesKey {
-        subject,
-        field: "receive_rate".into(),
-        agent: "gw".parse().expect("valid"),
-    };
+    let key = SeriesKey { subject, field: "receive_rate".into(), agent: "gw".parse().expect("valid") };
     assert_eq!(key.to_string().parse::<SeriesKey>().expect("round trip"), key);
 }
 
@@ -36,24 +32,14 @@ fn a_rate_is_the_increment_over_its_own_interval() {
         transmit_errors: Some(Count(3)),
         ..Default::default()
     };
-    assert_eq!(
-        names(&Value::Interface(sample.clone())),
-        [("receive_rate", 500.0), ("errors", 2.0)]
-    );
-    let still = InterfaceSample {
-        interval: Some(Millis(0)),
-        ..sample
-    };
+    assert_eq!(names(&Value::Interface(sample.clone())), [("receive_rate", 500.0), ("errors", 2.0)]);
+    let still = InterfaceSample { interval: Some(Millis(0)), ..sample };
     assert_eq!(names(&Value::Interface(still)), [], "no rate over no time");
 }
 
 #[test]
 fn loss_is_a_share_of_the_decided_probes_only() {
-    let mut window = ProbeWindow {
-        sent: Some(Count(0)),
-        received: Some(Count(0)),
-        ..Default::default()
-    };
+    let mut window = ProbeWindow { sent: Some(Count(0)), received: Some(Count(0)), ..Default::default() };
     assert_eq!(window.loss(), None);
     window.sent = Some(Count(8));
     window.received = Some(Count(6));
@@ -114,11 +100,8 @@ fn sample_numbers_and_field_numbers_are_unique() {
     kinds.dedup();
     assert_eq!(kinds.len(), SAMPLE_KINDS.len());
     fn unique<S: Sample>() {
-        let mut numbers: Vec<u32> = S::FIELDS
-            .iter()
-            .map(|f| f.number)
-            .chain(S::LISTS.iter().copied())
-            .collect();
+        let mut numbers: Vec<u32> =
+            S::FIELDS.iter().map(|f| f.number).chain(S::LISTS.iter().copied()).collect();
         let all = numbers.len();
         numbers.sort_unstable();
         numbers.dedup();

@@ -27,26 +27,15 @@ macro_rules! each_sample {
 pub(super) fn build(observations: &[Observation]) -> wire::Batch {
     let base_ms = observations.iter().map(|o| o.at.0).min().unwrap_or(0);
     let mut subjects = Subjects::default();
-    let mut batch = wire::Batch {
-        base_ms,
-        ..Default::default()
-    };
+    let mut batch = wire::Batch { base_ms, ..Default::default() };
     macro_rules! table {
         ($variant:ident, $ty:ty, $observations:expr) => {
             let rows: Vec<(&Observation, &$ty)> = $observations
                 .iter()
-                .filter_map(|o| {
-                    if let Value::$variant(sample) = &o.value {
-                        Some((o, sample))
-                    } else {
-                        None
-                    }
-                })
+                .filter_map(|o| if let Value::$variant(sample) = &o.value { Some((o, sample)) } else { None })
                 .collect();
             if !rows.is_empty() {
-                batch
-                    .tables
-                    .push(write_table(&rows, base_ms, &mut subjects));
+                batch.tables.push(write_table(&rows, base_ms, &mut subjects));
             }
         };
     }
@@ -65,10 +54,7 @@ pub(super) fn build(observations: &[Observation]) -> wire::Batch {
 }
 
 pub(super) fn read(batch: &wire::Batch) -> Result<Decoded, DecodeError> {
-    let rows = batch
-        .tables
-        .iter()
-        .fold(batch.records.len(), |sum, t| sum.saturating_add(t.subjects.len()));
+    let rows = batch.tables.iter().fold(batch.records.len(), |sum, t| sum.saturating_add(t.subjects.len()));
     if rows > MAX_ROWS || batch.subjects.len() > MAX_ROWS {
         return Err(DecodeError::TooManyRows(rows.max(batch.subjects.len())));
     }
@@ -127,20 +113,14 @@ impl Subjects {
             return *place;
         }
         let place = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        self.entries.push(wire::SubjectEntry {
-            kind: subject.kind.code(),
-            id: subject.id.clone(),
-        });
+        self.entries.push(wire::SubjectEntry { kind: subject.kind.code(), id: subject.id.clone() });
         self.places.insert(subject.clone(), place);
         place
     }
 }
 
 fn write_table<S: Sample>(rows: &[(&Observation, &S)], base_ms: i64, subjects: &mut Subjects) -> wire::Table {
-    let mut table = wire::Table {
-        kind: S::KIND,
-        ..Default::default()
-    };
+    let mut table = wire::Table { kind: S::KIND, ..Default::default() };
     let (mut last_subject, mut last_time) = (0i32, base_ms);
     for (observation, _) in rows {
         let place = subjects.place(&observation.subject) as i32;
@@ -155,10 +135,7 @@ fn write_table<S: Sample>(rows: &[(&Observation, &S)], base_ms: i64, subjects: &
         }
     }
     for (index, number) in S::LISTS.iter().enumerate() {
-        let mut column = wire::Column {
-            field: *number,
-            ..Default::default()
-        };
+        let mut column = wire::Column { field: *number, ..Default::default() };
         for (_, sample) in rows {
             let list = sample.list(index);
             column.lengths.push(list.len() as u32);
@@ -193,10 +170,7 @@ fn write_column(field: u32, cells: &[Option<i64>]) -> wire::Column {
 
 fn differences(values: &[i64]) -> Vec<i64> {
     let mut last = 0i64;
-    values
-        .iter()
-        .map(|v| v.wrapping_sub(std::mem::replace(&mut last, *v)))
-        .collect()
+    values.iter().map(|v| v.wrapping_sub(std::mem::replace(&mut last, *v))).collect()
 }
 
 /// The bytes that the values take as zigzag varints.
@@ -243,18 +217,11 @@ fn read_table<S: Sample + Into<Value>>(
     for (row, (sample, sound)) in samples.into_iter().zip(sound).enumerate() {
         place = place.wrapping_add(table.subjects[row]);
         time = time.wrapping_add(table.times[row]);
-        let subject = usize::try_from(place)
-            .ok()
-            .and_then(|p| subjects.get(p))
-            .and_then(Option::as_ref);
+        let subject = usize::try_from(place).ok().and_then(|p| subjects.get(p)).and_then(Option::as_ref);
         let value: Value = sample.into();
         match subject {
             Some(subject) if sound && fits(subject, &value) => {
-                out.observations.push(Observation {
-                    subject: subject.clone(),
-                    at: Timestamp(time),
-                    value,
-                });
+                out.observations.push(Observation { subject: subject.clone(), at: Timestamp(time), value });
             }
             _ => out.invalid += 1,
         }
@@ -279,11 +246,7 @@ fn read_scalars<S: Sample>(
             continue;
         }
         let Some(coded) = values.next() else { return false };
-        let value = if column.differences {
-            last.wrapping_add(*coded)
-        } else {
-            *coded
-        };
+        let value = if column.differences { last.wrapping_add(*coded) } else { *coded };
         last = value;
         sound[row] &= sample.set_cell(index, value);
     }

@@ -50,11 +50,7 @@ pub(super) fn read(what: Option<&wire::What>) -> Read {
         None => Read::Unknown,
         Some(wire::What::Backup(b)) => match BackupOutcome::from_code(b.outcome) {
             None => Read::Unknown,
-            Some(outcome)
-                if [&b.tool, &b.tool_version, &b.detail]
-                    .iter()
-                    .all(|t| t.len() <= MAX_TEXT) =>
-            {
+            Some(outcome) if [&b.tool, &b.tool_version, &b.detail].iter().all(|t| t.len() <= MAX_TEXT) => {
                 Read::Value(Value::Backup(BackupEvidence {
                     tool: b.tool.clone(),
                     tool_version: b.tool_version.clone(),

@@ -88,10 +88,7 @@ fn a_batch_gives_back_exactly_what_was_put_in() {
     assert_eq!((decoded.unknown, decoded.invalid), (0, 0));
     assert_eq!(decoded.observations.len(), all.len());
     for observation in &all {
-        assert!(
-            decoded.observations.contains(observation),
-            "{observation:?} is missing"
-        );
+        assert!(decoded.observations.contains(observation), "{observation:?} is missing");
     }
     assert_eq!(span(&all), Some((at - 5, at + 59 - 20)));
 }
@@ -120,16 +117,8 @@ fn a_table_and_a_column_of_a_later_version_are_skipped_and_counted() {
     let mut later = batch.tables[0].clone();
     later.kind = 9_999;
     batch.tables.push(later);
-    batch.tables[0].columns.push(wire::Column {
-        field: 77,
-        values: vec![1, 2],
-        ..Default::default()
-    });
-    batch.records.push(wire::Record {
-        subject: 0,
-        time: 0,
-        what: None,
-    });
+    batch.tables[0].columns.push(wire::Column { field: 77, values: vec![1, 2], ..Default::default() });
+    batch.records.push(wire::Record { subject: 0, time: 0, what: None });
     let decoded = columns::read(&batch).expect("readable");
     assert_eq!(decoded.observations, [target(1, 1000), target(2, 1001)]);
     assert_eq!(decoded.unknown, 2 + 1 + 1);
@@ -157,11 +146,7 @@ fn a_column_with_too_few_values_costs_its_table() {
 #[test]
 fn more_rows_than_allowed_are_refused_before_they_are_made() {
     let batch = wire::Batch {
-        tables: vec![wire::Table {
-            kind: 1,
-            subjects: vec![0; limits::MAX_ROWS + 1],
-            ..Default::default()
-        }],
+        tables: vec![wire::Table { kind: 1, subjects: vec![0; limits::MAX_ROWS + 1], ..Default::default() }],
         ..Default::default()
     };
     assert!(matches!(columns::read(&batch), Err(DecodeError::TooManyRows(_))));

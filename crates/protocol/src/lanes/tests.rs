@@ -7,36 +7,15 @@ use super::*;
 #[test]
 fn what_was_just_seen_overtakes_what_waited() {
     let mut lanes = Lanes::begin(10, 20);
-    assert_eq!(
-        lanes.poll(),
-        Some(Run {
-            lane: Lane::Backfill,
-            first: 11,
-            last: 20
-        })
-    );
+    assert_eq!(lanes.poll(), Some(Run { lane: Lane::Backfill, first: 11, last: 20 }));
     lanes.sent(Lane::Backfill, 11, 15);
     assert_eq!(lanes.poll(), None, "one request a lane");
     lanes.written(21);
-    assert_eq!(
-        lanes.poll(),
-        Some(Run {
-            lane: Lane::Live,
-            first: 21,
-            last: 21
-        })
-    );
+    assert_eq!(lanes.poll(), Some(Run { lane: Lane::Live, first: 21, last: 21 }));
     lanes.sent(Lane::Live, 21, 21);
     lanes.answered(Lane::Live);
     lanes.failed(Lane::Backfill);
-    assert_eq!(
-        lanes.poll(),
-        Some(Run {
-            lane: Lane::Backfill,
-            first: 11,
-            last: 20
-        })
-    );
+    assert_eq!(lanes.poll(), Some(Run { lane: Lane::Backfill, first: 11, last: 20 }));
     assert_eq!(lanes.pending(), 10);
     assert!(!lanes.caught_up());
 }

@@ -36,13 +36,7 @@ async fn a_vital_task_takes_the_daemon_down_and_is_named() {
     supervisor.spawn("vital", OnFailure::Stop, || async { Err("the disk is gone") });
     supervisor.stopping().cancelled().await;
     let drained = supervisor.drain(Duration::from_secs(5)).await;
-    assert_eq!(
-        drained,
-        Drained {
-            unfinished: vec![],
-            failed: vec!["vital"]
-        }
-    );
+    assert_eq!(drained, Drained { unfinished: vec![], failed: vec!["vital"] });
 }
 
 #[tokio::test(start_paused = true)]
