@@ -1,0 +1,80 @@
+//! The codes of all reasons, with what they mean.
+
+use std::fmt::Write as _;
+
+/// A code and what it means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReasonCode {
+    /// The code.
+    pub code: &'static str,
+    /// The figures that come with it.
+    pub args: &'static [&'static str],
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+macro_rules! reasons {
+    ($($ident:ident = $code:literal [$($arg:literal),*] $meaning:literal;)*) => {
+        $(#[doc = $meaning] pub const $ident: &str = $code;)*
+        /// All of them.
+        pub const ALL: &[ReasonCode] = &[$(ReasonCode { code: $code, args: &[$($arg),*], meaning: $meaning }),*];
+    };
+}
+
+reasons! {
+    NOT_OBSERVED = "not_observed" [] "Nothing has been seen of it yet";
+    OBSERVATIONS_STALE = "observations_stale" ["age_s"] "The last observation is too old to say anything of the present";
+    AGENT_CONNECTED = "agent_connected" [] "The agent has a session with the controller";
+    AGENT_DISCONNECTED = "agent_disconnected" ["since"] "The agent has no session with the controller";
+    AGENT_NEVER_SEEN = "agent_never_seen" [] "The agent was enrolled but has never had a session";
+    AGENT_CLOCK_OFF = "agent_clock_off" ["offset_s", "limit_s"] "The agent's clock differs too much from the controller's";
+    AGENT_CERTIFICATE_ENDS = "agent_certificate_ends" ["days"] "The agent's certificate ends soon and was not renewed";
+    AGENT_SPOOL_DROPPING = "agent_spool_dropping" ["count"] "The agent's spool had to give up batches";
+    MACHINE_FINE = "machine_fine" [] "The machine works as it should";
+    MEMORY_LOW = "memory_low" ["percent"] "Little memory is left";
+    DISK_FINE = "disk_fine" [] "The file system has room";
+    DISK_FILLING = "disk_filling" ["percent"] "The file system is nearly full";
+    DISK_FULL = "disk_full" ["percent"] "The file system is full";
+    DISK_READ_ONLY = "disk_read_only" [] "The file system is mounted read-only";
+    INTERFACE_UP = "interface_up" [] "The interface is operational";
+    INTERFACE_DOWN = "interface_down" [] "The interface is meant to be operational and is not";
+    INTERFACE_DISABLED = "interface_disabled" [] "The interface is switched off on purpose";
+    INTERFACE_ERRORS = "interface_errors" ["per_second"] "The interface loses packets to errors";
+    TARGET_ANSWERS = "target_answers" ["rtt_ms"] "The target answers";
+    TARGET_LOSSY = "target_lossy" ["loss_percent"] "The target answers only some of the probes";
+    TARGET_SILENT = "target_silent" [] "The target answers no probe";
+    DEVICE_ANSWERS = "device_answers" [] "The device answers SNMP";
+    DEVICE_SILENT = "device_silent" [] "The device does not answer SNMP";
+    BACKUP_FRESH = "backup_fresh" ["age_hours"] "The newest snapshot is recent enough";
+    BACKUP_STALE = "backup_stale" ["age_hours", "limit_hours"] "The newest snapshot is too old";
+    BACKUP_UNREADABLE = "backup_unreadable" ["outcome"] "The repository could not be read";
+    BACKUP_EMPTY = "backup_empty" [] "The repository holds no snapshot";
+}
+
+/// The page `docs/reasons.md`.
+pub fn document() -> String {
+    let mut out = String::from(
+        "# Reasons\n\nGenerated from `crates/health/src/reasons.rs`; do not edit. The texts that people read are in\n`crates/pages/locales`.\n\n| code | figures | meaning |\n|---|---|---|\n",
+    );
+    for reason in ALL {
+        let args = reason.args.iter().map(|a| format!("`{a}`")).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(out, "| `{}` | {args} | {} |", reason.code, reason.meaning);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `UPDATE=1` writes the page anew.
+    #[test]
+    fn the_page_of_reasons_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reasons.md");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, document()).expect("docs/reasons.md can be written");
+        }
+        let found = std::fs::read_to_string(path).expect("docs/reasons.md is there");
+        assert_eq!(found, document(), "run this test with UPDATE=1 to write docs/reasons.md anew");
+    }
+}
