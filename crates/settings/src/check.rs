@@ -1,0 +1,366 @@
+//! From files to settings: what no single value shows. References between sections, keys that belong
+//! together, defaults, and the load that all of it puts on an agent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use wasl_model::assignment::{BackupTool, SnmpAccess};
+use wasl_model::{AgentId, Localized, SiteId};
+
+use crate::file::{self, File, Snmp, SnmpVersion, Tool};
+use crate::period::Period;
+use crate::problem::{Code, Complaint, Problem};
+use crate::settings::{Agent, Backup, Controller, Device, Institution, Retention, Settings, Site, Target};
+use crate::snippet::quote;
+use crate::source::{Defined, Sources, Spot};
+use crate::values::Name;
+
+/// The most probes a second that one agent is asked for: 500 targets at 100 ms. One gateway with two cores
+/// answers for that; ten times as many are a misplaced unit.
+const MAX_PROBES_PER_SECOND: f64 = 5_000.0;
+
+/// How many probes of one target may be under way at once.
+const MAX_IN_FLIGHT: u64 = 10;
+
+const DEFAULT_TCP_PORT: u16 = 443;
+const SNMP_PORT: u16 = 161;
+
+/// Checks a whole configuration.
+pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Problem>> {
+    let (mut sources, files) = Sources::parse(texts);
+    let parts = split(files);
+
+    let institution = sources.single("institution", parts.institution);
+    let controller = sources.single("controller", parts.controller);
+    let defaults = sources.single("defaults", parts.defaults);
+    let sites = sources.gather("site", "sites", parts.sites);
+    let agents = sources.gather("agent", "agents", parts.agents);
+    let targets = sources.gather("target", "targets", parts.targets);
+    let devices = sources.gather("device", "devices", parts.devices);
+    let backups = sources.gather("backup", "backups", parts.backups);
+
+    if institution.is_none() && !sources.incomplete && !sources.has("institution") {
+        let file = texts.first().map_or(Path::new("wasl.yaml"), |(path, _)| path);
+        let complaint = Complaint::new(Code::MissingKey, "no file has the section `institution`").help(
+            "add `institution: { id: my-university, name: { en: My University }, timezone: Asia/Hebron }` to one of \
+             the files",
+        );
+        sources.problems.push(Problem::with_file(file, complaint));
+    }
+
+    let mut check = Check {
+        known_sites: sources.names("sites"),
+        known_agents: sources.names("agents"),
+        defaults: Fallbacks::new(&defaults.map(|defaults| defaults.value).unwrap_or_default()),
+        sources,
+    };
+    let controller = check.controller(controller);
+    let agent_places: BTreeMap<String, Spot> =
+        agents.iter().map(|(id, agent)| (id.clone(), (agent.file, agent.key))).collect();
+    let agents: BTreeMap<_, _> =
+        agents.into_iter().filter_map(|(id, agent)| check.agent(&id, agent)).collect();
+    let targets: BTreeMap<_, _> =
+        targets.into_iter().map(|(id, target)| (id.clone(), check.target(&id, target))).collect();
+    let devices: BTreeMap<_, _> = devices
+        .into_iter()
+        .filter_map(|(id, device)| Some((id.clone(), check.device(&id, device)?)))
+        .collect();
+    let backups: BTreeMap<_, _> = backups
+        .into_iter()
+        .filter_map(|(id, backup)| Some((id.clone(), check.backup(&id, backup)?)))
+        .collect();
+    check.load(&targets, &agent_places);
+
+    let sites = sites
+        .into_iter()
+        .filter_map(|(id, site)| Some((SiteId::new(id).ok()?, Site { name: site.value.name.into() })))
+        .collect();
+    match institution {
+        Some(institution) if check.sources.problems.is_empty() => Ok(Settings {
+            institution: Institution {
+                id: institution.value.id.as_str().to_owned(),
+                name: institution.value.name.into(),
+                timezone: institution.value.timezone.0,
+            },
+            controller,
+            window: check.defaults.window,
+            sites,
+            agents,
+            targets,
+            devices,
+            backups,
+        }),
+        _ => Err(check.sources.into_problems()),
+    }
+}
+
+/// The sections of all files, each with one part per file.
+#[derive(Default)]
+struct Parts {
+    institution: Vec<Option<file::Institution>>,
+    controller: Vec<Option<file::Controller>>,
+    defaults: Vec<Option<file::Defaults>>,
+    sites: Vec<BTreeMap<crate::values::Id, file::Site>>,
+    agents: Vec<BTreeMap<crate::values::Id, file::Agent>>,
+    targets: Vec<BTreeMap<crate::values::Id, file::Target>>,
+    devices: Vec<BTreeMap<crate::values::Id, file::Device>>,
+    backups: Vec<BTreeMap<crate::values::Id, file::Backup>>,
+}
+
+fn split(files: Vec<File>) -> Parts {
+    let mut parts = Parts::default();
+    for file in files {
+        parts.institution.push(file.institution);
+        parts.controller.push(file.controller);
+        parts.defaults.push(file.defaults);
+        parts.sites.push(file.sites);
+        parts.agents.push(file.agents);
+        parts.targets.push(file.targets);
+        parts.devices.push(file.devices);
+        parts.backups.push(file.backups);
+    }
+    parts
+}
+
+/// `defaults:` with its own defaults.
+struct Fallbacks {
+    host_every: Period,
+    window: Period,
+    probe_every: Period,
+    probe_timeout: Period,
+    poll_every: Period,
+}
+
+impl Fallbacks {
+    fn new(given: &file::Defaults) -> Self {
+        Self {
+            host_every: given.host_every.unwrap_or(Period::from_secs(10)),
+            window: given.window.unwrap_or(Period::from_secs(10)),
+            probe_every: given.probe_every.unwrap_or(Period::from_secs(1)),
+            probe_timeout: given.probe_timeout.unwrap_or(Period::from_secs(1)),
+            poll_every: given.poll_every.unwrap_or(Period::from_secs(30)),
+        }
+    }
+}
+
+struct Check<'a> {
+    sources: Sources<'a>,
+    known_sites: BTreeMap<String, Spot>,
+    known_agents: BTreeMap<String, Spot>,
+    defaults: Fallbacks,
+}
+
+impl Check<'_> {
+    fn controller(&mut self, given: Option<Defined<file::Controller>>) -> Controller {
+        let retention = given.as_ref().and_then(|given| given.value.retention.as_ref());
+        let kept = Retention {
+            raw: retention.and_then(|kept| kept.raw).unwrap_or(Period::from_days(30)),
+            five_minutes: retention.and_then(|kept| kept.five_minutes).unwrap_or(Period::from_days(365)),
+            one_hour: retention.and_then(|kept| kept.one_hour).unwrap_or(Period::from_days(5 * 365)),
+        };
+        let order = [
+            ("five_minutes", kept.five_minutes, "raw", kept.raw),
+            ("one_hour", kept.one_hour, "five_minutes", kept.five_minutes),
+        ];
+        for (coarse, longer, fine, shorter) in order {
+            if let Some(given) = given.as_ref().filter(|given| given.sound && longer < shorter) {
+                let message =
+                    format!("`{coarse}` ({longer}) is kept for less time than `{fine}` ({shorter})");
+                let complaint = Complaint::new(Code::OutOfRange, message)
+                    .help(format!("raise `{coarse}` to {shorter} at least, or lower `{fine}`"));
+                self.sources.report(self.sources.spot(given, &format!("retention.{coarse}")), complaint);
+            }
+        }
+        Controller {
+            loopback_role: given.as_ref().and_then(|given| given.value.loopback_role).unwrap_or_default(),
+            agent_certificate_days: given.and_then(|given| given.value.agent_certificate_days).unwrap_or(30),
+            retention: kept,
+        }
+    }
+
+    fn agent(&mut self, id: &str, agent: Defined<file::Agent>) -> Option<(AgentId, Agent)> {
+        let spot = self.sources.spot(&agent, "site");
+        self.sources.unknown(spot, "site", &agent.value.site, &self.known_sites);
+        let file::Agent { site, role, host_every, description } = agent.value;
+        Some((
+            AgentId::new(id).ok()?,
+            Agent {
+                site: SiteId::new(site).ok()?,
+                role,
+                host_every: host_every.unwrap_or(self.defaults.host_every),
+                description,
+            },
+        ))
+    }
+
+    fn target(&mut self, id: &str, target: Defined<file::Target>) -> Target {
+        let mut from = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (index, agent) in target.value.from.iter().enumerate() {
+            let spot = self.sources.spot(&target, &format!("from[{index}]"));
+            if !seen.insert(agent.as_str()) {
+                let message = format!("the agent {} stands twice in this list", quote(agent));
+                let complaint = Complaint::new(Code::DuplicateKey, message).help("delete one of the two");
+                self.sources.report(spot, complaint);
+            }
+            from.extend(self.agent_called(agent, spot));
+        }
+
+        let every = target.value.every.unwrap_or(self.defaults.probe_every);
+        let timeout = target.value.timeout.unwrap_or(self.defaults.probe_timeout);
+        if target.sound && every > self.defaults.window {
+            let window = self.defaults.window;
+            let message =
+                format!("{} is probed every {every}, but a window is only {window} long", quote(id));
+            let complaint = Complaint::new(Code::OutOfRange, message)
+                .help(format!("lower `every` to {window} at most, or raise `defaults.window`"));
+            self.sources.report(self.sources.spot(&target, "every"), complaint);
+        }
+        if target.sound && timeout.as_millis() > every.as_millis().saturating_mul(MAX_IN_FLIGHT) {
+            let most = Period::from_millis(every.as_millis() * MAX_IN_FLIGHT);
+            let message = format!("{} waits {timeout} for an answer, but is probed every {every}", quote(id));
+            let complaint = Complaint::new(Code::OutOfRange, message)
+                .help(format!("lower `timeout` to {most} at most (ten times `every`), or raise `every`"));
+            let key = if target.value.timeout.is_some() { "timeout" } else { "every" };
+            self.sources.report(self.sources.spot(&target, key), complaint);
+        }
+        Target {
+            name: name(target.value.name, id),
+            address: target.value.address.0,
+            from,
+            every,
+            timeout,
+            tcp_port: target.value.tcp_port.unwrap_or(DEFAULT_TCP_PORT),
+        }
+    }
+
+    fn device(&mut self, id: &str, device: Defined<file::Device>) -> Option<Device> {
+        let spot = self.sources.spot(&device, "from");
+        let from = self.agent_called(&device.value.from, spot);
+        let access = self.snmp(&device);
+        Some(Device {
+            name: name(device.value.name, id),
+            host: device.value.host.0,
+            port: device.value.port.unwrap_or(SNMP_PORT),
+            from: from?,
+            every: device.value.every.unwrap_or(self.defaults.poll_every),
+            access: access?,
+        })
+    }
+
+    /// Which keys go with which version of SNMP.
+    fn snmp(&mut self, device: &Defined<file::Device>) -> Option<SnmpAccess> {
+        let Snmp { version, community, user, auth, privacy } = &device.value.snmp;
+        let given = [
+            ("community", SnmpVersion::V2c, community.is_some()),
+            ("user", SnmpVersion::V3, user.is_some()),
+            ("auth", SnmpVersion::V3, auth.is_some()),
+            ("privacy", SnmpVersion::V3, privacy.is_some()),
+        ];
+        let word = |version| if version == SnmpVersion::V3 { "v3" } else { "v2c" };
+        for (key, belongs, given) in given {
+            if given && belongs != *version {
+                let message = format!("`{key}` belongs to SNMP {}, not to {}", word(belongs), word(*version));
+                let complaint = Complaint::new(Code::UnknownKey, message)
+                    .help(format!("delete `{key}`, or write `version: {}`", word(belongs)));
+                self.sources.report(self.sources.spot(device, &format!("snmp.{key}")), complaint);
+            }
+        }
+        let missing = |check: &mut Self, key: &str, help: &str| {
+            if check.sources.has_key(device, "snmp", key) {
+                return;
+            }
+            let message = format!("SNMP {} needs the key `{key}`", word(*version));
+            let spot = check.sources.spot(device, "snmp");
+            check.sources.report(spot, Complaint::new(Code::MissingKey, message).help(help));
+        };
+        match version {
+            SnmpVersion::V2c => {
+                let Some(community) = community else {
+                    missing(self, "community", "add `community:` with the name of the secret that holds it");
+                    return None;
+                };
+                Some(SnmpAccess::V2c { community: community.clone().into_inner() })
+            }
+            SnmpVersion::V3 => {
+                if privacy.is_some() && auth.is_none() {
+                    missing(
+                        self,
+                        "auth",
+                        "SNMPv3 encrypts only what it authenticates: add `auth: { protocol: …, secret: … }`",
+                    );
+                }
+                let Some(user) = user else {
+                    missing(self, "user", "add `user:` with the user's name on the device");
+                    return None;
+                };
+                Some(SnmpAccess::V3 {
+                    user: user.clone(),
+                    auth: auth.as_ref().map(|auth| (auth.protocol, auth.secret.clone().into_inner())),
+                    privacy: privacy
+                        .as_ref()
+                        .map(|privacy| (privacy.protocol, privacy.secret.clone().into_inner())),
+                })
+            }
+        }
+    }
+
+    fn backup(&mut self, id: &str, backup: Defined<file::Backup>) -> Option<Backup> {
+        let spot = self.sources.spot(&backup, "from");
+        let from = self.agent_called(&backup.value.from, spot);
+        let every = backup.value.every.unwrap_or(Period::from_secs(3600));
+        let expect_every = backup.value.expect_every.unwrap_or(Period::from_days(1));
+        if backup.sound && every > expect_every {
+            let message =
+                format!("a backup is expected every {expect_every}, but looked for only every {every}");
+            let complaint = Complaint::new(Code::OutOfRange, message)
+                .help(format!("lower `every` to {expect_every} at most, or raise `expect_every`"));
+            let key = if backup.value.every.is_some() { "every" } else { "expect_every" };
+            self.sources.report(self.sources.spot(&backup, key), complaint);
+        }
+        let file::Backup { name: given, tool, repository, password, .. } = backup.value;
+        Some(Backup {
+            name: name(given, id),
+            tool: match tool {
+                Tool::Restic => {
+                    BackupTool::Restic { repository: repository.0, password: password.into_inner() }
+                }
+            },
+            from: from?,
+            every,
+            expect_every,
+        })
+    }
+
+    /// The agent of this name, or a report that there is none.
+    fn agent_called(&mut self, name: &str, spot: Spot) -> Option<AgentId> {
+        self.sources.unknown(spot, "agent", name, &self.known_agents);
+        AgentId::new(name).ok()
+    }
+
+    /// What all targets together ask of each agent.
+    fn load(&mut self, targets: &BTreeMap<String, Target>, agents: &BTreeMap<String, Spot>) {
+        let mut load: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
+        for target in targets.values() {
+            for agent in &target.from {
+                let (rate, count) = load.entry(agent.as_str()).or_default();
+                *rate += 1000.0 / target.every.as_millis().max(1) as f64;
+                *count += 1;
+            }
+        }
+        for (agent, (rate, count)) in load {
+            let Some(spot) = agents.get(agent).filter(|_| rate > MAX_PROBES_PER_SECOND) else { continue };
+            let message = format!(
+                "{} would send {rate:.0} probes a second to {count} targets; the most is {MAX_PROBES_PER_SECOND:.0}",
+                quote(agent)
+            );
+            let complaint = Complaint::new(Code::OutOfRange, message)
+                .help("raise `every` of its targets, or let other agents probe some of them");
+            self.sources.report(*spot, complaint);
+        }
+    }
+}
+
+fn name(given: Option<Name>, id: &str) -> Localized {
+    given.map_or_else(|| Localized::from(id), Localized::from)
+}

@@ -1,0 +1,210 @@
+//! The configuration once it is known to be sound: defaults filled in, every reference resolved.
+//!
+//! There is no secret in here, only names of secrets, so it may be printed and compared freely.
+
+use std::collections::BTreeMap;
+
+use wasl_model::assignment::{
+    Address, Assignment, BackupAssignment, BackupTool, DeviceAssignment, SnmpAccess, TargetAssignment,
+};
+use wasl_model::{AgentId, AgentRole, Localized, SiteId};
+
+use crate::period::Period;
+use crate::values::LoopbackRole;
+
+/// A sound configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    pub(crate) institution: Institution,
+    pub(crate) controller: Controller,
+    pub(crate) window: Period,
+    pub(crate) sites: BTreeMap<SiteId, Site>,
+    pub(crate) agents: BTreeMap<AgentId, Agent>,
+    pub(crate) targets: BTreeMap<String, Target>,
+    pub(crate) devices: BTreeMap<String, Device>,
+    pub(crate) backups: BTreeMap<String, Backup>,
+}
+
+/// Whose network this is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Institution {
+    /// A short identifier in the alphabet of [`wasl_model::id`].
+    pub id: String,
+    /// Its name for people.
+    pub name: Localized,
+    /// Its time zone, a name of the IANA database.
+    pub timezone: String,
+}
+
+/// What the controller itself does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Controller {
+    /// What somebody on the loopback listener may see without a login.
+    pub loopback_role: LoopbackRole,
+    /// How many days an agent's certificate is valid, 1 to 365.
+    pub agent_certificate_days: u16,
+    /// How long history is kept.
+    pub retention: Retention,
+}
+
+/// How long history is kept; a coarser resolution at least as long as a finer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Every sample.
+    pub raw: Period,
+    /// Roll-ups of five minutes.
+    pub five_minutes: Period,
+    /// Roll-ups of one hour.
+    pub one_hour: Period,
+}
+
+/// A place of the institution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Its name for people.
+    pub name: Localized,
+}
+
+/// One agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// Where it stands; one of [`Settings::sites`].
+    pub site: SiteId,
+    /// What it is for.
+    pub role: AgentRole,
+    /// How often it reads its host.
+    pub host_every: Period,
+    /// A note for colleagues.
+    pub description: Option<String>,
+}
+
+/// An address to probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its name for people.
+    pub name: Localized,
+    /// Where the probes go.
+    pub address: Address,
+    /// Who probes it: at least one, each of them one of [`Settings::agents`], none twice.
+    pub from: Vec<AgentId>,
+    /// The time between two probes.
+    pub every: Period,
+    /// How long an answer may take.
+    pub timeout: Period,
+    /// The port for TCP connect where ICMP is not permitted.
+    pub tcp_port: u16,
+}
+
+/// A device to poll by SNMP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its name for people.
+    pub name: Localized,
+    /// Its IP address or host name.
+    pub host: String,
+    /// Its UDP port.
+    pub port: u16,
+    /// Who polls it; one of [`Settings::agents`].
+    pub from: AgentId,
+    /// The time between two polls.
+    pub every: Period,
+    /// How to prove oneself to it; secrets are names.
+    pub access: SnmpAccess,
+}
+
+/// A backup job to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// Its name for people.
+    pub name: Localized,
+    /// The tool and its repository; the password is the name of a secret.
+    pub tool: BackupTool,
+    /// Who looks; one of [`Settings::agents`].
+    pub from: AgentId,
+    /// The time between two looks.
+    pub every: Period,
+    /// How often there must be a new backup.
+    pub expect_every: Period,
+}
+
+impl Settings {
+    /// Whose network this is.
+    pub fn institution(&self) -> &Institution {
+        &self.institution
+    }
+
+    /// What the controller itself does.
+    pub fn controller(&self) -> &Controller {
+        &self.controller
+    }
+
+    /// The time that one summary of probes covers, for every agent.
+    pub fn window(&self) -> Period {
+        self.window
+    }
+
+    /// The places of the institution.
+    pub fn sites(&self) -> &BTreeMap<SiteId, Site> {
+        &self.sites
+    }
+
+    /// The agents.
+    pub fn agents(&self) -> &BTreeMap<AgentId, Agent> {
+        &self.agents
+    }
+
+    /// The addresses to probe.
+    pub fn targets(&self) -> &BTreeMap<String, Target> {
+        &self.targets
+    }
+
+    /// The devices to poll.
+    pub fn devices(&self) -> &BTreeMap<String, Device> {
+        &self.devices
+    }
+
+    /// The backup jobs to look at.
+    pub fn backups(&self) -> &BTreeMap<String, Backup> {
+        &self.backups
+    }
+
+    /// What `agent` is asked to observe, each list sorted by identifier; nothing for an agent that the
+    /// configuration does not name, which then works by [`Assignment::baseline`].
+    ///
+    /// Equal settings give equal assignments, so a hash of its JSON serves as its generation.
+    pub fn assignment_for(&self, agent: &AgentId) -> Option<Assignment> {
+        let own = self.agents.get(agent)?;
+        let targets = self.targets.iter().filter(|(_, target)| target.from.contains(agent));
+        let devices = self.devices.iter().filter(|(_, device)| device.from == *agent);
+        let backups = self.backups.iter().filter(|(_, backup)| backup.from == *agent);
+        Some(Assignment {
+            host_every_ms: own.host_every.as_millis(),
+            window_ms: self.window.as_millis(),
+            targets: targets
+                .map(|(id, target)| TargetAssignment {
+                    id: id.clone(),
+                    address: target.address.clone(),
+                    every_ms: target.every.as_millis(),
+                    timeout_ms: target.timeout.as_millis(),
+                    tcp_port: target.tcp_port,
+                })
+                .collect(),
+            devices: devices
+                .map(|(id, device)| DeviceAssignment {
+                    id: id.clone(),
+                    host: device.host.clone(),
+                    port: device.port,
+                    every_ms: device.every.as_millis(),
+                    access: device.access.clone(),
+                })
+                .collect(),
+            backups: backups
+                .map(|(id, backup)| BackupAssignment {
+                    id: id.clone(),
+                    every_ms: backup.every.as_millis(),
+                    tool: backup.tool.clone(),
+                })
+                .collect(),
+        })
+    }
+}
