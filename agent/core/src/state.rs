@@ -138,6 +138,16 @@ impl StateDir {
         self.json("agent.json")?.ok_or_else(|| StateError::NotJoined(self.path.clone()))
     }
 
+    /// The controller has moved to another address.
+    pub fn move_controller(&self, controller: &str) -> Result<(), StateError> {
+        let mut bootstrap = self.bootstrap()?;
+        if bootstrap.controller != controller {
+            controller.clone_into(&mut bootstrap.controller);
+            self.write_json("agent.json", &bootstrap)?;
+        }
+        Ok(())
+    }
+
     /// Reads the last assignment. A damaged ledger costs the memory of it, not the agent: the
     /// controller sends the assignment again.
     pub fn ledger(&self) -> Ledger {

@@ -225,7 +225,7 @@ pub mod downlink {
 /// Desired state for one agent.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct AssignmentMessage {
-    /// Grows with every change.
+    /// Names the assignment: another number is another assignment. Never 0.
     #[prost(uint64, tag = "1")]
     pub generation: u64,
     /// `wasl_model::assignment::Assignment` as JSON.

@@ -79,10 +79,10 @@ impl Directory {
     }
 }
 
-impl Disk for Directory {
-    fn list(&mut self) -> io::Result<Vec<String>> {
+impl Directory {
+    pub(crate) fn list_of(path: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in std::fs::read_dir(&self.path)? {
+        for entry in std::fs::read_dir(path)? {
             let entry = entry?;
             if entry.file_type()?.is_file()
                 && let Ok(name) = entry.file_name().into_string()
@@ -93,17 +93,27 @@ impl Disk for Directory {
         Ok(names)
     }
 
-    fn size(&mut self, name: &str) -> io::Result<u64> {
-        Ok(std::fs::metadata(self.path.join(name))?.len())
-    }
-
-    fn read(&mut self, name: &str, offset: u64, length: u64) -> io::Result<Vec<u8>> {
-        let mut file = File::open(self.path.join(name))?;
+    pub(crate) fn read_of(file: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+        let mut file = File::open(file)?;
         let left = file.metadata()?.len().saturating_sub(offset).min(length);
         file.seek(SeekFrom::Start(offset))?;
         let mut bytes = Vec::with_capacity(left as usize);
         file.take(left).read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+}
+
+impl Disk for Directory {
+    fn list(&mut self) -> io::Result<Vec<String>> {
+        Self::list_of(&self.path)
+    }
+
+    fn size(&mut self, name: &str) -> io::Result<u64> {
+        Ok(std::fs::metadata(self.path.join(name))?.len())
+    }
+
+    fn read(&mut self, name: &str, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+        Self::read_of(&self.path.join(name), offset, length)
     }
 
     fn replace(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {

@@ -80,6 +80,7 @@ mod clock;
 mod disk;
 mod error;
 pub mod format;
+mod inspect;
 mod ledger;
 mod quota;
 mod recover;
@@ -89,6 +90,7 @@ mod state;
 mod types;
 
 pub use error::Error;
+pub use inspect::{Inspection, inspect};
 pub use spool::Spool;
 pub use types::{
     Accounting, Class, Damage, Dropped, Epoch, Gap, Options, Policy, Record, Recovery, Rewound, StateFile,

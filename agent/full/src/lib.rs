@@ -1,0 +1,5 @@
+//! The full agent: what the small one does, and probing, device polling and backup evidence.
+
+pub mod backup;
+pub mod polling;
+pub mod probing;

@@ -1,0 +1,62 @@
+//! Network devices, polled by SNMP for what their interfaces carry.
+//!
+//! Each device has a task of its own, so that one that is dead or slow delays no other; what they share is
+//! a socket per address family and a limit on requests under way. A reading is turned into increments here,
+//! next to the device, because only here are both readings, the monotonic time between them and the
+//! device's `sysUpTime` at hand.
+//!
+//! * [`counters`] decides what two readings mean; pure.
+//! * [`walk`] decides what to ask; pure.
+//! * [`interfaces`] makes readings of columns and names interfaces; pure.
+//! * [`client`] is the trait to a device and its adapter; [`device`] is the loop; [`rounds`] is the beat.
+
+mod client;
+mod counters;
+mod device;
+mod interfaces;
+pub(crate) mod rounds;
+mod walk;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use wasl_agent_core::report::Reporter;
+use wasl_agent_core::secrets::Secrets;
+use wasl_model::assignment::{Assignment, DeviceAssignment};
+
+use client::Network;
+use device::Poller;
+
+/// Polls the assigned devices until `shutdown`: each one at once, again after two seconds so that it has
+/// rates, then every `every_ms` at a phase of its own. Follows the assignment; a device whose part of it did
+/// not change is not disturbed.
+///
+/// Reports a `DeviceSample` about the device and an `InterfaceSample` about each of its interfaces per poll.
+/// A device that does not answer, whose secrets are missing or whose name has no address has a notice for
+/// as long as that is so.
+pub async fn run(
+    reporter: Reporter,
+    secrets: Secrets,
+    assignment: watch::Receiver<Arc<Assignment>>,
+    shutdown: CancellationToken,
+) {
+    let network = Network::new();
+    let epoch = Instant::now();
+    let wanted = |assignment: &Assignment| {
+        assignment.devices.iter().map(|device| (device.id.clone(), device.clone())).collect()
+    };
+    let gone = reporter.clone();
+    let start = move |device: DeviceAssignment| {
+        Poller::new(reporter.clone(), secrets.clone(), network.clone(), device, epoch).run()
+    };
+    let gone = move |device: DeviceAssignment| {
+        let reporter = gone.clone();
+        async move { device::forget(&reporter, &device).await }
+    };
+    rounds::follow(assignment, shutdown, wanted, start, gone).await;
+}
+
+#[cfg(test)]
+mod tests;

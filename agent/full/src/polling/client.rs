@@ -1,0 +1,364 @@
+//! The way to a device: our own small trait, and its adapter over the SNMP library.
+//!
+//! The library is young and has one author; behind this trait it can be pinned, replaced or vendored
+//! without a change to what decides. All devices share one UDP socket per address family (a socket each
+//! took 140 MB for 2 000 devices, one took 12 MB), and at most [`IN_FLIGHT`] requests are under way at once,
+//! because a burst beyond the socket's buffer loses replies.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use snmp::{Auth, Client, Error, ErrorStatus, MasterKeys, Retry, UdpHandle, UdpTransport, UsmConfig, Value};
+use thiserror::Error as ThisError;
+use tokio::sync::{OnceCell, Semaphore};
+use wasl_agent_core::secrets::{Secret, SecretError, Secrets};
+use wasl_model::assignment::{AuthProtocol, DeviceAssignment, PrivacyProtocol, SnmpAccess};
+
+/// How many requests may be under way at once, over all devices.
+const IN_FLIGHT: usize = 100;
+/// How often a request without a reply is sent again.
+const RETRIES: u32 = 2;
+/// RFC 3414 11.2 asks for passwords of at least this many bytes.
+const SHORTEST_PASSWORD: usize = 8;
+
+/// An object name.
+pub(crate) type Oid = Vec<u32>;
+
+/// A value as a device gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Datum {
+    /// `Counter32`.
+    Counter32(u32),
+    /// `Counter64`.
+    Counter64(u64),
+    /// `TimeTicks`, hundredths of a second.
+    Ticks(u32),
+    /// An integer or gauge.
+    Number(i64),
+    /// An octet string.
+    Text(Vec<u8>),
+    /// There is no such object or instance.
+    Missing,
+    /// The end of what may be seen.
+    End,
+    /// A type that has no use here.
+    Other,
+}
+
+impl Datum {
+    /// The ticks, if it is that.
+    pub(crate) fn ticks(&self) -> Option<u32> {
+        match self {
+            Self::Ticks(ticks) => Some(*ticks),
+            _ => None,
+        }
+    }
+}
+
+/// A name with its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Binding {
+    pub oid: Oid,
+    pub value: Datum,
+}
+
+impl Binding {
+    /// About what it takes in a message: two headers, the name in base 128, the value.
+    pub(crate) fn encoded_len(&self) -> usize {
+        let name: usize =
+            self.oid.iter().map(|&arc| (32 - arc.leading_zeros()).div_ceil(7).max(1) as usize).sum();
+        let value = match &self.value {
+            Datum::Counter64(_) => 9,
+            Datum::Text(text) => text.len(),
+            Datum::Missing | Datum::End => 0,
+            _ => 5,
+        };
+        name + value + 6
+    }
+}
+
+/// Why a request brought nothing.
+#[derive(Debug, ThisError)]
+pub(crate) enum SnmpError {
+    /// No reply.
+    #[error("the device did not answer")]
+    Silent,
+    /// It answers a discovery, but not this user.
+    #[error("the device answers, but refuses the user")]
+    Refused,
+    /// The reply would have been too big.
+    #[error("the device's reply would be too big: ask for less")]
+    TooBig,
+    /// The device refused the request because of its `index`-th name, from 1; 0 where it does not say.
+    #[error("the device refused the request at name {index}")]
+    Status {
+        /// Which name, from 1.
+        index: u32,
+    },
+    /// Something else.
+    #[error("the request could not be sent, or its reply not be understood")]
+    Failed(#[source] Box<Error>),
+}
+
+/// Asks one device.
+pub(crate) trait SnmpClient: Send + Sync {
+    /// The values of exact names.
+    fn get(&self, oids: &[Oid]) -> impl Future<Output = Result<Vec<Binding>, SnmpError>> + Send;
+
+    /// One GETBULK: the value after the first name, and `repetitions` values after each of the others, row
+    /// by row, as far as the device's reply goes.
+    fn get_bulk(
+        &self,
+        oids: &[Oid],
+        repetitions: u32,
+    ) -> impl Future<Output = Result<Vec<Binding>, SnmpError>> + Send;
+
+    /// After silence: whether it is the user that is refused; and a new start if the device is another one
+    /// by now. `Ok` means that asking once more is worth it.
+    fn diagnose(&self) -> impl Future<Output = Result<(), SnmpError>> + Send;
+
+    /// Requests that were sent since the client was made.
+    fn requests(&self) -> u64;
+}
+
+/// Why there is no way to a device.
+#[derive(Debug, ThisError)]
+pub(crate) enum ConnectError {
+    /// A secret that its access names.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// A password is too short for SNMPv3.
+    #[error(
+        "the secret `{0}` is shorter than the {SHORTEST_PASSWORD} bytes that SNMPv3 asks for: choose a longer password on the device and in the file"
+    )]
+    Short(String),
+    /// Privacy without authentication.
+    #[error("SNMPv3 privacy needs authentication as well: give the device's `auth` in the configuration")]
+    PrivacyAlone,
+    /// The name has no address.
+    #[error("the name `{0}` has no address: check the name, and the name server of the agent's machine")]
+    Unresolved(String),
+    /// The library or the system refused.
+    #[error("no SNMP client could be made for the device: check its address and access in the configuration")]
+    Client(#[source] Box<Error>),
+}
+
+/// What all devices share: the sockets and the limit.
+#[derive(Clone)]
+pub(crate) struct Network {
+    v4: Arc<OnceCell<UdpTransport>>,
+    v6: Arc<OnceCell<UdpTransport>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Network {
+    /// Sockets are opened when first needed.
+    pub(crate) fn new() -> Self {
+        Self { v4: Arc::default(), v6: Arc::default(), permits: Arc::new(Semaphore::new(IN_FLIGHT)) }
+    }
+
+    async fn transport(&self, to: SocketAddr) -> Result<&UdpTransport, Box<Error>> {
+        let (cell, any) = if to.is_ipv4() { (&self.v4, "0.0.0.0:0") } else { (&self.v6, "[::]:0") };
+        cell.get_or_try_init(|| UdpTransport::bind(any)).await
+    }
+}
+
+/// The keys that passwords were stretched to, kept because each takes a megabyte of hashing.
+pub(crate) struct Keys {
+    from: (AuthProtocol, Secret, Option<(PrivacyProtocol, Secret)>),
+    keys: MasterKeys,
+}
+
+/// Reads the secrets and makes the client. `keys` carries stretched passwords from one call to the next.
+pub(crate) async fn connect(
+    network: &Network,
+    secrets: &Secrets,
+    device: &DeviceAssignment,
+    timeout: Duration,
+    keys: &mut Option<Keys>,
+) -> Result<UdpClient, ConnectError> {
+    let auth = access(secrets, &device.access, keys).await?;
+    let address = resolve(device).await?;
+    let transport = network.transport(address).await.map_err(ConnectError::Client)?;
+    let retry = Retry::fixed(RETRIES, Duration::ZERO).expect("a small fixed number of retries is valid");
+    let client = Client::builder(address, auth)
+        .request_timeout(timeout)
+        .retry(retry)
+        .build_with(transport)
+        .await
+        .map_err(ConnectError::Client)?;
+    Ok(UdpClient {
+        client,
+        v3: matches!(device.access, SnmpAccess::V3 { .. }),
+        permits: network.permits.clone(),
+        requests: AtomicU64::new(0),
+    })
+}
+
+async fn resolve(device: &DeviceAssignment) -> Result<SocketAddr, ConnectError> {
+    let unresolved = || ConnectError::Unresolved(device.host.clone());
+    let host = device.host.trim_start_matches('[').trim_end_matches(']');
+    let mut found = tokio::net::lookup_host((host, device.port)).await.map_err(|_| unresolved())?;
+    found.next().ok_or_else(unresolved)
+}
+
+async fn access(
+    secrets: &Secrets,
+    access: &SnmpAccess,
+    keys: &mut Option<Keys>,
+) -> Result<Auth, ConnectError> {
+    match access {
+        SnmpAccess::V2c { community } => Ok(Auth::v2c(secrets.read(community)?.expose())),
+        SnmpAccess::V3 { user, auth: None, privacy: None } => Ok(UsmConfig::new(user.clone()).into()),
+        SnmpAccess::V3 { auth: None, .. } => Err(ConnectError::PrivacyAlone),
+        SnmpAccess::V3 { user, auth: Some((auth, auth_secret)), privacy } => {
+            let password = |name: &str| {
+                let secret = secrets.read(name)?;
+                let long = secret.expose().len() >= SHORTEST_PASSWORD;
+                if long { Ok(secret) } else { Err(ConnectError::Short(name.to_owned())) }
+            };
+            let privacy = match privacy {
+                Some((protocol, name)) => Some((*protocol, password(name)?)),
+                None => None,
+            };
+            let from = (*auth, password(auth_secret)?, privacy);
+            let stretched = match keys.take() {
+                Some(known) if known.from == from => known,
+                _ => stretch(from).await?,
+            };
+            let config = UsmConfig::new(user.clone()).with_master_keys(stretched.keys.clone());
+            *keys = Some(stretched);
+            Ok(config.map_err(|error| unusable(&error))?.into())
+        }
+    }
+}
+
+/// Password to key (RFC 3414 A.2), off the threads that wait for sockets.
+async fn stretch(
+    from: (AuthProtocol, Secret, Option<(PrivacyProtocol, Secret)>),
+) -> Result<Keys, ConnectError> {
+    let work = tokio::task::spawn_blocking(move || {
+        let (auth, password, privacy) = &from;
+        let mut keys = MasterKeys::new(auth_protocol(*auth), password.expose().as_bytes())?;
+        if let Some((protocol, password)) = privacy {
+            keys = keys.with_privacy(privacy_protocol(*protocol), password.expose().as_bytes())?;
+        }
+        Ok(Keys { from, keys })
+    });
+    work.await.expect("hashing a password does not panic").map_err(|error| unusable(&error))
+}
+
+fn unusable(source: &snmp::CryptoError) -> ConnectError {
+    ConnectError::Client(Box::new(Error::Config(source.to_string().into())))
+}
+
+fn auth_protocol(protocol: AuthProtocol) -> snmp::AuthProtocol {
+    match protocol {
+        AuthProtocol::Sha1 => snmp::AuthProtocol::Sha1,
+        AuthProtocol::Sha224 => snmp::AuthProtocol::Sha224,
+        AuthProtocol::Sha256 => snmp::AuthProtocol::Sha256,
+        AuthProtocol::Sha384 => snmp::AuthProtocol::Sha384,
+        AuthProtocol::Sha512 => snmp::AuthProtocol::Sha512,
+    }
+}
+
+fn privacy_protocol(protocol: PrivacyProtocol) -> snmp::PrivProtocol {
+    match protocol {
+        PrivacyProtocol::Aes128 => snmp::PrivProtocol::Aes128,
+        PrivacyProtocol::Aes256 => snmp::PrivProtocol::Aes256Blumenthal,
+        PrivacyProtocol::Aes256Reeder => snmp::PrivProtocol::Aes256Reeder,
+    }
+}
+
+/// One device over the shared socket.
+pub(crate) struct UdpClient {
+    client: Client<UdpHandle>,
+    v3: bool,
+    permits: Arc<Semaphore>,
+    requests: AtomicU64,
+}
+
+impl UdpClient {
+    /// Runs one exchange under the limit, and counts what is known to have been sent.
+    async fn exchange<T>(
+        &self,
+        request: impl Future<Output = Result<T, Box<Error>>> + Send,
+    ) -> Result<T, SnmpError> {
+        let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
+        let result = request.await;
+        let sent = match &result {
+            Err(error) => match error.exchange_source() {
+                Error::Timeout { retries, .. } => 1 + u64::from(*retries),
+                _ => 1,
+            },
+            Ok(_) => 1,
+        };
+        self.requests.fetch_add(sent, Ordering::Relaxed);
+        result.map_err(outcome)
+    }
+}
+
+fn outcome(error: Box<Error>) -> SnmpError {
+    match error.exchange_source() {
+        Error::Timeout { .. } => SnmpError::Silent,
+        Error::Snmp { status: ErrorStatus::TooBig, .. } => SnmpError::TooBig,
+        Error::Snmp { status: ErrorStatus::AuthorizationError, index: 0, .. }
+        | Error::Auth { .. }
+        | Error::Report { .. } => SnmpError::Refused,
+        Error::Snmp { index, .. } => SnmpError::Status { index: *index },
+        _ => SnmpError::Failed(error),
+    }
+}
+
+fn wire(oids: &[Oid]) -> Vec<snmp::Oid> {
+    oids.iter().map(|oid| snmp::Oid::from_slice(oid)).collect()
+}
+
+fn bindings(varbinds: Vec<snmp::VarBind>) -> Vec<Binding> {
+    let binding =
+        |varbind: snmp::VarBind| Binding { oid: varbind.oid.arcs().to_vec(), value: varbind.value.into() };
+    varbinds.into_iter().map(binding).collect()
+}
+
+impl From<Value> for Datum {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Counter32(n) => Self::Counter32(n),
+            Value::Counter64(n) => Self::Counter64(n),
+            Value::TimeTicks(n) => Self::Ticks(n),
+            Value::Integer(n) => Self::Number(i64::from(n)),
+            Value::Gauge32(n) | Value::UInteger32(n) => Self::Number(i64::from(n)),
+            Value::OctetString(text) => Self::Text(text.to_vec()),
+            Value::NoSuchObject | Value::NoSuchInstance => Self::Missing,
+            Value::EndOfMibView => Self::End,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl SnmpClient for UdpClient {
+    async fn get(&self, oids: &[Oid]) -> Result<Vec<Binding>, SnmpError> {
+        let oids = wire(oids);
+        let reply = self.exchange(self.client.get_many(&oids)).await?;
+        Ok(bindings(reply.varbinds))
+    }
+
+    async fn get_bulk(&self, oids: &[Oid], repetitions: u32) -> Result<Vec<Binding>, SnmpError> {
+        let oids = wire(oids);
+        let varbinds = self.exchange(self.client.get_bulk(&oids, 1, repetitions)).await?;
+        Ok(bindings(varbinds))
+    }
+
+    async fn diagnose(&self) -> Result<(), SnmpError> {
+        if !self.v3 {
+            return Err(SnmpError::Silent);
+        }
+        self.exchange(self.client.rediscover_engine()).await
+    }
+
+    fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+}

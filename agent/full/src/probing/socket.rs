@@ -1,0 +1,172 @@
+//! ICMP echo sockets: whichever kind the kernel permits, with a kernel time stamp on every answer.
+//!
+//! Linux has two kinds. Datagram sockets need no privilege but a group within
+//! `net.ipv4.ping_group_range` (which by default admits nobody, not even root); raw sockets need
+//! CAP_NET_RAW. The stamp (`SO_TIMESTAMPNS`) is taken when the packet enters the network stack, so
+//! the round-trip time does not depend on when this process gets to run.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt,
+    sockopt::{RcvBufForce, ReceiveTimestampns, RxqOvfl},
+};
+use nix::sys::time::TimeSpec;
+use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
+use thiserror::Error;
+use wasl_model::ProbeMethod;
+use wasl_probe::icmp::{Family, MAGIC, MAGIC_OFFSET, V4_ECHO_REPLY, V6_ECHO_REPLY};
+
+/// Answers to some thousand probes may wait while the machine is busy.
+const RECEIVE_BUFFER: usize = 4 << 20;
+
+/// Longer than any answer to a probe of ours, IP options included.
+const PACKET: usize = 256;
+
+/// Why there is no ICMP socket.
+#[derive(Debug, Error)]
+pub(super) enum OpenError {
+    /// Neither kind is permitted.
+    #[error("the kernel permits this process neither datagram nor raw ICMP sockets")]
+    NotPermitted(#[source] io::Error),
+    /// Something else, such as a machine without IPv6.
+    #[error("could not open an ICMP socket for IP{}", match .0 { Family::V4 => "v4", Family::V6 => "v6" })]
+    Unavailable(Family, #[source] io::Error),
+}
+
+/// One socket for all targets of one address family.
+pub(super) struct EchoSocket {
+    socket: Socket,
+    method: ProbeMethod,
+    packet: [u8; PACKET],
+    control: Vec<u8>,
+    overflowed: u32,
+}
+
+/// A packet that was received; its bytes are not checked.
+pub(super) struct Received<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) from: IpAddr,
+    /// The kernel's wall-clock stamp, since 1970-01-01T00:00:00Z.
+    pub(super) arrived: Option<Duration>,
+    /// Whether the socket's buffer has overflowed since the packet before: answers may be missing.
+    pub(super) overflow: bool,
+}
+
+impl EchoSocket {
+    /// A non-blocking datagram socket where it is permitted, else a raw one.
+    pub(super) fn open(family: Family) -> Result<Self, OpenError> {
+        let (domain, protocol) = match family {
+            Family::V4 => (Domain::IPV4, Protocol::ICMPV4),
+            Family::V6 => (Domain::IPV6, Protocol::ICMPV6),
+        };
+        let open = |kind: Type| Socket::new(domain, kind.nonblocking(), Some(protocol));
+        let (socket, method) = match open(Type::DGRAM) {
+            Ok(socket) => (socket, ProbeMethod::IcmpDatagram),
+            Err(_) => match open(Type::RAW) {
+                Ok(socket) => (socket, ProbeMethod::IcmpRaw),
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    return Err(OpenError::NotPermitted(error));
+                }
+                Err(error) => return Err(OpenError::Unavailable(family, error)),
+            },
+        };
+        let unavailable = |error: io::Error| OpenError::Unavailable(family, error);
+        setsockopt(&socket, ReceiveTimestampns, &true).map_err(|errno| unavailable(errno.into()))?;
+        // What follows makes it better but is not needed to measure.
+        let _ = setsockopt(&socket, RxqOvfl, &1);
+        if setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER).is_err() {
+            let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+        }
+        if method == ProbeMethod::IcmpRaw {
+            let _ = socket.attach_filter(&only_our_replies(family));
+        }
+        Ok(Self {
+            socket,
+            method,
+            packet: [0; PACKET],
+            control: nix::cmsg_space!(TimeSpec, u32),
+            overflowed: 0,
+        })
+    }
+
+    /// Which kind it became.
+    pub(super) fn method(&self) -> ProbeMethod {
+        self.method
+    }
+
+    /// Sends one message.
+    pub(super) fn send(&self, message: &[u8], to: SocketAddr) -> io::Result<()> {
+        self.socket.send_to(message, &SockAddr::from(to)).map(drop)
+    }
+
+    /// The next packet; `None` if there is none.
+    pub(super) fn receive(&mut self) -> io::Result<Option<Received<'_>>> {
+        let mut slices = [IoSliceMut::new(&mut self.packet)];
+        let fd = self.socket.as_raw_fd();
+        let flags = MsgFlags::MSG_DONTWAIT;
+        let message = match recvmsg::<SockaddrStorage>(fd, &mut slices, Some(&mut self.control), flags) {
+            Ok(message) => message,
+            Err(Errno::EAGAIN) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        };
+        let (mut arrived, mut overflowed) = (None, self.overflowed);
+        for control in message.cmsgs()? {
+            match control {
+                ControlMessageOwned::ScmTimestampns(stamp) => arrived = Some(Duration::from(stamp)),
+                ControlMessageOwned::RxqOvfl(count) => overflowed = count,
+                _ => {}
+            }
+        }
+        let from = message.address.as_ref().and_then(ip_of).ok_or(Errno::EAFNOSUPPORT)?;
+        let length = message.bytes;
+        let overflow = std::mem::replace(&mut self.overflowed, overflowed) != overflowed;
+        Ok(Some(Received { bytes: &self.packet[..length], from, arrived, overflow }))
+    }
+}
+
+impl AsFd for EchoSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
+}
+
+/// A raw socket receives every ICMP message that reaches the machine, on loopback even its own
+/// requests. This program for the kernel's packet filter lets only echo replies with our magic word
+/// wake us; what gets through is still checked in full.
+fn only_our_replies(family: Family) -> Vec<SockFilter> {
+    const LOAD_HEADER_LENGTH: u16 = 0xb1; // X = 4 * (packet[k] & 0xf)
+    const LOAD_BYTE: u16 = 0x30; // A = packet[k]
+    const LOAD_WORD: u16 = 0x20;
+    const BEYOND_X: u16 = 0x20; // added to a load: packet[X + k]
+    const JUMP_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+
+    let magic = u32::from_be_bytes(MAGIC);
+    let (kind, beyond) = match family {
+        Family::V4 => (V4_ECHO_REPLY, BEYOND_X),
+        Family::V6 => (V6_ECHO_REPLY, 0),
+    };
+    let mut program = Vec::new();
+    if family == Family::V4 {
+        program.push(SockFilter::new(LOAD_HEADER_LENGTH, 0, 0, 0));
+    }
+    program.extend([
+        SockFilter::new(LOAD_BYTE + beyond, 0, 0, 0),
+        SockFilter::new(JUMP_EQUAL, 0, 3, u32::from(kind)),
+        SockFilter::new(LOAD_WORD + beyond, 0, 0, MAGIC_OFFSET as u32),
+        SockFilter::new(JUMP_EQUAL, 0, 1, magic),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ]);
+    program
+}

@@ -1,0 +1,49 @@
+//! The agents' listener: mutual TLS, HTTP/2, and a handful of requests.
+//!
+//! A connection without a certificate can do one thing only: enrol. Every other request is answered
+//! for the agent that the connection's certificate names, whatever the request says.
+
+mod accept;
+mod enrol;
+mod respond;
+mod session;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use tokio_util::sync::CancellationToken;
+use wasl_model::AgentId;
+use wasl_pki::Peer;
+use wasl_protocol::limits;
+use wasl_protocol::message::path;
+
+use crate::controller::Shared;
+
+pub use accept::{Listener, run};
+pub(crate) use enrol::token_digest;
+
+/// What a connection is.
+#[derive(Clone)]
+pub struct Caller {
+    /// Who, by its certificate; nobody may only enrol.
+    pub peer: Option<Arc<Peer>>,
+    /// Cancelling it ends the connection.
+    pub end: CancellationToken,
+    /// The sessions that were opened on this connection.
+    pub sessions: Arc<std::sync::Mutex<Vec<(AgentId, u64)>>>,
+}
+
+/// The requests that agents can make.
+pub fn router(shared: Arc<Shared>) -> Router {
+    let small = DefaultBodyLimit::max(limits::MAX_REQUEST_BYTES);
+    Router::new()
+        .route(path::ENROL, post(enrol::enrol).layer(small))
+        .route(path::RENEW, post(enrol::renew).layer(small))
+        .route(path::SESSION, post(session::open).layer(small))
+        .route(path::UPLOAD, post(session::upload).layer(DefaultBodyLimit::max(limits::MAX_UPLOAD_BYTES)))
+        .route(&format!("{}{{session}}", path::DOWNLINK), get(session::downlink))
+        .fallback(respond::unknown)
+        .with_state(shared)
+}

@@ -1,0 +1,241 @@
+//! The judgement of every entity, renewed as observations come and as they grow old.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use serde::Serialize;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use wasl_health::{Judgement, judge, since};
+use wasl_model::health::{EntityState, Health};
+use wasl_model::{AgentId, EntityKind, SiteId, Subject, Timestamp, Value};
+use wasl_settings::Settings;
+
+use crate::controller::Shared;
+use crate::live::State;
+use crate::time::now;
+
+/// Judgements are renewed at least this often, because values grow old without a word.
+const RENEW: Duration = Duration::from_secs(1);
+/// How many events are remembered for those who were away for a moment.
+const REMEMBERED: usize = 10_000;
+
+/// An entity and its judgement.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entity {
+    /// Which.
+    pub subject: Subject,
+    /// Its judgement.
+    pub state: EntityState,
+    /// Where it is, if that is known.
+    pub site: Option<SiteId>,
+    /// Who observes it; the one whose word decides, where several do.
+    pub agent: Option<AgentId>,
+    /// When it was last observed.
+    pub at: Option<Timestamp>,
+}
+
+/// Every entity at one moment.
+#[derive(Debug, Default)]
+pub struct Board {
+    /// By subject.
+    pub entities: BTreeMap<Subject, Entity>,
+}
+
+/// A change of an entity's health.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct Event {
+    /// Ascending within a run of the controller.
+    pub id: u64,
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+    /// `kind/identifier`.
+    pub subject: String,
+    /// The health before; absent for an entity that is new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+    /// The health now; absent for an entity that is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<String>,
+    /// The code of the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The board in force and the events that led to it.
+pub struct Boards {
+    board: ArcSwap<Board>,
+    past: Mutex<(u64, VecDeque<Event>)>,
+    news: broadcast::Sender<Event>,
+}
+
+impl Default for Boards {
+    fn default() -> Self {
+        Self { board: ArcSwap::default(), past: Mutex::default(), news: broadcast::channel(1024).0 }
+    }
+}
+
+impl Boards {
+    /// The board in force.
+    pub fn board(&self) -> Arc<Board> {
+        self.board.load_full()
+    }
+
+    /// The remembered events after one, and those to come.
+    pub fn events_after(&self, after: u64) -> (Vec<Event>, broadcast::Receiver<Event>) {
+        let past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        (past.1.iter().filter(|e| e.id > after).cloned().collect(), self.news.subscribe())
+    }
+
+    /// Puts a new board in force and tells what changed.
+    fn replace(&self, new: Board, now: Timestamp) {
+        let old = self.board.swap(Arc::new(new));
+        let new = self.board.load();
+        let mut changes = Vec::new();
+        for (subject, entity) in &new.entities {
+            let was = old.entities.get(subject).map(|e| e.state.health);
+            if was != Some(entity.state.health) {
+                let reason = Some(entity.state.reason.code.clone());
+                changes.push((subject.clone(), was, Some(entity.state.health), reason));
+            }
+        }
+        for (subject, entity) in &old.entities {
+            if !new.entities.contains_key(subject) {
+                changes.push((subject.clone(), Some(entity.state.health), None, None));
+            }
+        }
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        for (subject, was, health, reason) in changes {
+            past.0 += 1;
+            let event = Event {
+                id: past.0,
+                at_ms: now.0,
+                subject: subject.to_string(),
+                was: was.map(|h| h.as_str().to_owned()),
+                health: health.map(|h| h.as_str().to_owned()),
+                reason,
+            };
+            past.1.push_back(event.clone());
+            if past.1.len() > REMEMBERED {
+                past.1.pop_front();
+            }
+            // Nobody listening is no fault.
+            let _ = self.news.send(event);
+        }
+    }
+}
+
+/// Renews the board until `stop`.
+pub async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), std::convert::Infallible> {
+    let mut live = shared.live.changes();
+    let mut sessions = shared.sessions.changes();
+    loop {
+        let now = now();
+        let board = evaluate(&shared, now);
+        shared.boards.replace(board, now);
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(RENEW) => {}
+            _ = live.changed() => {}
+            _ = sessions.changed() => {}
+        }
+        // A burst of changes is judged once.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn evaluate(shared: &Shared, now: Timestamp) -> Board {
+    let before = shared.boards.board();
+    let settings = shared.intent.settings();
+    let mut board = Board::default();
+    let mut put = |subject: Subject, judgement: Judgement, agent: Option<AgentId>, at: Option<Timestamp>| {
+        let site = agent.as_ref().and_then(|a| shared.site_of(a));
+        // Where several agents see a thing, the worst word decides.
+        if let Some(other) = board.entities.get(&subject)
+            && other.state.health >= judgement.health
+        {
+            return;
+        }
+        let state = since(before.entities.get(&subject).map(|e| &e.state), judgement, now);
+        board.entities.insert(subject.clone(), Entity { subject, state, site, agent, at });
+    };
+
+    let live = shared.live.read();
+    for (key, latest) in &live.values {
+        let (agent, subject) = key;
+        if subject.kind == EntityKind::Agent || !shared.intent.may_speak(agent, subject) {
+            continue;
+        }
+        let judgement = judge_value(&latest.value, subject, &settings, now);
+        let every = shared.intent.every(agent, subject);
+        let judgement = judge::fresh(latest.at, every, now, judgement);
+        put(subject.clone(), judgement, Some(agent.clone()), Some(latest.at));
+    }
+    for record in shared.agents().iter().filter(|r| r.revoked.is_none()) {
+        let subject = Subject::lenient(EntityKind::Agent, record.id.as_str());
+        let sample = agent_sample(&live, &record.id, &subject);
+        let connected = shared.sessions.is_connected(&record.id);
+        let last_seen = if connected { Some(now) } else { record.last_seen.max(sample.map(|(at, _)| at)) };
+        let judgement = judge::agent(connected, last_seen, sample.map(|(_, s)| s), now);
+        put(subject, judgement, Some(record.id.clone()), last_seen);
+    }
+    drop(live);
+
+    let expected = settings
+        .targets()
+        .iter()
+        .flat_map(|(id, t)| t.from.iter().map(move |a| (EntityKind::Target, id, a)))
+        .chain(settings.devices().iter().map(|(id, d)| (EntityKind::Device, id, &d.from)))
+        .chain(settings.backups().iter().map(|(id, b)| (EntityKind::BackupJob, id, &b.from)));
+    for (kind, id, agent) in expected {
+        let subject = Subject::lenient(kind, id);
+        if !board.entities.contains_key(&subject) {
+            let state = since(before.entities.get(&subject).map(|e| &e.state), judge::unseen(), now);
+            let site = shared.site_of(agent);
+            let entity = Entity { subject: subject.clone(), state, site, agent: Some(agent.clone()), at: None };
+            board.entities.insert(subject, entity);
+        }
+    }
+    board
+}
+
+fn agent_sample<'a>(
+    live: &'a State,
+    agent: &AgentId,
+    subject: &Subject,
+) -> Option<(Timestamp, &'a wasl_model::AgentSample)> {
+    let latest = live.values.get(&(agent.clone(), subject.clone()))?;
+    match &latest.value {
+        Value::Agent(sample) => Some((latest.at, sample)),
+        _ => None,
+    }
+}
+
+fn judge_value(value: &Value, subject: &Subject, settings: &Settings, now: Timestamp) -> Judgement {
+    match value {
+        Value::Host(host) => judge::machine(host),
+        Value::Disk(disk) => judge::disk(disk),
+        Value::Interface(interface) => judge::interface(interface),
+        Value::Probe(window) => judge::target(window),
+        Value::Device(device) => judge::device(device),
+        Value::Backup(evidence) => {
+            let job = settings.backups().get(&subject.id);
+            let expect = job.map_or(Duration::from_secs(86_400), |j| j.expect_every.as_duration());
+            judge::backup(evidence, expect, now)
+        }
+        Value::Agent(_) | Value::Notice(_) => judge::unseen(),
+    }
+}
+
+impl Board {
+    /// How many entities of each kind have each health.
+    pub fn totals(&self) -> BTreeMap<EntityKind, BTreeMap<Health, u64>> {
+        let mut totals: BTreeMap<EntityKind, BTreeMap<Health, u64>> = BTreeMap::new();
+        for entity in self.entities.values() {
+            *totals.entry(entity.subject.kind).or_default().entry(entity.state.health).or_default() += 1;
+        }
+        totals
+    }
+}

@@ -1,0 +1,168 @@
+//! Speaks to the controller on this machine through its API.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::exit;
+use crate::home::{Addresses, Home};
+use crate::operators::api::Problem;
+
+/// The longest answer.
+const MAX_ANSWER: usize = 64 * 1024 * 1024;
+/// How long an answer may take.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Why the controller did not do what was asked.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// There is none running here.
+    #[error("no controller is running with its state in {0}; start one with `wasl up` or `wasl serve`, or name another folder with --state or --home")]
+    NotRunning(String),
+    /// It does not answer.
+    #[error("the controller at {url} does not answer: {what}; `wasl doctor` looks for the cause")]
+    Unreachable {
+        /// Where it should be.
+        url: String,
+        /// What happened.
+        what: String,
+    },
+    /// Its state folder is somebody else's.
+    #[error("{0}; run this as the user that runs the controller")]
+    NotPermitted(String),
+    /// It said no.
+    #[error("{}", .0.detail)]
+    Refused(Problem),
+}
+
+impl ClientError {
+    /// The exit code (contract).
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::NotRunning(_) | Self::Unreachable { .. } => exit::UNREACHABLE.into(),
+            Self::NotPermitted(_) => exit::NOT_PERMITTED.into(),
+            Self::Refused(problem) if matches!(problem.status, 401 | 403) => exit::NOT_PERMITTED.into(),
+            Self::Refused(_) => exit::UNHEALTHY.into(),
+        }
+    }
+}
+
+/// A way to a running controller.
+pub struct Client {
+    addresses: Addresses,
+    token: String,
+}
+
+impl Client {
+    /// The controller whose state lies in `home`.
+    pub fn new(home: &Home) -> Result<Self, ClientError> {
+        let shown = home.path().display().to_string();
+        let addresses = home
+            .addresses()
+            .map_err(|e| ClientError::NotPermitted(format!("{e:#}")))?
+            .ok_or(ClientError::NotRunning(shown))?;
+        let token = home.cli_token().map_err(|e| ClientError::NotPermitted(format!("{e:#}")))?;
+        Ok(Self { addresses, token })
+    }
+
+    /// Where the controller listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Asks for a document.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let body = self.send(Method::GET, path, Bytes::new()).await?;
+        serde_json::from_slice(&body).map_err(|e| self.unreachable(format!("its answer makes no sense: {e}")))
+    }
+
+    /// Asks for a document and gives it as it came.
+    pub async fn get_text(&self, path: &str) -> Result<String, ClientError> {
+        let body = self.send(Method::GET, path, Bytes::new()).await?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// Sends a document; `None` for an answer without one.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<Option<T>, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|e| self.unreachable(e.to_string()))?;
+        let answer = self.send(Method::POST, path, body.into()).await?;
+        if answer.is_empty() {
+            return Ok(None);
+        }
+        serde_json::from_slice(&answer)
+            .map(Some)
+            .map_err(|e| self.unreachable(format!("its answer makes no sense: {e}")))
+    }
+
+    fn unreachable(&self, what: String) -> ClientError {
+        ClientError::Unreachable { url: self.addresses.http.clone(), what }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, ClientError> {
+        let sent = tokio::time::timeout(PATIENCE, self.try_send(method, path, body)).await;
+        sent.unwrap_or_else(|_| Err(self.unreachable("no answer in time".into())))
+    }
+
+    async fn try_send(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, ClientError> {
+        let broken = |e: &dyn std::error::Error| self.unreachable(e.to_string());
+        let (tls, rest) = match self.addresses.http.split_once("://") {
+            Some(("https", rest)) => (true, rest),
+            Some((_, rest)) => (false, rest),
+            None => (false, self.addresses.http.as_str()),
+        };
+        // A listener on all addresses is reached by loopback.
+        let authority = rest.trim_end_matches('/').replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
+        let tcp = TcpStream::connect(&authority).await.map_err(|e| broken(&e))?;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, &authority)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|e| broken(&e))?;
+        let answer = if tls {
+            let pem = self.addresses.authority.as_deref().unwrap_or_default();
+            let roots = wasl_pki::pem::certificates_from_pem(pem).map_err(|e| broken(&e))?;
+            let clock = Arc::new(wasl_pki::tls::SystemClock);
+            let config = wasl_pki::client_config(&roots, None, &["http/1.1"], clock).map_err(|e| broken(&e))?;
+            let name = rustls::pki_types::ServerName::try_from("localhost").map_err(|e| broken(&e))?;
+            let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|e| broken(&e))?;
+            exchange(stream, request).await
+        } else {
+            exchange(tcp, request).await
+        };
+        let (status, body) = answer.map_err(|e| self.unreachable(e))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) => ClientError::Refused(problem),
+            Err(_) => self.unreachable(format!("it answered {status}")),
+        })
+    }
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), String> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
+    let driver = tokio::spawn(connection);
+    let response = sender.send_request(request).await.map_err(|e| e.to_string())?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|e| e.to_string())?;
+    driver.abort();
+    Ok((status, body.to_bytes()))
+}

@@ -1,0 +1,110 @@
+//! The configuration in force, and what it asks of each agent.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ring::digest;
+use tokio::sync::watch;
+use wasl_model::assignment::Assignment;
+use wasl_model::{AgentId, EntityKind, Subject};
+use wasl_settings::{Problem, Settings};
+
+/// The configuration in force. It is replaced whole or not at all.
+pub struct Intent {
+    dir: PathBuf,
+    settings: ArcSwap<Settings>,
+    changes: watch::Sender<u64>,
+}
+
+/// An assignment and the number that names it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assigned {
+    /// Never 0.
+    pub generation: u64,
+    /// As it travels.
+    pub json: Vec<u8>,
+}
+
+impl Intent {
+    /// Reads the configuration in `dir`.
+    pub fn load(dir: &Path) -> Result<Self, Vec<Problem>> {
+        let settings = wasl_settings::load(dir)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            settings: ArcSwap::from_pointee(settings),
+            changes: watch::channel(0).0,
+        })
+    }
+
+    /// The configuration.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
+    /// Follows changes of the configuration.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Reads the folder again; whether something changed. With problems the old one stays in force.
+    pub fn reload(&self) -> Result<bool, Vec<Problem>> {
+        let new = wasl_settings::load(&self.dir)?;
+        if *self.settings.load_full() == new {
+            return Ok(false);
+        }
+        self.settings.store(Arc::new(new));
+        self.changes.send_modify(|n| *n += 1);
+        Ok(true)
+    }
+
+    /// What an agent is asked to do.
+    pub fn assignment(&self, agent: &AgentId) -> Assigned {
+        let assignment = self.settings.load().assignment_for(agent).unwrap_or_else(Assignment::baseline);
+        let json = serde_json::to_vec(&assignment).expect("an assignment is plain data");
+        let digest = digest::digest(&digest::SHA256, &json);
+        let generation = digest.as_ref().first_chunk::<8>().map_or(1, |b| u64::from_be_bytes(*b) >> 12);
+        Assigned { generation: generation.max(1), json }
+    }
+
+    /// Whether an agent may speak of a subject: of itself and its machine, and of what it was assigned.
+    pub fn may_speak(&self, agent: &AgentId, subject: &Subject) -> bool {
+        let settings = self.settings.load();
+        let own = |id: &str| id == agent.as_str();
+        let under = |id: &str| id.strip_prefix(agent.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        match subject.kind {
+            EntityKind::Agent | EntityKind::Machine => own(&subject.id),
+            EntityKind::Disk => under(&subject.id),
+            EntityKind::Interface => {
+                under(&subject.id)
+                    || subject
+                        .id
+                        .split_once('/')
+                        .is_some_and(|(device, _)| settings.devices().get(device).is_some_and(|d| d.from == *agent))
+            }
+            EntityKind::Target => settings.targets().get(&subject.id).is_some_and(|t| t.from.contains(agent)),
+            EntityKind::Device => settings.devices().get(&subject.id).is_some_and(|d| d.from == *agent),
+            EntityKind::BackupJob => settings.backups().get(&subject.id).is_some_and(|b| b.from == *agent),
+        }
+    }
+
+    /// How often a subject is observed by an agent.
+    pub fn every(&self, agent: &AgentId, subject: &Subject) -> Duration {
+        let settings = self.settings.load();
+        let host = || settings.agents().get(agent).map_or(Duration::from_secs(10), |a| a.host_every.as_duration());
+        let device = |id: &str| settings.devices().get(id).map(|d| d.every.as_duration());
+        match subject.kind {
+            EntityKind::Machine | EntityKind::Disk => host(),
+            EntityKind::Agent => Duration::from_secs(10),
+            EntityKind::Interface => {
+                subject.id.split_once('/').and_then(|(owner, _)| device(owner)).unwrap_or_else(host)
+            }
+            EntityKind::Target => settings.window().as_duration(),
+            EntityKind::Device => device(&subject.id).unwrap_or_else(host),
+            EntityKind::BackupJob => {
+                settings.backups().get(&subject.id).map_or(Duration::from_secs(3600), |b| b.every.as_duration())
+            }
+        }
+    }
+}

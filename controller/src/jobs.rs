@@ -1,0 +1,95 @@
+//! Work that recurs. Each job takes no input, may run at any time, and leaves things as they should be.
+
+pub mod restore;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use wasl_store::{CompactOptions, Retention};
+
+use crate::controller::Shared;
+use crate::time::now;
+
+/// How often batches become blocks, and how often old blocks go.
+const COMPACT: Duration = Duration::from_secs(60);
+const RETAIN: Duration = Duration::from_secs(3600);
+/// How often the enrolled agents are read again, whatever happens.
+const REGISTRY: Duration = Duration::from_secs(30);
+
+/// Keeps the table of enrolled agents fresh, notes who is connected, and forgets sessions of people
+/// that are over.
+pub async fn registry(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), wasl_store::Error> {
+    let mut stale = shared.agents_stale();
+    loop {
+        stale.mark_unchanged();
+        shared.refresh_agents().await?;
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = stale.changed() => continue,
+            () = tokio::time::sleep(REGISTRY) => {}
+        }
+        let now = now();
+        for record in shared.agents().iter().filter(|r| shared.sessions.is_connected(&r.id)) {
+            shared.store.agent_seen(&record.id, now, &record.facts).await?;
+        }
+        shared.store.purge_sessions(now).await?;
+    }
+}
+
+/// Turns batches into history and lets the oldest history go.
+pub async fn history(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), wasl_store::Error> {
+    let options = CompactOptions::default();
+    let mut retained = tokio::time::Instant::now();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(COMPACT) => {}
+        }
+        loop {
+            let snapshot = shared.live.snapshot();
+            let compacted = shared.store.compact(now(), &options, Some(snapshot)).await?;
+            if compacted.batches > 0 {
+                tracing::debug!(?compacted, "batches became blocks");
+            }
+            if !compacted.more || stop.is_cancelled() {
+                break;
+            }
+        }
+        if retained.elapsed() >= RETAIN {
+            retained = tokio::time::Instant::now();
+            let wanted = shared.intent.settings().controller().retention;
+            let retention = Retention {
+                raw: wanted.raw.as_duration(),
+                five_minutes: wanted.five_minutes.as_duration(),
+                one_hour: wanted.one_hour.as_duration(),
+            };
+            let gone = shared.store.retain(now(), &retention).await?;
+            tracing::debug!(?gone, "old history went");
+        }
+    }
+}
+
+/// Reads the configuration again at SIGHUP. A faulty one is told and changes nothing.
+pub async fn configuration(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), std::io::Error> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = hangup.recv() => {}
+        }
+        let own = shared.clone();
+        let outcome = tokio::task::spawn_blocking(move || own.intent.reload()).await;
+        match outcome.map_err(std::io::Error::other)? {
+            Ok(changed) => tracing::info!(changed, "the configuration was read again"),
+            Err(problems) => {
+                for problem in &problems {
+                    tracing::error!("{problem}");
+                }
+                tracing::error!(problems = problems.len(), "the new configuration is faulty; the one before stays in force");
+            }
+        }
+    }
+}
+

@@ -1,0 +1,252 @@
+//! What is known now: the latest value of everything, standing notices, running totals and short
+//! trends. It is made from the stream of observations, and after a restart from the store's snapshot
+//! and the batches that came after it.
+
+pub mod trend;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prost::Message;
+use tokio::sync::watch;
+use wasl_model::units::Scalar;
+use wasl_model::{AgentId, Histogram, Notice, NoticeCode, Observation, Subject, Timestamp, Value};
+use wasl_protocol::batch;
+
+use trend::Trend;
+
+/// An observation this far in the future comes from a clock that was wrong; the next one replaces it.
+const FUTURE: Duration = Duration::from_secs(60);
+
+/// What an agent last said of a subject. The time is when it was seen, by the agent's clock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Latest {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub value: Value,
+    /// Sums over all that came since the controller was started.
+    pub totals: Totals,
+    /// The last hour, where the pages draw it.
+    pub trend: Trend,
+}
+
+/// Sums for Prometheus counters.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Totals {
+    /// Bytes received.
+    pub receive_bytes: u64,
+    /// Bytes sent.
+    pub transmit_bytes: u64,
+    /// Packets lost to errors.
+    pub errors: u64,
+    /// Probes decided.
+    pub probes: u64,
+    /// Probes lost.
+    pub lost: u64,
+    /// Round-trip times.
+    pub rtt: Histogram,
+}
+
+/// Who says it, and of what.
+pub type Key = (AgentId, Subject);
+
+/// Everything that is known now.
+#[derive(Default)]
+pub struct State {
+    /// The latest values.
+    pub values: BTreeMap<Key, Latest>,
+    /// Standing notices and since when they have stood.
+    pub notices: BTreeMap<(Key, NoticeCode), (Timestamp, Notice)>,
+}
+
+/// The state behind a lock, with a signal for each change. The lock is held for moments only.
+pub struct Live {
+    state: Mutex<State>,
+    changes: watch::Sender<u64>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self { state: Mutex::default(), changes: watch::channel(0).0 }
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Snapshot {
+    #[prost(message, repeated, tag = "1")]
+    agents: Vec<AgentSnapshot>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct AgentSnapshot {
+    #[prost(string, tag = "1")]
+    agent: String,
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    bodies: Vec<Vec<u8>>,
+}
+
+impl Live {
+    /// Reads what is known.
+    pub fn read(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Follows changes.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Takes in what an agent saw.
+    pub fn apply(&self, agent: &AgentId, observations: Vec<Observation>, now: Timestamp) {
+        if observations.is_empty() {
+            return;
+        }
+        let mut state = self.read();
+        for observation in observations {
+            state.take(agent, observation, now, true);
+        }
+        drop(state);
+        self.changes.send_modify(|n| *n += 1);
+    }
+
+    /// Takes in what was known before a restart: values, but no totals.
+    pub fn restore(&self, agent: &AgentId, observations: Vec<Observation>, now: Timestamp) {
+        let mut state = self.read();
+        for observation in observations {
+            state.take(agent, observation, now, false);
+        }
+    }
+
+    /// The state as bytes for the store.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let state = self.read();
+        let mut agents: BTreeMap<&AgentId, Vec<Observation>> = BTreeMap::new();
+        for ((agent, subject), latest) in &state.values {
+            let observation = Observation { subject: subject.clone(), at: latest.at, value: latest.value.clone() };
+            agents.entry(agent).or_default().push(observation);
+        }
+        for (((agent, subject), _), (at, notice)) in &state.notices {
+            let value = Value::Notice(notice.clone());
+            agents.entry(agent).or_default().push(Observation { subject: subject.clone(), at: *at, value });
+        }
+        let agents = agents
+            .into_iter()
+            .map(|(agent, observations)| AgentSnapshot {
+                agent: agent.to_string(),
+                bodies: observations.chunks(5_000).map(batch::encode).collect(),
+            })
+            .collect();
+        Snapshot { agents }.encode_to_vec()
+    }
+
+    /// Takes in a snapshot; what cannot be read of it is left out and counted.
+    pub fn restore_snapshot(&self, bytes: &[u8], now: Timestamp) -> usize {
+        let Ok(snapshot) = Snapshot::decode(bytes) else { return 1 };
+        let mut unreadable = 0;
+        for AgentSnapshot { agent, bodies } in snapshot.agents {
+            let Ok(agent) = AgentId::new(agent) else {
+                unreadable += 1;
+                continue;
+            };
+            for body in bodies {
+                match batch::decode(&body) {
+                    Ok(decoded) => self.restore(&agent, decoded.observations, now),
+                    Err(_) => unreadable += 1,
+                }
+            }
+        }
+        unreadable
+    }
+
+    /// Forgets what an agent said, when the agent is gone.
+    pub fn forget(&self, agent: &AgentId) {
+        let mut state = self.read();
+        state.values.retain(|(a, _), _| a != agent);
+        state.notices.retain(|((a, _), _), _| a != agent);
+    }
+}
+
+impl State {
+    fn take(&mut self, agent: &AgentId, observation: Observation, now: Timestamp, counts: bool) {
+        let key = (agent.clone(), observation.subject);
+        let at = observation.at;
+        if let Value::Notice(notice) = observation.value {
+            let key = (key, notice.code);
+            if notice.cleared {
+                // A notice that was raised again later stays.
+                if self.notices.get(&key).is_none_or(|(since, _)| *since <= at) {
+                    self.notices.remove(&key);
+                }
+            } else {
+                let entry = self.notices.entry(key).or_insert_with(|| (at, notice.clone()));
+                entry.1 = notice;
+            }
+            return;
+        }
+        let latest = self.values.entry(key).or_insert_with(|| Latest {
+            at,
+            value: observation.value.clone(),
+            totals: Totals::default(),
+            trend: Trend::default(),
+        });
+        if counts {
+            latest.totals.add(&observation.value);
+        }
+        latest.trend.add(at, &observation.value);
+        if at >= latest.at || latest.at > now.plus(FUTURE) {
+            latest.at = at;
+            latest.value = observation.value;
+        }
+    }
+}
+
+impl Totals {
+    fn add(&mut self, value: &Value) {
+        let plus = |total: &mut u64, step: Option<u64>| *total = total.saturating_add(step.unwrap_or(0));
+        match value {
+            Value::Interface(i) => {
+                plus(&mut self.receive_bytes, i.receive_bytes.map(|v| v.0));
+                plus(&mut self.transmit_bytes, i.transmit_bytes.map(|v| v.0));
+                plus(&mut self.errors, i.receive_errors.map(|v| v.0));
+                plus(&mut self.errors, i.transmit_errors.map(|v| v.0));
+            }
+            Value::Probe(p) => {
+                plus(&mut self.probes, p.sent.map(|v| v.0));
+                let lost = p.sent.zip(p.received).map(|(s, r)| s.0.saturating_sub(r.0));
+                plus(&mut self.lost, lost);
+                self.rtt.merge(&p.rtt);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The number of a named history field in a value, in its base unit.
+pub fn number(value: &Value, field: &str) -> Option<f64> {
+    let mut found = None;
+    wasl_model::series::points(value, |name, number| {
+        if name == field {
+            found = Some(number);
+        }
+    });
+    found
+}
+
+/// The seconds of a quantity, where it is known.
+pub fn value_of<T: Scalar>(quantity: Option<T>) -> Option<f64> {
+    quantity.map(Scalar::value)
+}
+
+/// An index from subject to who speaks of it.
+pub fn observers(state: &State) -> HashMap<&Subject, Vec<&AgentId>> {
+    let mut index: HashMap<&Subject, Vec<&AgentId>> = HashMap::new();
+    for (agent, subject) in state.values.keys() {
+        index.entry(subject).or_default().push(agent);
+    }
+    index
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+use super::*;
+use wasl_model::units::{Bytes, Count};
+use wasl_model::{EntityKind, HostSample, InterfaceSample, Severity};
+
+fn agent() -> AgentId {
+    "gw".parse().expect("valid")
+}
+
+fn host(at: i64, processors: u64) -> Observation {
+    Observation {
+        subject: Subject::new(EntityKind::Machine, "gw").expect("valid"),
+        at: Timestamp(at),
+        value: Value::Host(HostSample { processors: Some(Count(processors)), ..Default::default() }),
+    }
+}
+
+fn interface(at: i64, bytes: u64) -> Observation {
+    Observation {
+        subject: Subject::new(EntityKind::Interface, "gw/eth0").expect("valid"),
+        at: Timestamp(at),
+        value: Value::Interface(InterfaceSample { receive_bytes: Some(Bytes(bytes)), ..Default::default() }),
+    }
+}
+
+fn notice(at: i64, cleared: bool) -> Observation {
+    Observation {
+        subject: Subject::new(EntityKind::Agent, "gw").expect("valid"),
+        at: Timestamp(at),
+        value: Value::Notice(Notice {
+            code: NoticeCode::IcmpNotPermitted,
+            severity: Severity::Warning,
+            cleared,
+            detail: "x".into(),
+        }),
+    }
+}
+
+const NOW: Timestamp = Timestamp(1_000_000);
+
+fn latest(live: &Live) -> Timestamp {
+    live.read().values.values().next().expect("one").at
+}
+
+#[test]
+fn backfill_never_replaces_what_is_newer() {
+    let live = Live::default();
+    live.apply(&agent(), vec![host(900_000, 2), host(800_000, 1)], NOW);
+    assert_eq!(latest(&live), Timestamp(900_000));
+    live.apply(&agent(), vec![host(5_000_000, 9)], NOW);
+    live.apply(&agent(), vec![host(950_000, 3)], NOW);
+    assert_eq!(latest(&live), Timestamp(950_000), "a value from a wrong clock does not stay");
+}
+
+#[test]
+fn counters_sum_every_increment_once_in_whatever_order() {
+    let live = Live::default();
+    live.apply(&agent(), vec![interface(900_000, 5), interface(800_000, 7)], NOW);
+    assert_eq!(live.read().values.values().next().expect("one").totals.receive_bytes, 12);
+}
+
+#[test]
+fn a_notice_that_was_raised_again_is_not_cleared_by_an_old_word() {
+    let live = Live::default();
+    live.apply(&agent(), vec![notice(20, false), notice(10, true)], NOW);
+    assert_eq!(live.read().notices.len(), 1);
+    live.apply(&agent(), vec![notice(30, true)], NOW);
+    assert_eq!(live.read().notices.len(), 0);
+}
+
+#[test]
+fn a_snapshot_brings_everything_back_but_the_totals() {
+    let live = Live::default();
+    live.apply(&agent(), vec![host(900_000, 2), interface(900_000, 5), notice(800_000, false)], NOW);
+    let restored = Live::default();
+    assert_eq!(restored.restore_snapshot(&live.snapshot(), NOW), 0);
+    let (before, after) = (live.read(), restored.read());
+    assert_eq!(before.notices, after.notices);
+    assert_eq!(before.values.keys().collect::<Vec<_>>(), after.values.keys().collect::<Vec<_>>());
+    for (key, latest) in &after.values {
+        assert_eq!(latest.value, before.values[key].value);
+        assert_eq!(latest.totals, Totals::default());
+    }
+    assert_eq!(restored.restore_snapshot(b"\xff\xff garbage", NOW), 1);
+}

@@ -1,0 +1,273 @@
+//! Who is asking, and what that person may do.
+//!
+//! In this order: a bearer token (an API token, or the token of this machine's own commands), the
+//! cookie of a login, and on loopback whoever is on this machine, as far as the configuration allows.
+//! A request whose `Host` is not this machine's name is refused on loopback, so that a page of
+//! somebody else's cannot use a browser here to read what it may not.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode, header};
+use ring::digest;
+use wasl_model::UserRole;
+use wasl_settings::LoopbackRole;
+use wasl_store::{Account, Digest, WebSession};
+
+use super::Operators;
+use super::accept::Arrival;
+use super::api::Problem;
+use crate::time::now;
+
+/// The cookie of a login.
+pub(super) const COOKIE: &str = "wasl_session";
+/// How long a login lasts without use, and at most.
+pub(super) const IDLE: Duration = Duration::from_secs(12 * 3600);
+/// Logins that may be tried from one address in a minute.
+const TRIES: u32 = 20;
+
+/// What the listener knows of people beyond the store.
+pub struct People {
+    cli: Digest,
+    tries: Mutex<HashMap<IpAddr, (Instant, u32)>>,
+}
+
+impl People {
+    /// `cli_token` is the token of this machine's own commands.
+    pub fn new(cli_token: &str) -> Self {
+        Self { cli: digest_of(cli_token), tries: Mutex::default() }
+    }
+
+    /// Counts a try to log in; `false` when there were too many in the last minute.
+    pub(super) fn may_try(&self, from: IpAddr, now: Instant) -> bool {
+        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        tries.retain(|_, (since, _)| now.duration_since(*since) < Duration::from_secs(60));
+        let entry = tries.entry(from).or_insert((now, 0));
+        entry.1 += 1;
+        entry.1 <= TRIES
+    }
+}
+
+/// The digest under which the store knows a secret.
+pub(super) fn digest_of(secret: &str) -> Digest {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, secret.as_bytes()).as_ref());
+    out
+}
+
+/// Who is asking.
+#[derive(Debug, Clone)]
+pub enum Who {
+    /// Nobody that we know.
+    Nobody,
+    /// Somebody on this machine who did not log in.
+    Loopback,
+    /// A command of the user that runs the controller.
+    Cli,
+    /// A script with an API token of this account.
+    Script(Account, UserRole),
+    /// A person who logged in.
+    Person(Account, WebSession),
+}
+
+impl Who {
+    /// What they may do, if they may do anything.
+    pub fn role(&self) -> Option<UserRole> {
+        match self {
+            Self::Nobody => None,
+            Self::Loopback => Some(UserRole::Viewer),
+            Self::Cli => Some(UserRole::Admin),
+            Self::Script(_, role) => Some(*role),
+            Self::Person(account, _) => Some(account.role),
+        }
+    }
+
+    /// The name in the audit log.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Nobody => "nobody".into(),
+            Self::Loopback => "this machine".into(),
+            Self::Cli => "command line".into(),
+            Self::Script(account, _) => format!("{} (script)", account.name),
+            Self::Person(account, _) => account.name.clone(),
+        }
+    }
+}
+
+/// Finds out who is asking and passes it on with the request.
+pub(super) async fn identify(State(operators): State<Operators>, mut request: Request, next: Next) -> Response {
+    let arrival = request.extensions().get::<Arrival>().copied();
+    let Some(arrival) = arrival else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    if !arrival.tls && !host_is_local(request.headers(), request.uri().host()) {
+        return (
+            StatusCode::MISDIRECTED_REQUEST,
+            "This address answers for this machine's own name only. Use http://localhost or http://127.0.0.1, \
+             or let a reverse proxy on this machine set the Host header.\n",
+        )
+            .into_response();
+    }
+    match who(&operators, request.headers(), arrival).await {
+        Ok(who) => {
+            if let Who::Person(_, session) = &who
+                && changes_something(request.method())
+                && !is_own_form(request.headers(), session, request.uri().path())
+            {
+                return Problem::forbidden(
+                    "csrf",
+                    "a change needs the X-CSRF-Token header of your login; reload the page",
+                )
+                .into_response();
+            }
+            request.extensions_mut().insert(who);
+            next.run(request).await
+        }
+        Err(error) => Problem::internal("finding out who is asking", &error).into_response(),
+    }
+}
+
+fn changes_something(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Forms carry their token in the body and check it themselves; everything else carries a header.
+fn is_own_form(headers: &HeaderMap, session: &WebSession, path: &str) -> bool {
+    let given = headers.get("x-csrf-token").map_or(&b""[..], |v| v.as_bytes());
+    matches!(path, "/login" | "/logout") || wasl_pki::secret::same_secret(given, session.csrf.as_bytes())
+}
+
+async fn who(operators: &Operators, headers: &HeaderMap, arrival: Arrival) -> Result<Who, wasl_store::Error> {
+    let now = now();
+    if let Some(given) = headers.get(header::AUTHORIZATION) {
+        let bearer = given.to_str().ok().and_then(|v| v.strip_prefix("Bearer "));
+        let Some(bearer) = bearer else { return Ok(Who::Nobody) };
+        let hash = digest_of(bearer);
+        if hash == operators.people.cli && arrival.from.ip().is_loopback() {
+            return Ok(Who::Cli);
+        }
+        let Some(token) = operators.store.api_token(&hash).await? else { return Ok(Who::Nobody) };
+        if token.expires.is_some_and(|end| end <= now) {
+            return Ok(Who::Nobody);
+        }
+        let owner = operators.store.account(token.account).await?.filter(|a| a.disabled.is_none());
+        return Ok(owner.map_or(Who::Nobody, |owner| {
+            let role = if owner.role.includes(token.role) { token.role } else { UserRole::Viewer };
+            Who::Script(owner, role)
+        }));
+    }
+    if let Some(cookie) = cookie(headers, COOKIE) {
+        let hash = digest_of(cookie);
+        if let Some(session) = operators.store.session(&hash).await?.filter(|s| s.expires > now)
+            && let Some(account) = operators.store.account(session.account).await?.filter(|a| a.disabled.is_none())
+        {
+            if session.seen.plus(Duration::from_secs(60)) < now {
+                operators.store.touch_session(&hash, now, now.plus(IDLE)).await?;
+            }
+            return Ok(Who::Person(account, session));
+        }
+    }
+    let settings = operators.intent.settings();
+    if !arrival.tls && arrival.from.ip().is_loopback() && settings.controller().loopback_role == LoopbackRole::Viewer {
+        return Ok(Who::Loopback);
+    }
+    Ok(Who::Nobody)
+}
+
+/// The value of a cookie.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|v| v.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(key, value)| (key == name).then_some(value))
+}
+
+fn host_is_local(headers: &HeaderMap, authority: Option<&str>) -> bool {
+    let given = headers.get(header::HOST).and_then(|v| v.to_str().ok()).or(authority);
+    let Some(given) = given else { return false };
+    let name = match given.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => given.rsplit_once(':').map_or(given, |(host, _)| host),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Somebody who may at least look.
+pub struct Viewer(pub Who);
+/// Somebody who may enrol agents and change what is driven.
+pub struct Engineer(pub Who);
+/// Somebody who may manage accounts and identities.
+pub struct Admin(pub Who);
+
+fn allow(parts: &Parts, needed: UserRole) -> Result<Who, Problem> {
+    let who = parts.extensions.get::<Who>().cloned().unwrap_or(Who::Nobody);
+    match who.role() {
+        Some(role) if role.includes(needed) => Ok(who),
+        Some(role) => Err(Problem::forbidden(
+            "role",
+            format!("this needs the role {needed}, and you have the role {role}; ask an administrator"),
+        )),
+        None => Err(Problem::unauthorised()),
+    }
+}
+
+macro_rules! extractor {
+    ($($name:ident needs $role:ident;)*) => {$(
+        impl<S: Send + Sync> FromRequestParts<S> for $name {
+            type Rejection = Problem;
+            async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+                allow(parts, UserRole::$role).map(Self)
+            }
+        }
+    )*};
+}
+
+extractor!(Viewer needs Viewer; Engineer needs Engineer; Admin needs Admin;);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn headers(name: header::HeaderName, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn only_this_machines_own_names_are_answered_on_loopback() {
+        for good in ["localhost", "localhost:8080", "127.0.0.1:1", "127.9.9.9", "[::1]:8080", "[::1]", "LOCALHOST:1"] {
+            assert!(host_is_local(&headers(header::HOST, good), None), "{good}");
+        }
+        for bad in ["evil.example", "localhost.evil.example:8080", "192.0.2.1", "[2001:db8::1]:80", "", "::1"] {
+            assert!(!host_is_local(&headers(header::HOST, bad), None), "{bad}");
+        }
+        assert!(!host_is_local(&HeaderMap::new(), None));
+        assert!(host_is_local(&HeaderMap::new(), Some("localhost")), "HTTP/2 has no Host header");
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let jar = headers(header::COOKIE, "x_wasl_session=no; wasl_session=yes; a=b");
+        assert_eq!(cookie(&jar, COOKIE), Some("yes"));
+        assert_eq!(cookie(&jar, "missing"), None);
+    }
+
+    #[test]
+    fn guessing_is_slowed_down_for_a_minute() {
+        let people = People::new("x");
+        let (from, start) = (IpAddr::from([192, 0, 2, 1]), Instant::now());
+        for _ in 0..TRIES {
+            assert!(people.may_try(from, start));
+        }
+        assert!(!people.may_try(from, start));
+        assert!(people.may_try(IpAddr::from([192, 0, 2, 2]), start));
+        assert!(people.may_try(from, start + Duration::from_secs(60)));
+    }
+}

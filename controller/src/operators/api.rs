@@ -1,0 +1,80 @@
+//! The API, one file for each resource. The OpenAPI document is made from the handlers themselves.
+
+#![allow(unused_qualifications, reason = "utoipa qualifies what it is given")]
+
+mod accounts;
+mod agents;
+mod audit;
+mod entities;
+mod events;
+mod history;
+mod problem;
+mod tokens;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Operators;
+use crate::time::{now, rfc3339};
+
+pub use accounts::{AccountBody, AccountRequest};
+pub use agents::{AgentBody, Revocation};
+pub use entities::{EntityBody, NoticeBody};
+pub use problem::Problem;
+pub use tokens::{NewToken, TokenBody, TokenRequest};
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Wasl",
+    description = "Infrastructure and network operations for institutions with many branches. Every list is one document: its schema's name, when it was made, and its items.",
+    license(name = "Apache-2.0")
+))]
+struct Document;
+
+/// A list, as the API and `--json` give it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct List<T> {
+    /// The name and version of the items' form.
+    pub schema: String,
+    /// When the list was made, RFC 3339.
+    pub generated_at: String,
+    /// The items.
+    pub items: Vec<T>,
+}
+
+impl<T> List<T> {
+    /// A list made now.
+    pub fn new(schema: &str, items: Vec<T>) -> Json<Self> {
+        Json(Self { schema: schema.to_owned(), generated_at: rfc3339(now()), items })
+    }
+}
+
+fn build() -> (Router<Operators>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(entities::list))
+        .routes(routes!(entities::one))
+        .routes(routes!(entities::notices))
+        .routes(routes!(history::history))
+        .routes(routes!(agents::list))
+        .routes(routes!(agents::revoke))
+        .routes(routes!(agents::accounting))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(audit::list))
+        .routes(routes!(events::events))
+        .split_for_parts()
+}
+
+pub(super) fn router() -> Router<Operators> {
+    let (router, document) = build();
+    router.route("/api/v1/openapi.json", get(|| async move { Json(document) }))
+}
+
+/// The OpenAPI document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    build().1
+}

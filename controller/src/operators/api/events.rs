@@ -1,0 +1,51 @@
+//! What changes, as it changes.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use axum::response::Sse;
+use axum::response::sse::{Event as SseEvent, KeepAlive};
+use futures_util::{Stream, StreamExt, stream};
+use http::HeaderMap;
+use serde::Deserialize;
+use tokio_stream::wrappers::BroadcastStream;
+use utoipa::IntoParams;
+
+use super::Problem;
+use crate::board::Event;
+use crate::operators::Operators;
+use crate::operators::access::Viewer;
+
+/// From where on.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct After {
+    /// Only events after this one; only new ones if not given. `Last-Event-ID` counts before it.
+    #[serde(default)]
+    after: Option<u64>,
+}
+
+/// A stream of server-sent events; each has the type `entity` and a JSON document.
+#[utoipa::path(get, path = "/api/v1/events", params(After),
+    responses((status = 200, body = Event, content_type = "text/event-stream"), (status = 401, body = Problem)))]
+pub async fn events(
+    _: Viewer,
+    State(operators): State<Operators>,
+    Query(after): Query<After>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<SseEvent, Infallible>>> {
+    let last = headers.get("last-event-id").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    let (past, news) = operators.boards.events_after(last.or(after.after).unwrap_or(u64::MAX));
+    let upto = past.last().map_or(0, |e| e.id);
+    // One who falls behind misses events; the next one's number shows it.
+    let news = BroadcastStream::new(news).filter_map(move |event| async move { event.ok().filter(|e| e.id > upto) });
+    let all = stream::iter(past)
+        .chain(news)
+        .map(|event| Ok(SseEvent::default().id(event.id.to_string()).event("entity").data(text(&event))))
+        .take_until(operators.stop.clone().cancelled_owned());
+    Sse::new(all).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+fn text(event: &Event) -> String {
+    serde_json::to_string(event).unwrap_or_default()
+}

@@ -1,0 +1,158 @@
+//! `/metrics`: the live values for Prometheus.
+
+use std::sync::atomic::Ordering;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header;
+use wasl_model::health::Health;
+use wasl_model::units::Scalar;
+use wasl_model::{AgentId, EntityKind, Histogram, Subject, Timestamp, Value};
+use wasl_runtime::metrics::{self as m, CONTENT_TYPE, Exposition, Metric};
+
+use super::Operators;
+use super::access::Viewer;
+use crate::controller::Shared;
+use crate::live::{Latest, value_of};
+
+/// Upper bounds of the buckets of round-trip times: in microseconds, and as Prometheus shows them.
+const RTT_BOUNDS: [(u64, f64); 15] = [
+    (100, 0.0001),
+    (250, 0.00025),
+    (500, 0.0005),
+    (1_000, 0.001),
+    (2_500, 0.0025),
+    (5_000, 0.005),
+    (10_000, 0.01),
+    (25_000, 0.025),
+    (50_000, 0.05),
+    (100_000, 0.1),
+    (250_000, 0.25),
+    (500_000, 0.5),
+    (1_000_000, 1.0),
+    (2_500_000, 2.5),
+    (5_000_000, 5.0),
+];
+
+pub(super) async fn metrics(_: Viewer, State(operators): State<Operators>) -> Response {
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], expose(&operators).render()).into_response()
+}
+
+fn expose(shared: &Shared) -> Exposition {
+    let mut page = Exposition::default();
+    page.add(&m::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+    let counts = shared.ingest.counts();
+    page.add(&m::INGEST_BATCHES, &[], counts.batches.load(Ordering::Relaxed) as f64);
+    page.add(&m::INGEST_DUPLICATES, &[], counts.duplicates.load(Ordering::Relaxed) as f64);
+    page.add(&m::INGEST_REFUSED, &[], counts.refused.load(Ordering::Relaxed) as f64);
+    let site_of = |agent: &AgentId| shared.site_of(agent).map_or_else(String::new, |s| s.to_string());
+    for record in shared.agents().iter().filter(|r| r.revoked.is_none()) {
+        let connected = shared.sessions.is_connected(&record.id);
+        page.add(&m::AGENT_CONNECTED, &[record.site.as_str(), record.id.as_str()], f64::from(connected));
+    }
+    let board = shared.boards.board();
+    let live = shared.live.read();
+    for ((agent, subject), latest) in &live.values {
+        if shared.intent.may_speak(agent, subject) {
+            entity(&mut page, &site_of(agent), agent, subject, latest);
+        }
+    }
+    drop(live);
+    for entity in board.entities.values().filter(|e| e.subject.kind == EntityKind::Machine) {
+        let site = entity.site.as_ref().map_or("", |s| s.as_str());
+        for health in Health::ALL {
+            let is = f64::from(entity.state.health == health);
+            page.add(&m::MACHINE_HEALTH, &[site, &entity.subject.id, health.as_str()], is);
+        }
+    }
+    page
+}
+
+fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject, latest: &Latest) {
+    let id = subject.id.as_str();
+    let mut put = |metric: &'static Metric, labels: &[&str], value: Option<f64>| {
+        if let Some(value) = value {
+            page.add(metric, labels, value);
+        }
+    };
+    match &latest.value {
+        Value::Host(h) => {
+            put(&m::MACHINE_CPU_BUSY, &[site, id], value_of(h.cpu_busy));
+            put(&m::MACHINE_MEMORY_TOTAL, &[site, id], value_of(h.memory_total));
+            put(&m::MACHINE_MEMORY_AVAILABLE, &[site, id], value_of(h.memory_available));
+            put(&m::MACHINE_BOOT, &[site, id], value_of(h.booted_at));
+            put(&m::MACHINE_SESSIONS, &[site, id], value_of(h.sessions));
+        }
+        Value::Disk(d) => {
+            let (machine, disk) = id.split_once('/').unwrap_or((id, ""));
+            put(&m::DISK_SIZE, &[site, machine, disk], value_of(d.size));
+            put(&m::DISK_AVAILABLE, &[site, machine, disk], value_of(d.available));
+        }
+        Value::Interface(i) => {
+            let (device, interface) = id.split_once('/').unwrap_or((id, ""));
+            let labels = [site, device, interface];
+            put(&m::INTERFACE_RECEIVE, &labels, Some(latest.totals.receive_bytes as f64));
+            put(&m::INTERFACE_TRANSMIT, &labels, Some(latest.totals.transmit_bytes as f64));
+            put(&m::INTERFACE_ERRORS, &labels, Some(latest.totals.errors as f64));
+            put(&m::INTERFACE_SPEED, &labels, value_of(i.speed));
+            put(&m::INTERFACE_UP, &labels, value_of(i.up));
+        }
+        Value::Probe(p) => {
+            let labels = [site, agent.as_str(), id];
+            put(&m::LINK_PROBES, &labels, Some(latest.totals.probes as f64));
+            put(&m::LINK_PROBES_LOST, &labels, Some(latest.totals.lost as f64));
+            put(&m::LINK_JITTER, &labels, value_of(p.jitter));
+            let rtt = &latest.totals.rtt;
+            page.add_histogram(&m::LINK_RTT, &labels, rtt.sum_micros() * 1e-6, buckets(rtt));
+        }
+        Value::Agent(a) => {
+            let labels = [site, agent.as_str()];
+            put(&m::AGENT_SPOOL_PENDING, &labels, value_of(a.spool_pending));
+            put(&m::AGENT_SPOOL_BYTES, &labels, value_of(a.spool_bytes));
+            put(&m::AGENT_RESIDENT, &labels, value_of(a.resident));
+            put(&m::AGENT_CLOCK_OFFSET, &labels, value_of(a.clock_offset));
+            put(&m::AGENT_CLOCK_ERROR, &labels, value_of(a.clock_error));
+            put(&m::AGENT_CERTIFICATE_EXPIRES, &labels, value_of(a.certificate_expires));
+        }
+        Value::Device(d) => {
+            put(&m::DEVICE_UP, &[site, id], value_of(d.answered));
+            put(&m::DEVICE_POLL_SECONDS, &[site, id], value_of(d.duration));
+        }
+        Value::Backup(b) => {
+            put(&m::BACKUP_LAST_GOOD, &[site, id], b.newest_at.map(<Timestamp as Scalar>::value));
+            put(&m::BACKUP_SNAPSHOTS, &[site, id], Some(b.snapshots as f64));
+        }
+        Value::Notice(_) => {}
+    }
+}
+
+/// The counts of each bucket alone, the last without a bound.
+fn buckets(histogram: &Histogram) -> Vec<(f64, u64)> {
+    let mut below = 0;
+    let mut out: Vec<(f64, u64)> = RTT_BOUNDS
+        .iter()
+        .map(|(micros, seconds)| {
+            let upto = histogram.count_at_most(*micros);
+            (*seconds, upto - std::mem::replace(&mut below, upto))
+        })
+        .collect();
+    out.push((f64::INFINITY, histogram.count() - below));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_round_trip_stands_in_exactly_one_bucket() {
+        let mut histogram = Histogram::default();
+        for micros in [40, 90, 99, 700, 30_000, 9_000_000] {
+            histogram.record(micros);
+        }
+        let buckets = buckets(&histogram);
+        assert_eq!(buckets.len(), RTT_BOUNDS.len() + 1);
+        assert_eq!(buckets.iter().map(|(_, n)| n).sum::<u64>(), 6);
+        assert_eq!(buckets.last().map(|(_, n)| *n), Some(1));
+    }
+}

@@ -1,0 +1,208 @@
+//! The pages.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Extension, FromRequestParts, Path};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use futures_util::stream;
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
+use jiff::tz::TimeZone;
+use wasl_model::{AgentId, Subject};
+use wasl_pages::view::{ErrorView, Frame};
+use wasl_pages::{Lang, Painter, live, pages};
+
+use super::Operators;
+use super::access::{Who, cookie};
+use super::views;
+use crate::time::now;
+
+/// The cookie of the language.
+const LANG: &str = "wasl_lang";
+/// How often the overview is drawn again while somebody looks.
+const DRAW: Duration = Duration::from_secs(1);
+/// A sign of life for pages that nothing changes on.
+const TICK: Duration = Duration::from_secs(10);
+
+pub(super) fn router() -> Router<Operators> {
+    Router::new()
+        .route("/", get(overview))
+        .route("/links", get(links))
+        .route("/backups", get(backups))
+        .route("/agents", get(agents))
+        .route("/agents/{id}", get(agent))
+        .route("/entities/{kind}/{*id}", get(entity))
+        .route("/live/overview", get(live_overview))
+}
+
+/// What every page needs.
+pub(super) struct PageContext {
+    operators: Operators,
+    lang: Lang,
+    pub(super) frame: Frame,
+}
+
+impl PageContext {
+    /// Draws with a painter for this request.
+    pub(super) fn painted(&self, draw: impl FnOnce(&Painter<'_>) -> String) -> Response {
+        let painter = Painter::new(&self.operators.shared.texts, self.lang, now(), zone(&self.operators));
+        let mut response = Html(draw(&painter)).into_response();
+        let cookie = format!("{LANG}={}; Path=/; SameSite=Lax; Max-Age=31536000", self.lang.tag());
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    fn error(&self, status: StatusCode, detail: Option<String>) -> Response {
+        let view = ErrorView { status: status.as_u16(), request: None, detail };
+        (status, self.painted(|p| pages::error(p, &self.frame, &view))).into_response()
+    }
+}
+
+fn zone(operators: &Operators) -> TimeZone {
+    TimeZone::get(&operators.intent.settings().institution().timezone).unwrap_or(TimeZone::UTC)
+}
+
+impl FromRequestParts<Operators> for PageContext {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, operators: &Operators) -> Result<Self, Infallible> {
+        let asked = parts.uri.query().and_then(|query| {
+            query.split('&').find_map(|pair| Lang::from_tag(pair.strip_prefix("lang=")?))
+        });
+        let kept = || cookie(&parts.headers, LANG).and_then(Lang::from_tag);
+        let preferred = || {
+            let header = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
+            Lang::preferred(header.unwrap_or_default())
+        };
+        let lang = asked.or_else(kept).unwrap_or_else(preferred);
+        let who = parts.extensions.get::<Who>();
+        let (user, csrf) = match who {
+            Some(Who::Person(account, session)) => {
+                (Some((account.name.clone(), account.role)), session.csrf.clone())
+            }
+            _ => (None, String::new()),
+        };
+        let frame = Frame {
+            institution: operators.intent.settings().institution().name.clone(),
+            user,
+            path: parts.uri.path_and_query().map_or("/", |p| p.as_str()).to_owned(),
+            csrf,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        Ok(Self { operators: operators.clone(), lang, frame })
+    }
+}
+
+/// A page for somebody who may look; others are led to the login.
+struct Looking(PageContext);
+
+impl FromRequestParts<Operators> for Looking {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, operators: &Operators) -> Result<Self, Response> {
+        let Ok(context) = PageContext::from_request_parts(parts, operators).await;
+        if parts.extensions.get::<Who>().is_some_and(|who| who.role().is_some()) {
+            return Ok(Self(context));
+        }
+        let next: String = context
+            .frame
+            .path
+            .bytes()
+            .map(|b| match b {
+                b'&' | b'#' | b'+' | b'%' | b'?' | b'=' => format!("%{b:02X}"),
+                _ => char::from(b).to_string(),
+            })
+            .collect();
+        Err(Redirect::to(&format!("/login?next={next}")).into_response())
+    }
+}
+
+async fn overview(Looking(context): Looking) -> Response {
+    let view = views::overview(&context.operators, now());
+    context.painted(|p| pages::overview(p, &context.frame, &view))
+}
+
+async fn links(Looking(context): Looking) -> Response {
+    let view = views::links(&context.operators, now());
+    context.painted(|p| pages::links(p, &context.frame, &view))
+}
+
+async fn backups(Looking(context): Looking) -> Response {
+    let view = views::backups(&context.operators);
+    context.painted(|p| pages::backups(p, &context.frame, &view))
+}
+
+async fn agents(Looking(context): Looking) -> Response {
+    let view = views::agents(&context.operators);
+    context.painted(|p| pages::agents(p, &context.frame, &view))
+}
+
+async fn agent(Looking(context): Looking, Path(id): Path<String>) -> Response {
+    let view = AgentId::new(id).ok().and_then(|id| views::agent(&context.operators, &id));
+    match view {
+        Some(view) => context.painted(|p| pages::agent(p, &context.frame, &view)),
+        None => context.error(StatusCode::NOT_FOUND, None),
+    }
+}
+
+async fn entity(Looking(context): Looking, Path((kind, id)): Path<(String, String)>) -> Response {
+    let subject: Option<Subject> = format!("{kind}/{id}").parse().ok();
+    match subject.and_then(|subject| views::entity(&context.operators, &subject)) {
+        Some(view) => context.painted(|p| pages::entity(p, &context.frame, &view)),
+        None => context.error(StatusCode::NOT_FOUND, None),
+    }
+}
+
+/// Whatever has no page.
+pub(super) async fn not_found(context: PageContext, Extension(_): Extension<Who>) -> Response {
+    context.error(StatusCode::NOT_FOUND, None)
+}
+
+/// The overview as it changes: all of it at first, then what is different.
+async fn live_overview(Looking(context): Looking) -> Response {
+    struct Drawing {
+        context: Arc<PageContext>,
+        before: Vec<live::Fragment>,
+        last: Option<tokio::time::Instant>,
+    }
+    let stop = context.operators.stop.clone();
+    let state = Drawing { context: Arc::new(context), before: Vec::new(), last: None };
+    let messages = stream::unfold(state, move |mut state| {
+        let stop = stop.clone();
+        async move {
+            loop {
+                if state.last.is_some() {
+                    tokio::select! {
+                        () = stop.cancelled() => return None,
+                        () = tokio::time::sleep(DRAW) => {}
+                    }
+                }
+                let operators = &state.context.operators;
+                let view = views::overview(operators, now());
+                let painter = Painter::new(&operators.shared.texts, state.context.lang, now(), zone(operators));
+                let all = live::overview_fragments(&painter, &view);
+                let changed = live::changed(&state.before, all.clone());
+                state.before = all;
+                let message = if !changed.is_empty() {
+                    live::sse_message(&changed)
+                } else if state.last.is_none_or(|last| last.elapsed() >= TICK) {
+                    live::sse_tick().to_owned()
+                } else {
+                    continue;
+                };
+                state.last = Some(tokio::time::Instant::now());
+                return Some((Ok::<_, Infallible>(Bytes::from(message)), state));
+            }
+        }
+    });
+    ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(messages)).into_response()
+}
+

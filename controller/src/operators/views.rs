@@ -1,0 +1,347 @@
+//! From what is known to what a page shows.
+
+use std::collections::BTreeMap;
+
+use wasl_model::health::Proof;
+use wasl_model::units::Scalar;
+use wasl_model::{AgentId, EntityKind, Localized, Subject, Timestamp, Value, series};
+use wasl_pages::view::{
+    AgentDetailView, AgentView, AgentsView, BackupView, BackupsView, ChartView, DeviceView, DiskView, EntityView,
+    FigureView, InterfaceView, JoinHint, Judgement, KindTotal, LinksView, MachineView, NoticeView, OverviewView,
+    TargetView,
+};
+use wasl_store::AgentRecord;
+
+use crate::board::{Board, Entity};
+use crate::controller::Shared;
+use crate::live::{Latest, State, number, value_of};
+
+/// `/`
+pub(super) fn overview(shared: &Shared, now: Timestamp) -> OverviewView {
+    let board = shared.boards.board();
+    let live = shared.live.read();
+    let kinds: BTreeMap<EntityKind, Vec<_>> = board.entities.values().fold(BTreeMap::new(), |mut kinds, entity| {
+        kinds.entry(entity.subject.kind).or_insert_with(Vec::new).push(entity.state.health);
+        kinds
+    });
+    OverviewView {
+        totals: kinds.into_iter().map(|(kind, healths)| KindTotal::of(kind, healths)).collect(),
+        notices: notices(&live, |_, _| true),
+        targets: targets(shared, &board, &live, now),
+        machines: of_kind(&board, EntityKind::Machine)
+            .filter_map(|entity| machine(shared, &board, &live, entity, now))
+            .collect(),
+        agents: agent_views(shared, &board, &live),
+        join: join(shared),
+    }
+}
+
+/// `/links`
+pub(super) fn links(shared: &Shared, now: Timestamp) -> LinksView {
+    let board = shared.boards.board();
+    let live = shared.live.read();
+    LinksView {
+        targets: targets(shared, &board, &live, now),
+        devices: of_kind(&board, EntityKind::Device)
+            .map(|entity| device(shared, &board, &live, entity, now))
+            .collect(),
+    }
+}
+
+/// `/backups`
+pub(super) fn backups(shared: &Shared) -> BackupsView {
+    let board = shared.boards.board();
+    let live = shared.live.read();
+    BackupsView {
+        jobs: of_kind(&board, EntityKind::BackupJob).map(|entity| backup(shared, &live, entity)).collect(),
+    }
+}
+
+/// `/agents`
+pub(super) fn agents(shared: &Shared) -> AgentsView {
+    let board = shared.boards.board();
+    let live = shared.live.read();
+    AgentsView { agents: agent_views(shared, &board, &live), join: join(shared) }
+}
+
+/// `/agents/{id}`
+pub(super) fn agent(shared: &Shared, id: &AgentId) -> Option<AgentDetailView> {
+    let board = shared.boards.board();
+    let agents = shared.agents();
+    let record = agents.iter().find(|r| r.id == *id && r.revoked.is_none())?;
+    let live = shared.live.read();
+    let subject = Subject::lenient(EntityKind::Agent, id.as_str());
+    let observes = board.entities.values().filter(|e| e.agent.as_ref() == Some(id) && e.subject != subject);
+    Some(AgentDetailView {
+        agent: agent_view(shared, &board, &live, record),
+        notices: notices(&live, |agent, _| agent == id),
+        observes: observes.map(|e| (e.subject.clone(), e.state.health)).collect(),
+        charts: charts(&subject, id),
+    })
+}
+
+/// `/entities/{kind}/{id}`
+pub(super) fn entity(shared: &Shared, subject: &Subject) -> Option<EntityView> {
+    let board = shared.boards.board();
+    let entity = board.entities.get(subject)?;
+    let live = shared.live.read();
+    let latest = entity.agent.as_ref().and_then(|agent| live.values.get(&(agent.clone(), subject.clone())));
+    let parts = board.entities.values().filter(|e| is_part(&e.subject, subject));
+    let fields = series::fields(subject.kind);
+    Some(EntityView {
+        subject: subject.clone(),
+        site: site(shared, entity),
+        state: judgement(entity),
+        activity: entity.state.activity.clone(),
+        proof: entity.state.proof,
+        confidence: entity.state.confidence,
+        caused_by: entity.state.caused_by.clone(),
+        observed: entity.agent.as_ref().zip(entity.at).map(|(agent, at)| (agent.to_string(), at)),
+        values: fields
+            .iter()
+            .map(|(field, unit)| FigureView {
+                field: (*field).to_owned(),
+                unit: *unit,
+                value: latest.and_then(|l| number(&l.value, field)),
+            })
+            .collect(),
+        charts: entity.agent.as_ref().map(|agent| charts(subject, agent)).unwrap_or_default(),
+        parts: parts.map(|e| (e.subject.clone(), e.state.health)).collect(),
+    })
+}
+
+fn of_kind(board: &Board, kind: EntityKind) -> impl Iterator<Item = &Entity> {
+    board.entities.values().filter(move |e| e.subject.kind == kind)
+}
+
+/// Whether `part` is a disk or interface of `whole`.
+fn is_part(part: &Subject, whole: &Subject) -> bool {
+    matches!(whole.kind, EntityKind::Machine | EntityKind::Device)
+        && matches!(part.kind, EntityKind::Disk | EntityKind::Interface)
+        && part.id.strip_prefix(&whole.id).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn charts(subject: &Subject, agent: &AgentId) -> Vec<ChartView> {
+    // A moment in time, a size that never changes and a flag draw no useful line.
+    let drawn = |field: &&(&str, _)| !matches!(field.0, "booted_at" | "newest_at" | "memory_total" | "size" | "sent" | "speed");
+    series::fields(subject.kind)
+        .iter()
+        .filter(drawn)
+        .map(|(field, unit)| ChartView {
+            series: format!("{subject}#{field}@{agent}"),
+            field: (*field).to_owned(),
+            unit: *unit,
+        })
+        .collect()
+}
+
+fn judgement(entity: &Entity) -> Judgement {
+    Judgement {
+        health: entity.state.health,
+        reason: entity.state.reason.clone(),
+        since: Some(entity.state.since),
+    }
+}
+
+fn site(shared: &Shared, entity: &Entity) -> Option<Localized> {
+    site_name(shared, entity.site.as_ref()?)
+}
+
+fn site_name(shared: &Shared, site: &wasl_model::SiteId) -> Option<Localized> {
+    let settings = shared.intent.settings();
+    Some(settings.sites().get(site).map_or_else(|| Localized::from(site.as_str()), |s| s.name.clone()))
+}
+
+fn agent_name(entity: &Entity) -> String {
+    entity.agent.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+fn latest<'a>(live: &'a State, entity: &Entity) -> Option<&'a Latest> {
+    live.values.get(&(entity.agent.clone()?, entity.subject.clone()))
+}
+
+fn notices(live: &State, wanted: impl Fn(&AgentId, &Subject) -> bool) -> Vec<NoticeView> {
+    live.notices
+        .iter()
+        .filter(|(((agent, subject), _), _)| wanted(agent, subject))
+        .map(|(((agent, subject), code), (since, notice))| NoticeView {
+            agent: agent.to_string(),
+            subject: Some(subject.clone()),
+            code: *code,
+            severity: notice.severity,
+            detail: notice.detail.clone(),
+            since: *since,
+        })
+        .collect()
+}
+
+fn join(shared: &Shared) -> JoinHint {
+    let addresses = shared.home.addresses().ok().flatten();
+    JoinHint { controller: addresses.map(|a| a.agents.to_string()).unwrap_or_default() }
+}
+
+fn machine(shared: &Shared, board: &Board, live: &State, entity: &Entity, now: Timestamp) -> Option<MachineView> {
+    let latest = latest(live, entity)?;
+    let Value::Host(host) = &latest.value else { return None };
+    let disks = of_kind(board, EntityKind::Disk).filter(|e| is_part(&e.subject, &entity.subject));
+    let interfaces = of_kind(board, EntityKind::Interface).filter(|e| is_part(&e.subject, &entity.subject));
+    Some(MachineView {
+        id: entity.subject.id.clone(),
+        site: site(shared, entity),
+        state: judgement(entity),
+        cpu_busy: value_of(host.cpu_busy),
+        cpu_history: latest.trend.line(0, now),
+        processors: host.processors.map(|c| c.0),
+        memory_total: host.memory_total.map(|b| b.0),
+        memory_available: host.memory_available.map(|b| b.0),
+        swap_total: host.swap_total.map(|b| b.0),
+        swap_free: host.swap_free.map(|b| b.0),
+        booted_at: host.booted_at,
+        sessions: host.sessions.map(|c| c.0),
+        disks: disks.filter_map(|e| disk(live, e)).collect(),
+        interfaces: interfaces.filter_map(|e| interface(live, e, now)).collect(),
+    })
+}
+
+fn disk(live: &State, entity: &Entity) -> Option<DiskView> {
+    let Value::Disk(disk) = &latest(live, entity)?.value else { return None };
+    Some(DiskView {
+        id: entity.subject.id.clone(),
+        mount: entity.subject.id.split_once('/').map(|(_, mount)| mount.to_owned())?,
+        state: judgement(entity),
+        size: disk.size.map(|b| b.0),
+        available: disk.available.map(|b| b.0),
+    })
+}
+
+fn interface(live: &State, entity: &Entity, now: Timestamp) -> Option<InterfaceView> {
+    let latest = latest(live, entity)?;
+    let Value::Interface(interface) = &latest.value else { return None };
+    Some(InterfaceView {
+        id: entity.subject.id.clone(),
+        name: entity.subject.id.split_once('/').map(|(_, name)| name.to_owned())?,
+        state: judgement(entity),
+        up: interface.up,
+        speed: interface.speed.map(|s| s.0),
+        receive: number(&latest.value, "receive_rate"),
+        transmit: number(&latest.value, "transmit_rate"),
+        receive_history: latest.trend.line(0, now),
+        transmit_history: latest.trend.line(1, now),
+        errors: number(&latest.value, "errors"),
+        discards: number(&latest.value, "discards"),
+    })
+}
+
+fn targets(shared: &Shared, board: &Board, live: &State, now: Timestamp) -> Vec<TargetView> {
+    let settings = shared.intent.settings();
+    of_kind(board, EntityKind::Target)
+        .map(|entity| {
+            let latest = latest(live, entity);
+            let window = match latest.map(|l| &l.value) {
+                Some(Value::Probe(window)) => Some(window),
+                _ => None,
+            };
+            let of = |field| latest.and_then(|l| number(&l.value, field));
+            TargetView {
+                id: entity.subject.id.clone(),
+                address: settings.targets().get(&entity.subject.id).map(|t| address(&t.address)).unwrap_or_default(),
+                agent: agent_name(entity),
+                site: site(shared, entity),
+                state: judgement(entity),
+                method: window.and_then(|w| w.method),
+                rtt_p50: of("rtt_p50"),
+                rtt_p95: of("rtt_p95"),
+                loss: of("loss"),
+                jitter: of("jitter"),
+                rtt_history: latest.map(|l| l.trend.line(0, now)).unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
+fn address(address: &wasl_model::assignment::Address) -> String {
+    use wasl_model::assignment::Address;
+    match address {
+        Address::Host(host) => host.clone(),
+        Address::DefaultGateway => "default-gateway".into(),
+        Address::Resolver => "resolver".into(),
+    }
+}
+
+fn device(shared: &Shared, board: &Board, live: &State, entity: &Entity, now: Timestamp) -> DeviceView {
+    let settings = shared.intent.settings();
+    let latest = latest(live, entity);
+    let up = match latest.map(|l| (l.at, &l.value)) {
+        Some((at, Value::Device(sample))) => {
+            sample.uptime.map(|up| at.minus(std::time::Duration::from_millis(up.0)))
+        }
+        _ => None,
+    };
+    let interfaces = of_kind(board, EntityKind::Interface).filter(|e| is_part(&e.subject, &entity.subject));
+    DeviceView {
+        id: entity.subject.id.clone(),
+        host: settings.devices().get(&entity.subject.id).map(|d| d.host.clone()).unwrap_or_default(),
+        agent: agent_name(entity),
+        site: site(shared, entity),
+        state: judgement(entity),
+        up_since: up,
+        interfaces: interfaces.filter_map(|e| interface(live, e, now)).collect(),
+    }
+}
+
+fn backup(shared: &Shared, live: &State, entity: &Entity) -> BackupView {
+    let latest = latest(live, entity);
+    let evidence = match latest.map(|l| &l.value) {
+        Some(Value::Backup(evidence)) => Some(evidence),
+        _ => None,
+    };
+    let tool = evidence.map(|e| if e.tool_version.is_empty() { e.tool.clone() } else { e.tool_version.clone() });
+    BackupView {
+        id: entity.subject.id.clone(),
+        agent: agent_name(entity),
+        site: site(shared, entity),
+        tool: tool.unwrap_or_default(),
+        state: judgement(entity),
+        proof: entity.state.proof.unwrap_or(Proof::None),
+        outcome: evidence.map(|e| e.outcome),
+        newest_at: evidence.and_then(|e| e.newest_at),
+        newest_bytes: evidence.and_then(|e| e.newest_bytes),
+        snapshots: evidence.map(|e| e.snapshots),
+        looked_at: latest.map(|l| l.at),
+        detail: evidence.map(|e| e.detail.clone()).unwrap_or_default(),
+    }
+}
+
+fn agent_views(shared: &Shared, board: &Board, live: &State) -> Vec<AgentView> {
+    shared
+        .agents()
+        .iter()
+        .filter(|r| r.revoked.is_none())
+        .map(|record| agent_view(shared, board, live, record))
+        .collect()
+}
+
+fn agent_view(shared: &Shared, board: &Board, live: &State, record: &AgentRecord) -> AgentView {
+    let subject = Subject::lenient(EntityKind::Agent, record.id.as_str());
+    let entity = board.entities.get(&subject);
+    let sample = match live.values.get(&(record.id.clone(), subject)).map(|l| &l.value) {
+        Some(Value::Agent(sample)) => Some(sample),
+        _ => None,
+    };
+    let connected = shared.sessions.is_connected(&record.id);
+    let unseen = wasl_health::judge::unseen();
+    AgentView {
+        id: record.id.to_string(),
+        site: site_name(shared, &record.site),
+        role: record.role,
+        version: Some(record.facts.version.clone()).filter(|v| !v.is_empty()),
+        state: entity.map_or(Judgement { health: unseen.health, reason: unseen.reason, since: None }, judgement),
+        connected,
+        last_seen: entity.and_then(|e| e.at).or(record.last_seen),
+        spool_pending: sample.and_then(|s| s.spool_pending).map(|c| c.0),
+        spool_bytes: sample.and_then(|s| s.spool_bytes).map(|b| b.0),
+        clock_offset: sample.and_then(|s| s.clock_offset).map(Scalar::value),
+        clock_error: sample.and_then(|s| s.clock_error).map(Scalar::value),
+        certificate_expires: Some(record.not_after),
+    }
+}

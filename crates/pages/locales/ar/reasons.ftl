@@ -1,0 +1,46 @@
+# سبب الحكم على الشيء. نص لكل رمز سبب.
+
+reason-unlisted = السبب { $code } ({ $args })، ولا نص له في هذا الإصدار
+reason-agent_connected = متصل
+reason-agent_disconnected = غير متصل منذ { $since }
+reason-agent_never_seen = لم يتصل قط
+reason-agent_clock_off = انحراف الساعة { $offset_s }، والحد المسموح { $limit_s }
+reason-agent_certificate_ends =
+    { $days ->
+        [zero] تنتهي الشهادة اليوم
+        [one] تنتهي الشهادة بعد يوم واحد
+        [two] تنتهي الشهادة بعد يومين
+        [few] تنتهي الشهادة بعد { $days } أيام
+        [many] تنتهي الشهادة بعد { $days } يومًا
+       *[other] تنتهي الشهادة بعد { $days } يوم
+    }
+reason-agent_spool_dropping =
+    { $count ->
+        [zero] امتلأ مخزن الانتظار، ولم تُفقد أي دفعة
+        [one] امتلأ مخزن الانتظار وفُقدت دفعة واحدة
+        [two] امتلأ مخزن الانتظار وفُقدت دفعتان
+        [few] امتلأ مخزن الانتظار وفُقدت { $count } دفعات
+        [many] امتلأ مخزن الانتظار وفُقدت { $count } دفعة
+       *[other] امتلأ مخزن الانتظار وفُقدت { $count } دفعة
+    }
+reason-machine_fine = يعمل كما ينبغي
+reason-memory_low = لم يبق من الذاكرة سوى { $percent }
+reason-disk_fine = فيه متسع
+reason-disk_filling = ممتلئ بنسبة { $percent }
+reason-disk_full = امتلأ: المستخدم { $percent }
+reason-disk_read_only = مركّب للقراءة فقط
+reason-interface_up = تعمل
+reason-interface_down = لا إشارة على الخط
+reason-interface_disabled = معطّلة عن قصد
+reason-interface_errors = أخطاء بمعدل { $per_second }
+reason-target_answers = يستجيب خلال { $rtt_ms }
+reason-target_lossy = فقد { $loss_percent } من المجسّات
+reason-target_silent = لا يستجيب
+reason-device_answers = يستجيب
+reason-device_silent = لا يستجيب لطلبات SNMP
+reason-backup_fresh = عمر أحدث نسخة { $age_hours }
+reason-backup_stale = عمر أحدث نسخة { $age_hours }، والحد المسموح { $limit_hours }
+reason-backup_unreadable = تعذّرت قراءة المستودع: { $outcome }
+reason-backup_empty = لا نسخ في المستودع
+reason-not_observed = لم يُراقَب بعد
+reason-observations_stale = لا مشاهدات منذ { $age_s }

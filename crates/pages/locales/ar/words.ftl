@@ -1,0 +1,228 @@
+# كلمات النموذج.
+
+not-known = غير معلوم
+yes = نعم
+no = لا
+
+health-ok = سليم
+health-maintenance = قيد الصيانة
+health-unknown = غير معروف
+health-degraded = متدهور
+health-down = متوقف
+
+proof-proved = مُثبَتة
+proof-due = حان تجديدها
+proof-none = لم تُثبَت قط
+proof-failed = فشل الإثبات
+
+severity-info = ملاحظة
+severity-warning = تحذير
+severity-error = خطأ
+
+role-gateway = بوابة
+role-server = خادم
+role-lab = مختبر
+role-elibrary = مكتبة إلكترونية
+
+user-role-viewer = مشاهِد
+user-role-technician = فني
+user-role-librarian = أمين مكتبة
+user-role-engineer = مهندس
+user-role-admin = مدير
+
+kind-agent = وكيل
+kind-machine = حاسوب
+kind-disk = قرص
+kind-interface = واجهة شبكة
+kind-target = هدف
+kind-device = جهاز شبكة
+kind-backup_job = مهمة نسخ احتياطي
+
+kinds-agent = الوكلاء
+kinds-machine = الحواسيب
+kinds-disk = الأقراص
+kinds-interface = واجهات الشبكة
+kinds-target = الأهداف
+kinds-device = أجهزة الشبكة
+kinds-backup_job = مهام النسخ
+
+method-icmp = ICMP
+method-icmp_raw = ICMP (خام)
+method-tcp_connect = اتصال TCP
+
+outcome-read = قُرئ المستودع
+outcome-tool_missing = الأداة غير مثبّتة
+outcome-wrong_password = رُفضت كلمة المرور
+outcome-unreachable = تعذّر الوصول إلى المستودع
+outcome-locked = المستودع مقفل
+outcome-unreadable = رد غير مفهوم
+outcome-timed_out = لم ينتهِ في الوقت المحدد
+outcome-secret_missing = السر مفقود
+
+notice-icmp_not_permitted = ICMP غير مسموح
+notice-clock_stepped = ضُبطت الساعة أثناء القياس
+notice-spool_quota = امتلأ مخزن الانتظار
+notice-spool_corrupt = أجزاء من مخزن الانتظار تالفة
+notice-device_silent = جهاز لا يستجيب
+notice-secret_missing = سر مفقود
+notice-not_supported = طُلب ما لا يستطيعه هذا الوكيل
+notice-disk_full = امتلأ قرص مخزن الانتظار
+notice-name_unresolved = اسم بلا عنوان
+
+remedy-icmp_not_permitted = تُقاس الأهداف باتصال TCP، وهو أقل دقة. امنح الوكيل الصلاحية CAP_NET_RAW، أو أدرج مجموعته في net.ipv4.ping_group_range.
+remedy-clock_stepped = استُبعدت عينات تلك اللحظة. إن تكرر ذلك فافحص خدمة الوقت على الجهاز.
+remedy-spool_quota = يُتخلّى عن أقدم المشاهدات. أعد الاتصال بالمركز أو ارفع الحصة.
+remedy-spool_corrupt = أُرسل ما أمكنت قراءته. افحص القرص، فالسبب المعتاد انقطاع الكهرباء.
+remedy-device_silent = تحقق من إمكان الوصول إلى الجهاز من الوكيل، ومن تفعيل SNMP، ومن صحة بيانات الدخول.
+remedy-secret_missing = ضع الملف الذي يحمل هذا الاسم في مجلد أسرار الوكيل، على ألا يقرأه سوى الوكيل.
+remedy-not_supported = حدّث الوكيل، أو أزل هذا الجزء من إعداداته.
+remedy-disk_full = لا يمكن حفظ مشاهدات جديدة. أفسح مكانًا على قرص الوكيل.
+remedy-name_unresolved = تحقق من اسم الهدف في الإعدادات ومن خوادم الأسماء لدى الوكيل.
+
+field-cpu_busy = انشغال المعالجات
+field-memory_used = الذاكرة المستخدمة
+field-memory_total = الذاكرة الكلية
+field-swap_used = ذاكرة المبادلة المستخدمة
+field-sessions = المستخدمون المتصلون
+field-booted_at = بدأ التشغيل
+field-used = المستخدم
+field-size = السعة
+field-inodes_used = عقد inode المستخدمة
+field-receive_rate = الاستقبال
+field-transmit_rate = الإرسال
+field-receive_packets = الحزم المستقبَلة
+field-transmit_packets = الحزم المرسَلة
+field-errors = الأخطاء
+field-discards = الحزم المهملة
+field-speed = السرعة الاسمية
+field-up = تعمل
+field-rtt_p50 = وسيط RTT
+field-rtt_p95 = المئين 95 لـ RTT
+field-rtt_p99 = المئين 99 لـ RTT
+field-rtt_min = أدنى RTT
+field-rtt_max = أقصى RTT
+field-jitter = التذبذب
+field-loss = الفقد
+field-sent = المجسّات المرسلة
+field-resident = الذاكرة المقيمة
+field-spool_pending = الدفعات بالانتظار
+field-spool_bytes = مخزن الانتظار على القرص
+field-clock_offset = انحراف الساعة
+field-answered = استجاب
+field-duration = مدة الاستطلاع
+field-requests = الطلبات
+field-uptime = مدة التشغيل
+field-snapshots = النسخ
+field-newest_at = وقت أحدث نسخة
+field-newest_bytes = حجم أحدث نسخة
+
+duration-seconds =
+    { $n ->
+        [zero] 0 ثانية
+        [one] ثانية واحدة
+        [two] ثانيتان
+        [few] { $n } ثوانٍ
+        [many] { $n } ثانية
+       *[other] { $n } ثانية
+    }
+duration-minutes =
+    { $n ->
+        [zero] 0 دقيقة
+        [one] دقيقة واحدة
+        [two] دقيقتان
+        [few] { $n } دقائق
+        [many] { $n } دقيقة
+       *[other] { $n } دقيقة
+    }
+duration-hours =
+    { $n ->
+        [zero] 0 ساعة
+        [one] ساعة واحدة
+        [two] ساعتان
+        [few] { $n } ساعات
+        [many] { $n } ساعة
+       *[other] { $n } ساعة
+    }
+duration-days =
+    { $n ->
+        [zero] 0 يوم
+        [one] يوم واحد
+        [two] يومان
+        [few] { $n } أيام
+        [many] { $n } يومًا
+       *[other] { $n } يوم
+    }
+duration-two = { $first } و{ $second }
+
+ago-seconds =
+    { $n ->
+        [zero] الآن
+        [one] قبل ثانية
+        [two] قبل ثانيتين
+        [few] قبل { $n } ثوانٍ
+        [many] قبل { $n } ثانية
+       *[other] قبل { $n } ثانية
+    }
+ago-minutes =
+    { $n ->
+        [zero] الآن
+        [one] قبل دقيقة
+        [two] قبل دقيقتين
+        [few] قبل { $n } دقائق
+        [many] قبل { $n } دقيقة
+       *[other] قبل { $n } دقيقة
+    }
+ago-hours =
+    { $n ->
+        [zero] الآن
+        [one] قبل ساعة
+        [two] قبل ساعتين
+        [few] قبل { $n } ساعات
+        [many] قبل { $n } ساعة
+       *[other] قبل { $n } ساعة
+    }
+ago-days =
+    { $n ->
+        [zero] اليوم
+        [one] قبل يوم
+        [two] قبل يومين
+        [few] قبل { $n } أيام
+        [many] قبل { $n } يومًا
+       *[other] قبل { $n } يوم
+    }
+in-seconds =
+    { $n ->
+        [zero] الآن
+        [one] بعد ثانية
+        [two] بعد ثانيتين
+        [few] بعد { $n } ثوانٍ
+        [many] بعد { $n } ثانية
+       *[other] بعد { $n } ثانية
+    }
+in-minutes =
+    { $n ->
+        [zero] الآن
+        [one] بعد دقيقة
+        [two] بعد دقيقتين
+        [few] بعد { $n } دقائق
+        [many] بعد { $n } دقيقة
+       *[other] بعد { $n } دقيقة
+    }
+in-hours =
+    { $n ->
+        [zero] الآن
+        [one] بعد ساعة
+        [two] بعد ساعتين
+        [few] بعد { $n } ساعات
+        [many] بعد { $n } ساعة
+       *[other] بعد { $n } ساعة
+    }
+in-days =
+    { $n ->
+        [zero] اليوم
+        [one] بعد يوم
+        [two] بعد يومين
+        [few] بعد { $n } أيام
+        [many] بعد { $n } يومًا
+       *[other] بعد { $n } يوم
+    }

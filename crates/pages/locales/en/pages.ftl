@@ -1,0 +1,164 @@
+# What stands on the pages around the figures.
+
+wasl = Wasl
+skip = Skip to the content
+nav-label = Pages
+nav-overview = Overview
+nav-links = Links
+nav-backups = Backups
+nav-agents = Agents
+log-in = Log in
+log-out = Log out
+as-of = As of
+api = API
+metrics = Metrics
+live-on = Live
+live-lost = Connection lost: these figures are old
+
+summary = Summary
+headline-nothing = Nothing is observed yet
+headline-ok = Everything works
+headline-unknown =
+    { $n ->
+        [one] { $n } thing is unknown
+       *[other] { $n } things are unknown
+    }
+headline-degraded =
+    { $n ->
+        [one] { $n } thing is degraded
+       *[other] { $n } things are degraded
+    }
+headline-down =
+    { $n ->
+        [one] { $n } thing is down
+       *[other] { $n } things are down
+    }
+
+notices = To do
+told-by = Told by
+cpu = Processors
+processors =
+    { $n ->
+        [one] { $n } processor
+       *[other] { $n } processors
+    }
+memory = Memory
+swap = Swap
+of = of
+booted = Started
+sessions =
+    { $n ->
+        [0] nobody logged in
+        [one] { $n } person logged in
+       *[other] { $n } people logged in
+    }
+batches =
+    { $n ->
+        [one] { $n } batch
+       *[other] { $n } batches
+    }
+snapshots =
+    { $n ->
+        [one] { $n } snapshot
+       *[other] { $n } snapshots
+    }
+connected = Connected
+not-looked = Not looked at yet
+rtt-long = Round-trip time
+
+col-target = Target
+col-state = State
+col-rtt-p50 = RTT median
+col-p95 = 95 %
+col-loss = Loss
+col-jitter = Jitter
+col-hour = Last hour
+col-from = From
+col-disk = Disk
+col-used = Used
+col-fill = Fill level
+col-free = Free
+col-interface = Interface
+col-receive = Receives
+col-transmit = Sends
+col-speed = Speed
+col-errors = Errors
+col-discards = Discards
+col-agent = Agent
+col-seen = Last seen
+col-spool = Waiting
+col-clock = Clock
+col-certificate = Certificate ends
+col-version = Version
+col-site = Site
+col-role = Role
+col-job = Job
+col-newest = Newest
+col-snapshots = Snapshots
+col-proof = Restore proof
+col-outcome = Last look
+
+facts = Facts
+now = Now
+history = History
+range = Time range
+range-1h = 1 h
+range-24h = 24 h
+range-7d = 7 d
+range-30d = 30 d
+chart-needs-script = Charts need JavaScript. The current figures are above; the history is in the API.
+chart-empty = Nothing was recorded in this time.
+chart-error = The history could not be read. It will be tried again.
+stat-last = Last
+stat-min = Min
+stat-mean = Mean
+stat-max = Max
+observes = What it observes
+observed-by = Observed by
+caused-by = Because of
+so-since = since
+certificate-ends = Certificate ends
+activity = Activity
+confidence = Confidence
+parts = Parts
+up-since = Started
+backups-lead = Judged by what the repositories hold. Only a restore that was compared byte by byte proves a backup.
+
+no-agents = No agent has joined yet.
+join-token = 1. Here, make a token for the machine. It works once and only for a while:
+join-agent = 2. There, join with the token and start the agent:
+no-targets = No targets are configured. Add them under “targets” in the YAML directory; “wasl check” tells whether it is right.
+no-devices = No devices are configured. Add them under “devices” in the YAML directory; the community or the password is a secret's name.
+no-backups = No backup jobs are configured. Add them under “backups” in the YAML directory, for an agent that can reach the repository.
+
+login-name = Name
+login-password = Password
+login-help = Forgotten? Whoever runs the controller can set a new password.
+login-refused = Name or password is wrong.
+login-too-many =
+    { $n ->
+        [one] Too many attempts. Try again in { $n } minute.
+       *[other] Too many attempts. Try again in { $n } minutes.
+    }
+login-expired = This form was too old. Please log in again.
+
+error-title-400 = This request is not understood
+error-title-401 = You are not logged in
+error-title-403 = You may not do this
+error-title-404 = There is nothing here
+error-title-405 = This cannot be done here
+error-title-413 = This is too large
+error-title-429 = Too many requests
+error-title-500 = Something went wrong here
+error-title-503 = Not ready
+error-todo-400 = Go back and check what was entered. If you followed a link, it may be cut off.
+error-todo-401 = Log in and try again.
+error-todo-403 = Your role does not include it. An administrator can change roles.
+error-todo-404 = It was removed, renamed, or never observed. The overview shows everything there is.
+error-todo-405 = Go back and use the buttons of the page.
+error-todo-413 = Send less at once.
+error-todo-429 = Wait a minute, then try again.
+error-todo-500 = It is not your fault. Try again; if it stays so, the controller's log tells more under the number below.
+error-todo-503 = The controller is starting or its store is busy. Try again in a few seconds.
+request-number = Request
+to-overview = To the overview

@@ -1,0 +1,39 @@
+# Why a thing is judged as it is. One text per reason code.
+
+reason-unlisted = Reason { $code } ({ $args }), which this version has no text for
+reason-agent_connected = Connected
+reason-agent_disconnected = Not connected since { $since }
+reason-agent_never_seen = Has never connected
+reason-agent_clock_off = The clock is { $offset_s } off; { $limit_s } is the limit
+reason-agent_certificate_ends =
+    { $days ->
+        [0] The certificate ends today
+        [one] The certificate ends in { $days } day
+       *[other] The certificate ends in { $days } days
+    }
+reason-agent_spool_dropping =
+    { $count ->
+        [one] The spool is full; { $count } batch was given up
+       *[other] The spool is full; { $count } batches were given up
+    }
+reason-machine_fine = Runs as it should
+reason-memory_low = Only { $percent } of the memory is left
+reason-disk_fine = Has room
+reason-disk_filling = { $percent } full
+reason-disk_full = Full: { $percent } used
+reason-disk_read_only = Mounted read-only
+reason-interface_up = Up
+reason-interface_down = Has no carrier
+reason-interface_disabled = Switched off on purpose
+reason-interface_errors = { $per_second } errors
+reason-target_answers = Answers in { $rtt_ms }
+reason-target_lossy = Loses { $loss_percent } of the probes
+reason-target_silent = Does not answer
+reason-device_answers = Answers
+reason-device_silent = Does not answer SNMP
+reason-backup_fresh = The newest is { $age_hours } old
+reason-backup_stale = The newest is { $age_hours } old; { $limit_hours } is the limit
+reason-backup_unreadable = The repository could not be read: { $outcome }
+reason-backup_empty = The repository holds no backup
+reason-not_observed = Not observed yet
+reason-observations_stale = Nothing heard for { $age_s }

@@ -1,0 +1,144 @@
+# The words of the model.
+
+not-known = not known
+yes = yes
+no = no
+
+health-ok = OK
+health-maintenance = Maintenance
+health-unknown = Unknown
+health-degraded = Degraded
+health-down = Down
+
+proof-proved = Proved
+proof-due = Due again
+proof-none = Never proved
+proof-failed = Failed
+
+severity-info = Note
+severity-warning = Warning
+severity-error = Error
+
+role-gateway = Gateway
+role-server = Server
+role-lab = Laboratory
+role-elibrary = E-library
+
+user-role-viewer = Viewer
+user-role-technician = Technician
+user-role-librarian = Librarian
+user-role-engineer = Engineer
+user-role-admin = Administrator
+
+kind-agent = Agent
+kind-machine = Machine
+kind-disk = Disk
+kind-interface = Interface
+kind-target = Target
+kind-device = Device
+kind-backup_job = Backup job
+
+kinds-agent = Agents
+kinds-machine = Machines
+kinds-disk = Disks
+kinds-interface = Interfaces
+kinds-target = Targets
+kinds-device = Devices
+kinds-backup_job = Backup jobs
+
+method-icmp = ICMP
+method-icmp_raw = ICMP (raw)
+method-tcp_connect = TCP connect
+
+outcome-read = Read
+outcome-tool_missing = Tool not installed
+outcome-wrong_password = Password refused
+outcome-unreachable = Repository not reachable
+outcome-locked = Repository locked
+outcome-unreadable = Answer not understood
+outcome-timed_out = Not done in time
+outcome-secret_missing = Secret missing
+
+notice-icmp_not_permitted = ICMP is not permitted
+notice-clock_stepped = The clock was set while measuring
+notice-spool_quota = The spool is full
+notice-spool_corrupt = Parts of the spool are damaged
+notice-device_silent = A device does not answer
+notice-secret_missing = A secret is missing
+notice-not_supported = Something is beyond this agent
+notice-disk_full = The spool's disk is full
+notice-name_unresolved = A name has no address
+
+remedy-icmp_not_permitted = Targets are measured by TCP connect, which is less exact. Give the agent CAP_NET_RAW, or put its group into net.ipv4.ping_group_range.
+remedy-clock_stepped = The samples of that moment were left out. If it happens again, check the machine's time service.
+remedy-spool_quota = The oldest observations are given up. Restore the way to the controller, or raise the quota.
+remedy-spool_corrupt = What could be read was sent. Check the disk; a power cut is the usual cause.
+remedy-device_silent = Check that the device is reachable from the agent, that SNMP is on, and that the credentials are right.
+remedy-secret_missing = Put the file of that name into the agent's secrets folder, readable by the agent alone.
+remedy-not_supported = Update the agent, or take that part out of its configuration.
+remedy-disk_full = New observations cannot be kept. Make room on the agent's disk.
+remedy-name_unresolved = Check the target's name in the configuration and the agent's name servers.
+
+field-cpu_busy = Processors busy
+field-memory_used = Memory used
+field-memory_total = Memory in all
+field-swap_used = Swap used
+field-sessions = People logged in
+field-booted_at = Started
+field-used = Used
+field-size = Size
+field-inodes_used = Inodes used
+field-receive_rate = Receives
+field-transmit_rate = Sends
+field-receive_packets = Packets received
+field-transmit_packets = Packets sent
+field-errors = Errors
+field-discards = Discards
+field-speed = Nominal speed
+field-up = Up
+field-rtt_p50 = RTT, median
+field-rtt_p95 = RTT, 95 %
+field-rtt_p99 = RTT, 99 %
+field-rtt_min = RTT, smallest
+field-rtt_max = RTT, largest
+field-jitter = Jitter
+field-loss = Loss
+field-sent = Probes
+field-resident = Resident memory
+field-spool_pending = Batches waiting
+field-spool_bytes = Spool on disk
+field-clock_offset = Clock offset
+field-answered = Answered
+field-duration = Poll took
+field-requests = Requests
+field-uptime = Running for
+field-snapshots = Snapshots
+field-newest_at = Newest made
+field-newest_bytes = Newest covers
+
+duration-seconds = { $n } s
+duration-minutes = { $n } min
+duration-hours = { $n } h
+duration-days =
+    { $n ->
+        [one] { $n } day
+       *[other] { $n } days
+    }
+duration-two = { $first } { $second }
+
+ago-seconds = { $n } s ago
+ago-minutes = { $n } min ago
+ago-hours = { $n } h ago
+ago-days =
+    { $n ->
+        [one] { $n } day ago
+       *[other] { $n } days ago
+    }
+in-seconds = in { $n } s
+in-minutes = in { $n } min
+in-hours = in { $n } h
+in-days =
+    { $n ->
+        [one] in { $n } day
+       *[other] in { $n } days
+    }

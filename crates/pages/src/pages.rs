@@ -1,0 +1,102 @@
+//! One function per page. Each takes the painter (language, moment, zone), the frame around the
+//! page and the page's view, and returns a whole HTML document.
+
+use askama::Template;
+use wasl_model::EntityKind;
+use wasl_model::health::Health;
+
+use crate::Painter;
+use crate::live;
+use crate::paint::Markup;
+use crate::view::{
+    AgentDetailView, AgentsView, BackupsView, EntityView, ErrorView, Frame, LinksView, LoginError, LoginView,
+    Nav, OverviewView,
+};
+
+/// Fills a template. Templates write to memory and call nothing that fails.
+pub(crate) fn fill(template: &impl Template) -> String {
+    template.render().expect("a template that writes to a String cannot fail")
+}
+
+macro_rules! page {
+    ($name:ident, $file:literal, $view:ty $(, $extra:ident: $ty:ty)*) => {
+        #[derive(Template)]
+        #[template(path = $file)]
+        struct $name<'a> {
+            p: &'a Painter<'a>,
+            frame: &'a Frame,
+            title: String,
+            nav: Option<Nav>,
+            view: &'a $view,
+            $($extra: $ty,)*
+        }
+    };
+}
+
+page!(Overview, "overview.html", [Markup]);
+page!(Links, "links.html", LinksView);
+page!(Backups, "backups.html", BackupsView);
+page!(Agents, "agents.html", AgentsView);
+page!(AgentDetail, "agent.html", AgentDetailView);
+page!(Entity, "entity.html", EntityView);
+page!(Login, "login.html", LoginView);
+page!(Failure, "error.html", ErrorView, what: &'static str);
+
+/// `/`: everything at a glance, live.
+pub fn overview(p: &Painter<'_>, frame: &Frame, view: &OverviewView) -> String {
+    let fragments: Vec<Markup> =
+        live::overview_fragments(p, view).into_iter().map(|(_, html)| Markup(html)).collect();
+    fill(&Overview { p, frame, title: live::title(p, view), nav: Some(Nav::Overview), view: &fragments })
+}
+
+/// `/links`: targets, devices and their interfaces.
+pub fn links(p: &Painter<'_>, frame: &Frame, view: &LinksView) -> String {
+    fill(&Links { p, frame, title: p.t("nav-links"), nav: Some(Nav::Links), view })
+}
+
+/// `/backups`: backup jobs, judged by what their repositories hold.
+pub fn backups(p: &Painter<'_>, frame: &Frame, view: &BackupsView) -> String {
+    fill(&Backups { p, frame, title: p.t("nav-backups"), nav: Some(Nav::Backups), view })
+}
+
+/// `/agents`: all agents.
+pub fn agents(p: &Painter<'_>, frame: &Frame, view: &AgentsView) -> String {
+    fill(&Agents { p, frame, title: p.t("nav-agents"), nav: Some(Nav::Agents), view })
+}
+
+/// `/agents/{id}`: one agent with its notices and charts.
+pub fn agent(p: &Painter<'_>, frame: &Frame, view: &AgentDetailView) -> String {
+    fill(&AgentDetail { p, frame, title: p.plain(&view.agent.id), nav: Some(Nav::Agents), view })
+}
+
+/// `/entities/{kind}/{id}`: any entity. The identifier is one percent-encoded path segment.
+pub fn entity(p: &Painter<'_>, frame: &Frame, view: &EntityView) -> String {
+    let nav = match view.subject.kind {
+        EntityKind::Agent => Some(Nav::Agents),
+        EntityKind::Target | EntityKind::Device | EntityKind::Interface => Some(Nav::Links),
+        EntityKind::BackupJob => Some(Nav::Backups),
+        EntityKind::Machine | EntityKind::Disk => Some(Nav::Overview),
+    };
+    fill(&Entity { p, frame, title: p.plain(&view.subject.id), nav, view })
+}
+
+/// `/login`: the form; it posts `name`, `password`, `csrf` and `next` to `/login`.
+pub fn login(p: &Painter<'_>, frame: &Frame, view: &LoginView) -> String {
+    fill(&Login { p, frame, title: p.t("log-in"), nav: None, view })
+}
+
+/// A page for an error: what happened and what to do.
+pub fn error(p: &Painter<'_>, frame: &Frame, view: &ErrorView) -> String {
+    let what = match view.status {
+        400 => "400",
+        401 => "401",
+        403 => "403",
+        404 => "404",
+        405 => "405",
+        413 => "413",
+        429 => "429",
+        503 => "503",
+        _ => "500",
+    };
+    fill(&Failure { p, frame, title: p.word("error-title", what), nav: None, view, what })
+}

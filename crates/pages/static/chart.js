@@ -1,0 +1,192 @@
+// Draws every <figure class="chart"> from /api/v1/history with uPlot. The range buttons act on all
+// figures of the page, and their cursors move together. Time runs from left to right in both
+// languages. Styles are set through the style object only, which the page's policy allows.
+(() => {
+  "use strict";
+  const RANGES = { "1h": [3600e3, 10e3], "24h": [864e5, 300e3], "7d": [6048e5, 1800e3], "30d": [2592e6, 7200e3] };
+  const HEIGHT = 170;
+  const NOTHING = "–";
+
+  // ---- figures and units; the same rules as src/format.rs -------------------------------------
+  function three(v) {
+    const a = Math.abs(v);
+    return v.toFixed(a >= 99.95 || a === 0 ? 0 : a >= 9.995 ? 1 : a >= 0.9995 ? 2 : 3);
+  }
+  function scaled(v, base, units) {
+    let unit = 0;
+    while (Math.abs(v) + 0.5 >= base && unit + 1 < units.length) { v /= base; unit += 1; }
+    return `${unit === 0 && Number.isInteger(v) ? v : three(v)} ${units[unit]}`;
+  }
+  const bytes = (v) => scaled(v, 1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]);
+  const bits = (v) => scaled(v, 1000, ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"]);
+  function seconds(v) {
+    const micros = v * 1e6;
+    if (Math.abs(micros) < 0.5) return "0 ms";
+    if (Math.abs(micros) < 999.5) return `${micros.toFixed(0)} µs`;
+    return scaled(v * 1e3, 1000, ["ms", "s"]);
+  }
+  function percent(v) {
+    const p = v * 100;
+    if (p === 0) return "0 %";
+    if (Math.abs(p) < 0.01) return "<0.01 %";
+    if (p < 9.995) return `${p.toFixed(2)} %`;
+    return p >= 100 ? `${p.toFixed(0)} %` : `${Math.min(p, 99.9).toFixed(1)} %`;
+  }
+  const two = (n) => String(n).padStart(2, "0");
+  const day = (d) => `${two(d.getMonth() + 1)}-${two(d.getDate())}`;
+  const minute = (d) => `${two(d.getHours())}:${two(d.getMinutes())}`;
+  const moment = (ms) => { const d = new Date(ms); return `${d.getFullYear()}-${day(d)} ${minute(d)}`; };
+  function format(unit, v, figure) {
+    if (v === null || v === undefined) return NOTHING;
+    switch (unit) {
+      case "ratio": return percent(v);
+      case "bytes": return bytes(v);
+      case "bytes_per_second": return bits(v * 8);
+      case "bits_per_second": return bits(v);
+      case "per_second": return v === 0 ? "0 /s" : `${three(v)} /s`;
+      case "seconds": return seconds(v);
+      case "unix_seconds": return moment(v * 1000);
+      case "flag": return v === 0 ? figure.dataset.no : v === 1 ? figure.dataset.yes : percent(v);
+      default: return Number.isInteger(v) || Math.abs(v) >= 999.5 ? Math.round(v).toLocaleString("en") : three(v);
+    }
+  }
+
+  // ---- drawing --------------------------------------------------------------------------------
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  // Round steps: powers of two for bytes (in units of bits for rates), 1-2-5 otherwise.
+  function steps(unit) {
+    const out = [];
+    if (unit === "bytes") {
+      for (let e = 0; e < 63; e++) out.push(2 ** e);
+    } else {
+      const scale = unit === "bytes_per_second" ? 1 / 8 : 1;
+      for (let e = -9; e < 19; e++) for (const m of [1, 2, 5]) out.push(m * 10 ** e * scale);
+    }
+    return out;
+  }
+  // A tick is a round figure: 6 %, not 6.00 %.
+  const tick = (text) => text.replace(/\.0+ /, " ").replace(/(\.\d*[1-9])0+ /, "$1 ");
+  function limits(unit) {
+    return (_plot, low, high) => {
+      if (unit === "flag") return [-0.08, 1.08];
+      if (low === null || high === null) return [0, 1];
+      if (unit === "unix_seconds") return [low - 60, high + 60];
+      const bottom = Math.min(0, low);
+      const top = Math.max(0, high);
+      const air = (top - bottom || 1) * 0.08;
+      return [bottom < 0 ? bottom - air : 0, top > 0 || bottom === 0 ? top + air : 0];
+    };
+  }
+  function options(chart, unit, span) {
+    const axis = {
+      stroke: colour("--muted"), font: "11px system-ui, sans-serif",
+      grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false },
+    };
+    const line = colour("--accent");
+    return {
+      width: chart.plotBox.clientWidth, height: HEIGHT, padding: [8, 8, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 }, sync: { key: "time" } },
+      hooks: { setCursor: [(plot) => readout(chart, plot, unit)] },
+      scales: { x: { time: true, range: () => [chart.from / 1000, chart.to / 1000] }, y: { range: limits(unit) } },
+      axes: [
+        { ...axis, size: 26, space: 64, values: (_plot, splits) => splits.map((s) => {
+          const d = new Date(s * 1000);
+          return span > 2 * 864e5 || (d.getHours() === 0 && d.getMinutes() === 0) ? day(d) : minute(d);
+        }) },
+        { ...axis, size: 72, space: 34, incrs: steps(unit),
+          splits: unit === "flag" ? () => [0, 1] : undefined,
+          values: (_plot, splits) => splits.map((v) => tick(format(unit, v, chart.figure))) },
+      ],
+      series: [{}, {
+        stroke: line, width: 1.5, fill: `${line}1f`, spanGaps: false, points: { show: false },
+        paths: unit === "flag" ? uPlot.paths.stepped({ align: 1 }) : undefined,
+      }],
+    };
+  }
+  function readout(chart, plot, unit) {
+    const at = plot.cursor.idx;
+    const known = at !== null && at !== undefined && plot.data[0][at] !== undefined;
+    chart.cursor.textContent = known
+      ? `${moment(plot.data[0][at] * 1000)} · ${format(unit, plot.data[1][at], chart.figure)}` : "";
+  }
+  function draw(chart) {
+    if (!chart.answer) return;
+    const { unit, points } = chart.answer;
+    if (chart.plot) chart.plot.destroy();
+    const data = [points.map((p) => p[0] / 1000), points.map((p) => p[1])];
+    chart.plot = new uPlot(options(chart, unit, chart.to - chart.from), data, chart.plotBox);
+  }
+  function summarise(chart) {
+    const { unit, points } = chart.answer;
+    const known = points.map((p) => p[1]).filter((v) => v !== null);
+    const stats = known.length === 0 ? {} : {
+      last: known[known.length - 1],
+      min: known.reduce((a, b) => Math.min(a, b)),
+      max: known.reduce((a, b) => Math.max(a, b)),
+      mean: known.reduce((a, b) => a + b, 0) / known.length,
+    };
+    for (const box of chart.figure.querySelectorAll("[data-stat]")) {
+      box.textContent = format(unit, stats[box.dataset.stat], chart.figure);
+    }
+    chart.empty.hidden = known.length > 0;
+    chart.plotBox.hidden = known.length === 0;
+  }
+
+  // ---- fetching -------------------------------------------------------------------------------
+  async function load(chart) {
+    if (chart.request) chart.request.abort();
+    const request = chart.request = new AbortController();
+    const [span, step] = RANGES[chart.figure.dataset.range] || RANGES["1h"];
+    const to = Date.now();
+    const query = new URLSearchParams({ series: chart.figure.dataset.series, from: to - span, to, step });
+    try {
+      const response = await fetch(`/api/v1/history?${query}`, { signal: request.signal, headers: { Accept: "application/json" } });
+      if (!response.ok) throw new Error(`HTTP ${response.status}`);
+      const answer = await response.json();
+      chart.answer = { unit: answer.unit || chart.figure.dataset.unit, points: answer.points };
+      chart.from = to - span;
+      chart.to = to;
+      chart.error.hidden = true;
+      summarise(chart);
+      if (!chart.plotBox.hidden) draw(chart);
+    } catch (problem) {
+      if (problem.name === "AbortError") return;
+      chart.cause.textContent = problem.message;
+      chart.error.hidden = false;
+      chart.plotBox.hidden = !chart.plot;
+    }
+  }
+
+  const charts = [...document.querySelectorAll("figure.chart")].map((figure) => ({
+    figure,
+    plotBox: figure.querySelector(".chart-plot"),
+    cursor: figure.querySelector(".chart-cursor"),
+    empty: figure.querySelector(".chart-empty"),
+    error: figure.querySelector(".chart-error"),
+    cause: figure.querySelector(".chart-cause"),
+  }));
+  if (charts.length === 0) return;
+
+  const all = () => charts.forEach(load);
+  const buttons = [...document.querySelectorAll(".ranges button")];
+  for (const button of buttons) {
+    button.parentElement.hidden = false;
+    button.addEventListener("click", () => {
+      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
+      for (const chart of charts) chart.figure.dataset.range = button.dataset.range;
+      all();
+    });
+  }
+  const resized = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const chart = charts.find((c) => c.plotBox === target);
+      if (chart.plot && target.clientWidth > 0) chart.plot.setSize({ width: target.clientWidth, height: HEIGHT });
+    }
+  });
+  charts.forEach((chart) => resized.observe(chart.plotBox));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach(draw));
+  setInterval(() => { if (!document.hidden) all(); }, 30000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) all(); });
+  all();
+})();

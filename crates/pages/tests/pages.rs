@@ -1,0 +1,331 @@
+//! Every page in both languages against its snapshot, and what must hold for all of them.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::{TimeZone, offset};
+use wasl_pages::view::{AgentsView, BackupsView, ErrorView, LinksView, LoginError, LoginView};
+use wasl_pages::{Lang, Painter, Texts, assets, live, pages};
+
+#[path = "../testdata/fixture.rs"]
+mod fixture;
+
+fn painter(texts: &Texts, lang: Lang) -> Painter<'_> {
+    Painter::new(texts, lang, fixture::NOW, TimeZone::fixed(offset(2)))
+}
+
+fn error(status: u16) -> ErrorView {
+    ErrorView {
+        status,
+        request: Some("7f3a-91".to_owned()),
+        detail: Some("no entity target/nowhere".to_owned()),
+    }
+}
+
+fn login(error: Option<LoginError>) -> LoginView {
+    LoginView { name: "lina\"><b>".to_owned(), error, next: "/backups?kind=restic&x=1".to_owned() }
+}
+
+/// All pages of the fixture in one language.
+fn all(p: &Painter<'_>) -> Vec<(&'static str, String)> {
+    let (frame, stranger) = (fixture::frame(), fixture::stranger());
+    vec![
+        ("overview", pages::overview(p, &frame, &fixture::overview())),
+        ("calm", pages::overview(p, &frame, &fixture::calm())),
+        ("nothing", pages::overview(p, &frame, &fixture::nothing())),
+        ("links", pages::links(p, &frame, &fixture::links())),
+        ("no-links", pages::links(p, &frame, &LinksView::default())),
+        ("backups", pages::backups(p, &frame, &fixture::backups())),
+        ("no-backups", pages::backups(p, &frame, &BackupsView::default())),
+        ("agents", pages::agents(p, &frame, &fixture::agents_view())),
+        ("no-agents", pages::agents(p, &frame, &AgentsView::default())),
+        ("agent", pages::agent(p, &frame, &fixture::agent_detail())),
+        ("entity", pages::entity(p, &frame, &fixture::target())),
+        ("login", pages::login(p, &stranger, &login(Some(LoginError::TooMany(3))))),
+        ("error", pages::error(p, &stranger, &error(404))),
+    ]
+}
+
+fn hostile(p: &Painter<'_>) -> Vec<(&'static str, String)> {
+    let frame = fixture::frame();
+    let (overview, links, entity) = fixture::hostile();
+    vec![
+        ("hostile overview", pages::overview(p, &frame, &overview)),
+        ("hostile links", pages::links(p, &frame, &links)),
+        ("hostile entity", pages::entity(p, &frame, &entity)),
+    ]
+}
+
+fn everything() -> Vec<(String, String)> {
+    let texts = Texts::new();
+    let mut out = Vec::new();
+    for lang in Lang::ALL {
+        let p = painter(&texts, lang);
+        let stranger = fixture::stranger();
+        for (name, html) in all(&p).into_iter().chain(hostile(&p)) {
+            out.push((format!("{name} in {}", lang.tag()), html));
+        }
+        for status in [400, 401, 403, 405, 413, 418, 429, 500, 503] {
+            let html = pages::error(&p, &stranger, &error(status));
+            out.push((format!("error {status} in {}", lang.tag()), html));
+        }
+        for reason in [LoginError::Refused, LoginError::Expired] {
+            let html = pages::login(&p, &stranger, &login(Some(reason)));
+            out.push((format!("login {reason:?} in {}", lang.tag()), html));
+        }
+    }
+    out
+}
+
+/// The page without empty lines and without the hashes of files that change for other reasons.
+fn stable(html: &str) -> String {
+    let mut text: String = html
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .fold(String::new(), |text, line| text + line + "\n");
+    for name in assets::names() {
+        text = text.replace(&assets::url(&name), &format!("/static/HASH/{name}"));
+    }
+    text
+}
+
+#[test]
+fn pages_look_as_they_did() {
+    let texts = Texts::new();
+    for lang in Lang::ALL {
+        for (name, html) in all(&painter(&texts, lang)) {
+            insta::assert_snapshot!(format!("{name}-{}", lang.tag()), stable(&html));
+        }
+    }
+}
+
+/// A start or end tag.
+#[derive(Debug)]
+struct Tag {
+    name: String,
+    attributes: Vec<(String, String)>,
+    closes: bool,
+    /// `<x/>`, which only foreign elements (SVG) know.
+    empty: bool,
+}
+
+impl Tag {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+}
+
+/// A strict little parser: attributes are quoted or bare words, text holds no `<` or `>`.
+fn tags(html: &str) -> Vec<Tag> {
+    let mut out = Vec::new();
+    let mut rest = html;
+    while let Some(start) = rest.find('<') {
+        assert!(!rest[..start].contains('>'), "a stray > in {:?}", &rest[..start]);
+        rest = &rest[start + 1..];
+        let closes = rest.starts_with('/');
+        rest = rest.trim_start_matches('/');
+        let end = rest.find(|c: char| c.is_whitespace() || c == '>' || c == '/').expect("a tag's end");
+        let name = rest[..end].to_owned();
+        assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || c == '!'), "not a tag: {name:?}");
+        rest = &rest[end..];
+        let mut tag = Tag { name, attributes: Vec::new(), closes, empty: false };
+        loop {
+            rest = rest.trim_start();
+            if let Some(after) = rest.strip_prefix("/>") {
+                tag.empty = true;
+                rest = after;
+                break;
+            }
+            if let Some(after) = rest.strip_prefix('>') {
+                rest = after;
+                break;
+            }
+            let end = rest.find(|c: char| c.is_whitespace() || c == '=' || c == '>').expect("an attribute");
+            let attribute = rest[..end].to_owned();
+            rest = &rest[end..];
+            let mut value = String::new();
+            if let Some(after) = rest.strip_prefix("=\"") {
+                let end = after.find('"').expect("a closing quote");
+                value.push_str(&after[..end]);
+                rest = &after[end + 1..];
+            } else {
+                assert!(!rest.starts_with('='), "an unquoted value of {attribute}");
+            }
+            tag.attributes.push((attribute, value));
+        }
+        out.push(tag);
+    }
+    out
+}
+
+const VOID: [&str; 6] = ["!doctype", "meta", "link", "br", "input", "img"];
+
+#[test]
+fn pages_are_well_formed_and_obey_the_policy() {
+    for (page, html) in everything() {
+        let mut open: Vec<String> = Vec::new();
+        for tag in tags(&html) {
+            assert_ne!(tag.name, "style", "{page}");
+            for (name, value) in &tag.attributes {
+                assert!(name != "style" && !name.starts_with("on"), "{page}: {name} in {tag:?}");
+                assert!(!value.trim_start().starts_with("javascript:"), "{page}: {tag:?}");
+            }
+            let names: BTreeSet<_> = tag.attributes.iter().map(|(n, _)| n).collect();
+            assert_eq!(names.len(), tag.attributes.len(), "{page}: an attribute twice in {tag:?}");
+            if tag.name == "script" && !tag.closes {
+                assert!(tag.get("src").is_some_and(|s| s.starts_with("/static/")), "{page}");
+            }
+            if tag.closes {
+                assert_eq!(open.pop().as_deref(), Some(tag.name.as_str()), "{page}");
+            } else if !tag.empty && !VOID.contains(&tag.name.as_str()) {
+                open.push(tag.name);
+            }
+        }
+        assert!(open.is_empty(), "{page} leaves {open:?} open");
+        for script in html.split("<script ").skip(1) {
+            let (_, content) = script.split_once('>').expect("a tag's end");
+            assert!(content.starts_with("</script>"), "{page} has an inline script");
+        }
+    }
+}
+
+#[test]
+fn ids_are_unique_and_what_is_referred_to_exists() {
+    for (page, html) in everything() {
+        let tags = tags(&html);
+        let all: Vec<&str> = tags.iter().filter_map(|t| t.get("id")).collect();
+        let ids: BTreeSet<&str> = all.iter().copied().collect();
+        assert_eq!(ids.len(), all.len(), "{page} has an id twice: {all:?}");
+        for tag in &tags {
+            for attribute in ["aria-labelledby", "for"] {
+                if let Some(id) = tag.get(attribute) {
+                    assert!(ids.contains(id), "{page}: {attribute}={id}");
+                }
+            }
+            for attribute in ["href", "src"] {
+                let Some(target) = tag.get(attribute) else { continue };
+                if let Some(id) = target.strip_prefix('#') {
+                    assert!(ids.contains(id), "{page}: {target}");
+                }
+                if let Some(path) = target.strip_prefix("/static/") {
+                    assert!(assets::assets(path).is_some(), "{page}: {target}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pages_can_be_used_by_keyboard_and_ear() {
+    for (page, html) in everything() {
+        let tags = tags(&html);
+        let count = |name: &str| tags.iter().filter(|t| t.name == name && !t.closes).count();
+        assert_eq!(count("h1"), 1, "{page}");
+        assert_eq!(count("main"), 1, "{page}");
+        let first_link = tags.iter().find(|t| t.name == "a").expect("a link");
+        assert_eq!(first_link.get("href"), Some("#main"), "{page} begins with the way past the navigation");
+        for tag in tags.iter().filter(|t| !t.closes) {
+            match tag.name.as_str() {
+                "th" => assert!(tag.get("scope").is_some(), "{page}: {tag:?}"),
+                "html" => assert!(tag.get("lang").is_some() && tag.get("dir").is_some(), "{page}"),
+                "nav" => assert!(tag.get("aria-label").is_some(), "{page}"),
+                "svg" => assert_eq!(tag.get("aria-hidden"), Some("true"), "{page}: words stand beside"),
+                "input" if tag.get("type") != Some("hidden") => {
+                    let id = tag.get("id");
+                    assert!(
+                        tags.iter().any(|t| t.name == "label" && t.get("for") == id),
+                        "{page}: {tag:?} has no label"
+                    );
+                }
+                "form" if tag.get("method") == Some("post") => assert!(
+                    tags.iter().any(|t| t.get("name") == Some("csrf")),
+                    "{page}: a form without a token"
+                ),
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn hostile_names_stay_text_in_their_place() {
+    let texts = Texts::new();
+    for lang in Lang::ALL {
+        let p = painter(&texts, lang);
+        for (page, html) in hostile(&p) {
+            assert!(html.contains("&#60;script&#62;alert(1)"), "{page} shows the name");
+            assert!(!html.contains("<script>"), "{page}");
+            assert!(html.contains("⟨U+202E⟩"), "{page} shows the override as a word");
+            // The series in a chart's attribute keeps the character: it is never shown.
+            let shown = html.replace("data-series=\"<script>", "");
+            let text: String =
+                shown.split('<').filter_map(|piece| piece.split_once('>')).map(|(_, text)| text).collect();
+            assert!(!text.contains('\u{202e}'), "{page}");
+            let opened = text.matches('\u{2068}').count();
+            assert_eq!(
+                opened,
+                text.matches('\u{2069}').count(),
+                "{page} ends an isolate that it did not begin"
+            );
+        }
+    }
+}
+
+#[test]
+fn each_fragment_is_one_element_with_its_id_and_one_message_stays_one() {
+    let texts = Texts::new();
+    for lang in Lang::ALL {
+        let p = painter(&texts, lang);
+        for view in [fixture::overview(), fixture::nothing(), fixture::hostile().0] {
+            let fragments = live::overview_fragments(&p, &view);
+            let page = pages::overview(&p, &fixture::frame(), &view);
+            for (id, html) in &fragments {
+                let tags = tags(html);
+                assert_eq!(tags[0].get("id"), Some(*id));
+                assert_eq!(tags[0].name, "section");
+                assert!(html.trim_end().ends_with("</section>"), "{id}");
+                assert!(page.contains(html.as_str()), "{id} stands on the page as it is sent");
+            }
+            let message = live::sse_message(&fragments);
+            assert!(message.ends_with("\n\n"));
+            assert_eq!(message.matches("\n\n").count(), 1);
+            assert!(!message.contains('\r'));
+            for line in message.trim_end().lines().skip(1) {
+                assert!(line.starts_with("data: "), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stranger_sees_no_navigation_and_gets_back_to_where_he_was() {
+    let texts = Texts::new();
+    let p = painter(&texts, Lang::En);
+    let html = pages::login(&p, &fixture::stranger(), &login(None));
+    assert!(!html.contains("class=\"places\""));
+    assert!(html.contains("href=\"?lang=ar&amp;next=%2Fbackups%3Fkind%3Drestic%26x%3D1\""));
+    assert!(html.contains("name=\"next\" value=\"/backups?kind=restic&#38;x=1\""));
+    let html = pages::error(&p, &fixture::stranger(), &error(401));
+    assert!(html.contains("href=\"/login?next=%2Fbackups%3Fkind%3Drestic%26x%3D1\""));
+}
+
+#[test]
+fn a_backup_without_a_restore_is_never_called_proved() {
+    let texts = Texts::new();
+    let html = pages::backups(&painter(&texts, Lang::En), &fixture::frame(), &fixture::backups());
+    assert_eq!(html.matches("Never proved").count(), 2);
+    assert_eq!(html.matches(">Proved").count(), 0);
+    assert!(!html.contains(
+        "is-ok\"><svg class=\"mark is-ok\" aria-hidden=\"true\"><use href=\"#mark-ok\"/></svg>Never"
+    ));
+}
+
+#[test]
+fn no_agents_leads_to_the_two_commands() {
+    let texts = Texts::new();
+    for lang in Lang::ALL {
+        let html = pages::overview(&painter(&texts, lang), &fixture::frame(), &fixture::nothing());
+        assert!(html.contains("wasl token create "));
+        assert!(html.contains("wasl-agent join --controller wasl.qou.example:8443 "));
+    }
+}

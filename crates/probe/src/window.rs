@@ -1,0 +1,296 @@
+//! The fate of each probe to one target, summed up into windows.
+//!
+//! A probe counts in the window in which its fate is decided: answered in time, or given up when its
+//! time-out passed. So in every window `sent` is exactly what was received plus what was lost, windows
+//! add up, and a probe that is still on its way at a boundary is neither lost nor counted twice. An
+//! answer that comes after its probe was given up is counted as late and does not take the loss back:
+//! whoever acted on the loss would otherwise find a history in which it never happened.
+//!
+//! Memory is bounded: at most [`MAX_OUTSTANDING`] probes wait for their fate, and the fates of the last
+//! [`MEMORY`] are remembered to tell a late or duplicate answer from one to nothing.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use wasl_model::units::{Count, Micros, Millis};
+use wasl_model::{Histogram, ProbeMethod, ProbeWindow};
+
+use crate::clock::{Reading, round_trip};
+
+/// Probes that may wait for their fate at once; beyond, the oldest is given up early.
+pub const MAX_OUTSTANDING: usize = 4096;
+
+/// Probes whose fate is remembered: a minute's at one per second.
+pub const MEMORY: usize = 64;
+
+/// Round-trip times of one window that count towards its jitter; 100 s at one per 100 ms.
+const MAX_JITTER_TIMES: usize = 1024;
+
+/// What an answer turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The first answer, in time, after this round trip.
+    Fresh(Duration),
+    /// A further answer to the same probe.
+    Duplicate,
+    /// The answer to a probe that has been given up.
+    Late,
+    /// The answer to a probe that does not count.
+    Voided,
+    /// The answer to no probe that is remembered.
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Pending,
+    Answered,
+    Lost,
+    LostThenAnswered,
+    Voided,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Probe {
+    sent: Reading,
+    fate: Fate,
+}
+
+/// The probes to one target.
+///
+/// Probes are numbered by the tracker, in the order in which they are sent.
+#[derive(Debug, Clone)]
+pub struct Tracker {
+    timeout: Duration,
+    /// Probes in the order of sending; the first is number `first`.
+    probes: VecDeque<Probe>,
+    first: u32,
+    /// How many of `probes`, from the front, are known to have their fate.
+    settled: usize,
+    opened: Duration,
+    open: Totals,
+    /// The latest probe of an earlier window with its round-trip time, so that jitter knows no boundary.
+    previous: Option<(u32, u64)>,
+}
+
+/// What the open window has come to so far.
+#[derive(Debug, Clone, Default)]
+struct Totals {
+    decided: u64,
+    received: u64,
+    late: u64,
+    duplicates: u64,
+    voided: u64,
+    rtt: Histogram,
+    extremes: Option<(u64, u64)>,
+    /// Number and round-trip time in microseconds of each answered probe, as the answers came.
+    times: Vec<(u32, u64)>,
+}
+
+impl Tracker {
+    /// A tracker whose first window opens at `now` (monotonic). A probe is given up after `timeout`.
+    pub fn new(timeout: Duration, now: Duration) -> Self {
+        Self {
+            timeout,
+            probes: VecDeque::new(),
+            first: 0,
+            settled: 0,
+            opened: now,
+            open: Totals::default(),
+            previous: None,
+        }
+    }
+
+    /// The number that the next probe will have.
+    pub fn upcoming(&self) -> u32 {
+        self.first.wrapping_add(self.probes.len() as u32)
+    }
+
+    /// A probe is being sent; its number.
+    pub fn on_sent(&mut self, at: Reading) -> u32 {
+        let number = self.upcoming();
+        self.make_room();
+        self.probes.push_back(Probe { sent: at, fate: Fate::Pending });
+        number
+    }
+
+    /// An answer to probe `number` was read at `now`; `arrived` is the kernel's wall-clock stamp.
+    ///
+    /// An answer whose round trip took longer than the time-out is late even if nobody has looked at
+    /// the deadline yet; one that arrived in time but is read after the deadline was looked at stays
+    /// lost, so read before calling [`on_deadline`](Self::on_deadline).
+    pub fn on_reply(&mut self, number: u32, arrived: Option<Duration>, now: Reading) -> Verdict {
+        let timeout = self.timeout;
+        let Some(probe) = self.probe(number) else {
+            return Verdict::Unknown;
+        };
+        match probe.fate {
+            Fate::Pending => match round_trip(probe.sent, arrived, now) {
+                None => {
+                    probe.fate = Fate::Voided;
+                    self.open.voided += 1;
+                    Verdict::Voided
+                }
+                Some(rtt) if rtt > timeout => {
+                    probe.fate = Fate::LostThenAnswered;
+                    self.open.decided += 1;
+                    self.open.late += 1;
+                    Verdict::Late
+                }
+                Some(rtt) => {
+                    probe.fate = Fate::Answered;
+                    self.open.answered(number, rtt);
+                    Verdict::Fresh(rtt)
+                }
+            },
+            Fate::Lost => {
+                probe.fate = Fate::LostThenAnswered;
+                self.open.late += 1;
+                Verdict::Late
+            }
+            Fate::Answered | Fate::LostThenAnswered => {
+                self.open.duplicates += 1;
+                Verdict::Duplicate
+            }
+            Fate::Voided => Verdict::Voided,
+        }
+    }
+
+    /// Gives up every probe whose time-out has passed at `now`; how many.
+    pub fn on_deadline(&mut self, now: Duration) -> usize {
+        let mut lost = 0;
+        while let Some(probe) = self.probes.get_mut(self.settled) {
+            if probe.fate == Fate::Pending {
+                if probe.sent.mono + self.timeout > now {
+                    break;
+                }
+                probe.fate = Fate::Lost;
+                lost += 1;
+            }
+            self.settled += 1;
+        }
+        self.open.decided += lost as u64;
+        lost
+    }
+
+    /// When the oldest undecided probe is to be given up.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let pending = |probe: &&Probe| probe.fate == Fate::Pending;
+        self.probes.range(self.settled..).find(pending).map(|probe| probe.sent.mono + self.timeout)
+    }
+
+    /// Decides at once that an undecided probe is lost, because it found no way out.
+    pub fn lose(&mut self, number: u32) {
+        if self.decide(number, Fate::Lost) {
+            self.open.decided += 1;
+        }
+    }
+
+    /// Takes an undecided probe out of the account, because it says nothing about the network.
+    pub fn void(&mut self, number: u32) {
+        if self.decide(number, Fate::Voided) {
+            self.open.voided += 1;
+        }
+    }
+
+    /// [Voids](Self::void) every undecided probe; how many.
+    pub fn void_outstanding(&mut self) -> usize {
+        let mut voided = 0;
+        for probe in self.probes.range_mut(self.settled..).filter(|p| p.fate == Fate::Pending) {
+            probe.fate = Fate::Voided;
+            voided += 1;
+        }
+        self.settled = self.probes.len();
+        self.open.voided += voided as u64;
+        voided
+    }
+
+    /// Closes the window at `now` and opens the next. `None` if nothing happened in it, since then
+    /// there is nothing to say; a window of losses is not nothing.
+    ///
+    /// Jitter is the mean of the differences, without sign, between the round-trip times of successive
+    /// answered probes in the order of sending: `|D(i-1,i)|` of RFC 3550 section 6.4.1 over the round
+    /// trip, as a plain mean instead of the running one, so that a window does not depend on the ones
+    /// before it. The last answered probe of the window before counts as a predecessor.
+    pub fn close(&mut self, now: Duration, method: ProbeMethod) -> Option<ProbeWindow> {
+        let length = now.saturating_sub(self.opened);
+        self.opened = now;
+        let totals = std::mem::take(&mut self.open);
+        if totals.is_idle() {
+            return None;
+        }
+        let jitter = self.jitter(totals.times);
+        Some(ProbeWindow {
+            window: Some(Millis(length.as_millis() as u64)),
+            method: Some(method),
+            sent: Some(Count(totals.decided)),
+            received: Some(Count(totals.received)),
+            late: Some(Count(totals.late)),
+            duplicates: Some(Count(totals.duplicates)),
+            rtt_min: totals.extremes.map(|(min, _)| Micros(min)),
+            rtt_max: totals.extremes.map(|(_, max)| Micros(max)),
+            jitter,
+            voided: Some(Count(totals.voided)),
+            rtt: totals.rtt,
+        })
+    }
+
+    fn jitter(&mut self, mut times: Vec<(u32, u64)>) -> Option<Micros> {
+        times.extend(self.previous);
+        let first = self.first;
+        times.sort_unstable_by_key(|(number, _)| number.wrapping_sub(first) as i32);
+        self.previous = times.last().copied();
+        let sum: u64 = times.windows(2).map(|pair| pair[0].1.abs_diff(pair[1].1)).sum();
+        let pairs = times.len().saturating_sub(1) as u64;
+        sum.checked_div(pairs).map(Micros)
+    }
+
+    fn probe(&mut self, number: u32) -> Option<&mut Probe> {
+        self.probes.get_mut(number.wrapping_sub(self.first) as usize)
+    }
+
+    fn decide(&mut self, number: u32, fate: Fate) -> bool {
+        match self.probe(number) {
+            Some(probe) if probe.fate == Fate::Pending => {
+                probe.fate = fate;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Forgets the oldest probes until one more has room.
+    fn make_room(&mut self) {
+        while let Some(oldest) = self.probes.front() {
+            let pending = oldest.fate == Fate::Pending;
+            if self.probes.len() < if pending { MAX_OUTSTANDING } else { MEMORY } {
+                break;
+            }
+            self.open.decided += u64::from(pending);
+            self.probes.pop_front();
+            self.first = self.first.wrapping_add(1);
+            self.settled = self.settled.saturating_sub(1);
+        }
+    }
+}
+
+impl Totals {
+    fn answered(&mut self, number: u32, rtt: Duration) {
+        let micros = rtt.as_micros() as u64;
+        self.decided += 1;
+        self.received += 1;
+        self.rtt.record(micros);
+        let (min, max) = self.extremes.unwrap_or((micros, micros));
+        self.extremes = Some((min.min(micros), max.max(micros)));
+        if self.times.len() < MAX_JITTER_TIMES {
+            self.times.push((number, micros));
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.decided + self.late + self.duplicates + self.voided == 0
+    }
+}
+
+#[cfg(test)]
+mod tests;

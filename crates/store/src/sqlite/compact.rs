@@ -1,0 +1,333 @@
+//! From hot batches to blocks.
+//!
+//! Reading, decoding and compressing happen beside the writer: batches are never changed, and blocks
+//! only by whoever holds `maintenance`. The outcome is written in one transaction, so that a crash
+//! leaves either the batches or the blocks.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sqlx::SqliteConnection;
+use wasl_model::{AgentId, Subject};
+
+use super::Inner;
+use super::blocks::{self, NewBlock};
+use super::hot::Picked;
+use crate::block::{BUCKET, Encoded, Tier, encode_points};
+use crate::rollup::{Point, floor, settle};
+use crate::seal::{Change, Floors, Stored, seal};
+use crate::transpose::Transposed;
+use crate::{CompactOptions, Compacted, Decode};
+
+/// How many series are read and compressed at a time; bounds memory, not the outcome.
+const SERIES_AT_ONCE: usize = 64;
+
+/// How many batches are read and decoded at a time.
+const BATCHES_AT_ONCE: usize = 200;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SeriesRef {
+    Known(i64),
+    /// The index in [`Plan::new_series`].
+    New(usize),
+}
+
+struct SeriesName {
+    agent: AgentId,
+    subject: Subject,
+    field: &'static str,
+}
+
+/// What is to be done to one series.
+struct Work {
+    series: SeriesRef,
+    /// Points by the beginning of their two hours.
+    buckets: BTreeMap<i64, Vec<Point>>,
+}
+
+/// Everything that the transaction writes.
+#[derive(Default)]
+struct Plan {
+    new_series: Vec<SeriesName>,
+    insert: Vec<(SeriesRef, Tier, bool, Encoded)>,
+    delete: Vec<i64>,
+    give_up: Vec<i64>,
+    report: Compacted,
+}
+
+pub(super) async fn compact(
+    inner: &Inner,
+    now: i64,
+    options: &CompactOptions,
+    snapshot: Option<Vec<u8>>,
+) -> sqlx::Result<Compacted> {
+    let _turn = inner.maintenance.lock().await;
+    let delay = if options.force { 0 } else { options.seal_after.as_millis() };
+    let ripe_until = now.saturating_sub(i64::try_from(delay).unwrap_or(i64::MAX));
+    let closed_before = floor(ripe_until, BUCKET);
+    let received_until = if options.force { i64::MAX } else { ripe_until };
+    let (picked, more) = inner.hot().pick(received_until, options.max_batches, options.max_bytes);
+    let mut plan = Plan::default();
+    plan.report.more = more;
+    prepare(inner, &picked, closed_before, options.max_blocks, &mut plan).await?;
+    write(inner, now, &picked, snapshot, plan).await
+}
+
+async fn prepare(
+    inner: &Inner,
+    picked: &Picked,
+    closed_before: i64,
+    max_blocks: usize,
+    plan: &mut Plan,
+) -> sqlx::Result<()> {
+    let mut tx = inner.readers.begin().await?;
+    let floors = blocks::floors(&mut tx).await?;
+    let mut work = Vec::new();
+    for (agent, ids) in picked {
+        let data = read_batches(&mut tx, inner.decode, ids).await?;
+        plan.report.batches += ids.len() as u64;
+        plan.report.points += data.points as u64;
+        plan.report.timeless += data.timeless;
+        if data.timeless > 0 {
+            tracing::warn!(%agent, observations = data.timeless, "left out of the history: their times are before 1970 or after 9999; set that machine's clock");
+        }
+        name_series(&mut tx, agent, data, &mut work, plan).await?;
+    }
+    add_ripe(&mut tx, closed_before, max_blocks, &mut work, plan).await?;
+    while !work.is_empty() {
+        let rest = work.split_off(work.len().min(SERIES_AT_ONCE));
+        let mut ready = Vec::with_capacity(work.len());
+        for work in work {
+            let existing = existing_blocks(&mut tx, &work, closed_before).await?;
+            ready.push((work, existing));
+        }
+        let done = blocking(move || {
+            let rearrange =
+                |(work, existing): (Work, Vec<Stored>)| rearrange(work, &existing, closed_before, &floors);
+            ready.into_iter().map(rearrange).collect::<Vec<_>>()
+        })
+        .await?;
+        for (series, small, change) in done {
+            adopt(inner, series, small, change, plan);
+        }
+        work = rest;
+    }
+    Ok(())
+}
+
+async fn read_batches(tx: &mut SqliteConnection, decode: Decode, ids: &[i64]) -> sqlx::Result<Transposed> {
+    let mut data = Transposed::default();
+    for ids in ids.chunks(BATCHES_AT_ONCE) {
+        let bodies = blocks::bodies(tx, ids).await?;
+        data = blocking(move || {
+            for (_, body) in bodies {
+                data.add(decode(&body));
+            }
+            data
+        })
+        .await?;
+    }
+    Ok(data)
+}
+
+/// Runs what takes a processor and not the disk where it delays no other task.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> sqlx::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|gone| sqlx::Error::Io(gone.into()))
+}
+
+/// Finds the numbers of an agent's series, and sorts their points by stretch of time.
+async fn name_series(
+    tx: &mut SqliteConnection,
+    agent: &AgentId,
+    data: Transposed,
+    work: &mut Vec<Work>,
+    plan: &mut Plan,
+) -> sqlx::Result<()> {
+    let rows: Vec<(i64, i64, String, String)> =
+        sqlx::query_as("SELECT id, kind, subject, field FROM series WHERE agent = $1")
+            .bind(agent.as_str())
+            .fetch_all(tx)
+            .await?;
+    let mut known: HashMap<(i64, String), Vec<(String, i64)>> = HashMap::new();
+    for (id, kind, subject, field) in rows {
+        known.entry((kind, subject)).or_default().push((field, id));
+    }
+    for (subject, fields) in data.subjects {
+        let key = (i64::from(subject.kind.code()), subject.id.clone());
+        let ids = known.get(&key).map_or(&[][..], Vec::as_slice);
+        for (field, points) in fields {
+            let id = ids.iter().find(|(name, _)| name == field).map(|(_, id)| *id);
+            let series = id.map_or_else(
+                || {
+                    plan.new_series.push(SeriesName {
+                        agent: agent.clone(),
+                        subject: subject.clone(),
+                        field,
+                    });
+                    SeriesRef::New(plan.new_series.len() - 1)
+                },
+                SeriesRef::Known,
+            );
+            let mut buckets: BTreeMap<i64, Vec<Point>> = BTreeMap::new();
+            for point in points {
+                buckets.entry(floor(point.0, BUCKET)).or_default().push(point);
+            }
+            work.push(Work { series, buckets });
+        }
+    }
+    Ok(())
+}
+
+/// Adds the stretches that are over and still have unsealed blocks.
+async fn add_ripe(
+    tx: &mut SqliteConnection,
+    closed_before: i64,
+    max_blocks: usize,
+    work: &mut Vec<Work>,
+    plan: &mut Plan,
+) -> sqlx::Result<()> {
+    let ripe: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT series, start_ms FROM block WHERE NOT sealed AND start_ms < $1 \
+         ORDER BY start_ms, series LIMIT $2",
+    )
+    .bind(closed_before)
+    .bind(i64::try_from(max_blocks.max(1)).unwrap_or(i64::MAX))
+    .fetch_all(tx)
+    .await?;
+    plan.report.more |= ripe.len() >= max_blocks.max(1);
+    let mut places: HashMap<i64, usize> = HashMap::new();
+    for (place, work) in work.iter().enumerate() {
+        if let SeriesRef::Known(id) = work.series {
+            places.insert(id, place);
+        }
+    }
+    for (series, start) in ripe {
+        let place = *places.entry(series).or_insert_with(|| {
+            work.push(Work { series: SeriesRef::Known(series), buckets: BTreeMap::new() });
+            work.len() - 1
+        });
+        work[place].buckets.entry(floor(start, BUCKET)).or_default();
+    }
+    Ok(())
+}
+
+/// The blocks that sealing the closed buckets of `work` needs to see.
+async fn existing_blocks(
+    tx: &mut SqliteConnection,
+    work: &Work,
+    closed_before: i64,
+) -> sqlx::Result<Vec<Stored>> {
+    let mut existing = Vec::new();
+    let SeriesRef::Known(series) = work.series else {
+        return Ok(existing);
+    };
+    for tier in Tier::ALL {
+        let closed = work.buckets.keys().filter(|bucket| **bucket < closed_before);
+        for (from, to) in runs(closed.map(|bucket| floor(*bucket, tier.span())), tier.span()) {
+            existing.extend(blocks::select(tx, series, tier, from, to, true).await?);
+        }
+    }
+    Ok(existing)
+}
+
+/// Joins ascending stretches of the same length to runs `from..to`.
+fn runs(starts: impl Iterator<Item = i64>, span: i64) -> Vec<(i64, i64)> {
+    let mut runs: Vec<(i64, i64)> = Vec::new();
+    for start in starts {
+        match runs.last_mut() {
+            Some((_, to)) if *to >= start => *to = start.saturating_add(span),
+            _ => runs.push((start, start.saturating_add(span))),
+        }
+    }
+    runs
+}
+
+/// Seals closed buckets; the points of open ones become one small block each.
+fn rearrange(
+    mut work: Work,
+    existing: &[Stored],
+    closed_before: i64,
+    floors: &Floors,
+) -> (SeriesRef, Vec<Encoded>, Change) {
+    let open = work.buckets.split_off(&closed_before);
+    let small = open.into_values().map(|mut points| {
+        settle(&mut points);
+        encode_points(&points)
+    });
+    (work.series, small.collect(), seal(existing, work.buckets, floors))
+}
+
+fn adopt(inner: &Inner, series: SeriesRef, small: Vec<Encoded>, change: Change, plan: &mut Plan) {
+    for (block, damage) in &change.damaged {
+        let SeriesRef::Known(series) = series else { continue };
+        tracing::error!(file = %inner.file.display(), block, series, %damage, "a block of the history is damaged and left alone");
+    }
+    plan.report.skipped_blocks += change.damaged.len() as u64;
+    plan.report.blocks_merged += change.delete.len() as u64;
+    plan.delete.extend(change.delete);
+    plan.give_up.extend(change.give_up);
+    let small = small.into_iter().map(|block| (Tier::Raw, false, block));
+    let sealed = change.insert.into_iter().map(|(tier, block)| (tier, true, block));
+    for (tier, is_sealed, block) in small.chain(sealed) {
+        plan.report.blocks_written += 1;
+        plan.report.bytes_written += block.body.len() as u64;
+        plan.insert.push((series, tier, is_sealed, block));
+    }
+}
+
+async fn write(
+    inner: &Inner,
+    now: i64,
+    picked: &Picked,
+    snapshot: Option<Vec<u8>>,
+    plan: Plan,
+) -> sqlx::Result<Compacted> {
+    let mut writer = inner.writer.lock().await;
+    let mut tx = writer.transaction().await?;
+    let mut new_ids = Vec::with_capacity(plan.new_series.len());
+    for name in &plan.new_series {
+        new_ids.push(insert_series(&mut tx, name).await?);
+    }
+    let blocks = plan.insert.into_iter().map(|(series, tier, sealed, block)| NewBlock {
+        series: match series {
+            SeriesRef::Known(id) => id,
+            SeriesRef::New(place) => new_ids[place],
+        },
+        tier,
+        sealed,
+        block,
+    });
+    blocks::insert(&mut tx, blocks.collect()).await?;
+    blocks::delete(&mut tx, "block", &plan.delete).await?;
+    blocks::give_up(&mut tx, &plan.give_up).await?;
+    for (_, ids) in picked {
+        blocks::delete(&mut tx, "batch", ids).await?;
+    }
+    if let Some(body) = snapshot {
+        sqlx::query(
+            "INSERT INTO snapshot (name, at_ms, body) VALUES ('live', $1, $2) \
+             ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms, body = excluded.body",
+        )
+        .bind(now)
+        .bind(body)
+        .execute(&mut *tx)
+        .await?;
+    }
+    let _layout = inner.layout.write().await;
+    tx.commit().await?;
+    inner.hot().forget(picked);
+    Ok(plan.report)
+}
+
+async fn insert_series(tx: &mut SqliteConnection, name: &SeriesName) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "INSERT INTO series (agent, kind, subject, field) VALUES ($1, $2, $3, $4) RETURNING id",
+    )
+    .bind(name.agent.as_str())
+    .bind(i64::from(name.subject.kind.code()))
+    .bind(name.subject.id.as_str())
+    .bind(name.field)
+    .fetch_one(tx)
+    .await
+}

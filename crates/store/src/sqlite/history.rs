@@ -1,0 +1,218 @@
+//! Reading series.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::SqliteConnection;
+use wasl_model::units::Unit;
+use wasl_model::{SeriesKey, Timestamp, series};
+
+use super::compact::{self, blocking};
+use super::{Inner, SqliteStore, blocks, retain};
+use crate::block::{BUCKET, Damage, Tier, decode_cells, decode_points};
+use crate::chart::draw;
+use crate::history::MAX_POINTS;
+use crate::rollup::{Cell, Point, floor, settle, widen};
+use crate::seal::{Floors, Stored};
+use crate::transpose::Transposed;
+use crate::{CompactOptions, Compacted, Error, ErrorKind, History, HistoryStore, Retained, Retention};
+
+/// The most stored points that one chart decodes where it asks for fewer: some eleven days at one
+/// every 10 s.
+const MAX_DECODED: u64 = 100_000;
+
+#[async_trait]
+impl HistoryStore for SqliteStore {
+    async fn history(
+        &self,
+        key: &SeriesKey,
+        from: Timestamp,
+        to: Timestamp,
+        step: Option<Duration>,
+    ) -> Result<History, Error> {
+        let doing = "read a series";
+        let unit = series::field_unit(key.subject.kind, &key.field)
+            .ok_or_else(|| Error::new(doing, &self.inner.file, ErrorKind::NoSuchSeries))?;
+        let step = step.map(|step| i64::try_from(step.as_millis()).unwrap_or(i64::MAX));
+        history(&self.inner, key, unit, (from.0, to.0), step).await.map_err(self.inner.fail(doing))
+    }
+
+    async fn compact(
+        &self,
+        now: Timestamp,
+        options: &CompactOptions,
+        snapshot: Option<Vec<u8>>,
+    ) -> Result<Compacted, Error> {
+        let doing = "compact batches";
+        let inner = self.inner.clone();
+        let options = options.clone();
+        self.to_the_end(doing, async move {
+            compact::compact(&inner, now.0, &options, snapshot).await.map_err(inner.fail(doing))
+        })
+        .await
+    }
+
+    async fn retain(&self, now: Timestamp, retention: &Retention) -> Result<Retained, Error> {
+        retain::retain(&self.inner, now.0, retention).await.map_err(self.inner.fail("delete old blocks"))
+    }
+
+    async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        sqlx::query_scalar("SELECT body FROM snapshot WHERE name = $1")
+            .bind(name)
+            .fetch_optional(&self.inner.readers)
+            .await
+            .map_err(self.inner.fail("read a snapshot"))
+    }
+}
+
+async fn history(
+    inner: &Inner,
+    key: &SeriesKey,
+    unit: Unit,
+    (from, to): (i64, i64),
+    step: Option<i64>,
+) -> sqlx::Result<History> {
+    let mut tx = inner.readers.begin().await?;
+    let (floors, mut wanted) = {
+        let _layout = inner.layout.read().await;
+        // The first read fixes what the transaction sees.
+        let floors = blocks::floors(&mut tx).await?;
+        let first = from.saturating_sub(Tier::OneHour.cell().unwrap_or(0));
+        (floors, inner.hot().want(key, first, to))
+    };
+    let series = find(&mut tx, key).await?;
+    let (counts, earliest) = match series {
+        Some(series) => extent(&mut tx, series, from, to).await?,
+        None => ([0; 3], i64::MAX),
+    };
+    let begin = from.max(earliest.min(wanted.earliest));
+    let tier = choose(begin, &floors, counts, step);
+    // A chart of cells begins with the cell that `from` is in.
+    let from = tier.cell().map_or(from, |width| floor(from, width));
+    let mut blocks = Vec::new();
+    if let Some(series) = series {
+        let end = to.saturating_add(1);
+        let first = from.saturating_sub(tier.span());
+        blocks.extend(blocks::select(&mut tx, series, tier, first, end, true).await?);
+        if tier != Tier::Raw {
+            // What is in no roll-up yet.
+            let first = from.saturating_sub(BUCKET);
+            blocks.extend(blocks::select(&mut tx, series, Tier::Raw, first, end, false).await?);
+        }
+    }
+    let missing = blocks::bodies(&mut tx, &wanted.missing).await?;
+    drop(tx);
+
+    let decode = inner.decode;
+    let decoded = blocking(move || {
+        let transpose = |(id, body): (i64, Vec<u8>)| {
+            let mut data = Transposed::default();
+            data.add(decode(&body));
+            (id, data)
+        };
+        missing.into_iter().map(transpose).collect::<Vec<_>>()
+    })
+    .await?;
+    let mut points = std::mem::take(&mut wanted.points);
+    for (_, data) in &decoded {
+        points.extend(data.points_of(&key.subject, &key.field, from, to));
+    }
+    inner.hot().keep(&wanted, &key.agent, decoded);
+
+    let (history, damaged) = blocking(move || {
+        let (cells, damaged) = assemble(blocks, points, tier, (from, to));
+        let skipped_blocks = damaged.len() as u64;
+        let (resolution_ms, points) = draw(cells, unit, tier.cell().unwrap_or(0), step);
+        let history = History { unit, resolution_ms, points, skipped_blocks };
+        (history, damaged)
+    })
+    .await?;
+    for (block, damage) in damaged {
+        tracing::error!(file = %inner.file.display(), block, series = %key, %damage, "a block of the history is damaged and was left out");
+    }
+    Ok(history)
+}
+
+async fn find(tx: &mut SqliteConnection, key: &SeriesKey) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("SELECT id FROM series WHERE agent = $1 AND kind = $2 AND subject = $3 AND field = $4")
+        .bind(key.agent.as_str())
+        .bind(i64::from(key.subject.kind.code()))
+        .bind(key.subject.id.as_str())
+        .bind(key.field.as_str())
+        .fetch_optional(tx)
+        .await
+}
+
+/// How many points or cells each tier's blocks around the range hold, and where the series begins.
+async fn extent(tx: &mut SqliteConnection, series: i64, from: i64, to: i64) -> sqlx::Result<([u64; 3], i64)> {
+    let mut counts = [0; 3];
+    let mut earliest = i64::MAX;
+    for tier in Tier::ALL {
+        let count: i64 = sqlx::query_scalar(
+            "SELECT COALESCE(SUM(count), 0) FROM block \
+             WHERE series = $1 AND tier = $2 AND start_ms >= $3 AND start_ms <= $4 AND end_ms >= $5",
+        )
+        .bind(series)
+        .bind(tier.code())
+        .bind(from.saturating_sub(tier.span()))
+        .bind(to)
+        .bind(from)
+        .fetch_one(&mut *tx)
+        .await?;
+        counts[tier as usize] = u64::try_from(count).unwrap_or(0);
+        let first: Option<i64> =
+            sqlx::query_scalar("SELECT MIN(start_ms) FROM block WHERE series = $1 AND tier = $2")
+                .bind(series)
+                .bind(tier.code())
+                .fetch_one(&mut *tx)
+                .await?;
+        earliest = earliest.min(first.unwrap_or(i64::MAX));
+    }
+    Ok((counts, earliest))
+}
+
+/// The finest tier that reaches back to `begin` and is not too many points; the coarsest otherwise.
+fn choose(begin: i64, floors: &Floors, counts: [u64; 3], step: Option<i64>) -> Tier {
+    let most = if step.is_some() { MAX_DECODED } else { MAX_POINTS as u64 };
+    Tier::ALL
+        .into_iter()
+        .find(|tier| begin >= floors.of(*tier) && counts[*tier as usize] <= most)
+        .unwrap_or(Tier::OneHour)
+}
+
+/// Everything between the ends (included) as ascending cells, each time once, and which blocks could
+/// not be read. Hot points and unsealed blocks are in no roll-up, so that nothing counts twice.
+fn assemble(
+    blocks: Vec<Stored>,
+    hot: Vec<Point>,
+    tier: Tier,
+    (from, to): (i64, i64),
+) -> (Vec<Cell>, Vec<(i64, Damage)>) {
+    let mut damaged = Vec::new();
+    let mut cells = Vec::new();
+    let mut points = Vec::new();
+    for stored in blocks {
+        if stored.block.end < from {
+            continue;
+        }
+        let read = if stored.tier == Tier::Raw {
+            decode_points(&stored.block).map(|decoded| points.extend(decoded))
+        } else {
+            decode_cells(&stored.block).map(|decoded| cells.extend(decoded))
+        };
+        if let Err(damage) = read {
+            damaged.push((stored.id, damage));
+        }
+    }
+    points.extend(hot);
+    points.retain(|(at, _)| (from..=to).contains(at));
+    settle(&mut points);
+    let points = points.into_iter().map(Cell::of);
+    let Some(width) = tier.cell() else {
+        return (points.collect(), damaged);
+    };
+    cells.retain(|cell| (from..=to).contains(&cell.start));
+    cells.extend(widen(points, width));
+    cells.sort_by_key(|cell| cell.start);
+    (widen(cells, width), damaged)
+}
