@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use wasl_health::{Judgement, judge, since};
-use wasl_model::health::{EntityState, Health};
+use wasl_model::health::EntityState;
 use wasl_model::{AgentId, EntityKind, SiteId, Subject, Timestamp, Value};
 use wasl_settings::Settings;
 
@@ -191,12 +191,10 @@ fn evaluate(shared: &Shared, now: Timestamp) -> Board {
         .chain(settings.backups().iter().map(|(id, b)| (EntityKind::BackupJob, id, &b.from)));
     for (kind, id, agent) in expected {
         let subject = Subject::lenient(kind, id);
-        if !board.entities.contains_key(&subject) {
+        board.entities.entry(subject.clone()).or_insert_with(|| {
             let state = since(before.entities.get(&subject).map(|e| &e.state), judge::unseen(), now);
-            let site = shared.site_of(agent);
-            let entity = Entity { subject: subject.clone(), state, site, agent: Some(agent.clone()), at: None };
-            board.entities.insert(subject, entity);
-        }
+            Entity { subject, state, site: shared.site_of(agent), agent: Some(agent.clone()), at: None }
+        });
     }
     board
 }
@@ -226,16 +224,5 @@ fn judge_value(value: &Value, subject: &Subject, settings: &Settings, now: Times
             judge::backup(evidence, expect, now)
         }
         Value::Agent(_) | Value::Notice(_) => judge::unseen(),
-    }
-}
-
-impl Board {
-    /// How many entities of each kind have each health.
-    pub fn totals(&self) -> BTreeMap<EntityKind, BTreeMap<Health, u64>> {
-        let mut totals: BTreeMap<EntityKind, BTreeMap<Health, u64>> = BTreeMap::new();
-        for entity in self.entities.values() {
-            *totals.entry(entity.subject.kind).or_default().entry(entity.state.health).or_default() += 1;
-        }
-        totals
     }
 }

@@ -33,7 +33,9 @@ pub mod exit {
 /// Keeps a many-branch institution connected, and tells everyone truthfully what works.
 #[derive(Debug, Parser)]
 #[command(name = "wasl", version, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 ok, 1 something is unhealthy, 2 usage, 64 bad configuration,\n69 controller unreachable, 77 not permitted.")]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 something is unhealthy, 2 usage, 64 bad configuration,\n69 controller unreachable, 77 not permitted."
+)]
 struct Cli {
     #[command(flatten)]
     logs: Logs,
@@ -45,7 +47,13 @@ struct Cli {
 #[derive(Debug, Args)]
 struct Logs {
     /// What to log, in the syntax of RUST_LOG, such as `info` or `wasl=debug,info`
-    #[arg(long, global = true, value_name = "FILTER", env = "WASL_LOG", default_value = "info,sqlx=warn,hyper=warn,h2=warn")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "WASL_LOG",
+        default_value = "info,sqlx=warn,hyper=warn,h2=warn"
+    )]
     log: String,
     /// Log one JSON object a line
     #[arg(long, global = true)]

@@ -1,6 +1,5 @@
 //! Builds the parts of the controller, runs them, and drains them.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,8 +14,8 @@ use tokio_rustls::TlsAcceptor;
 use wasl_model::{AgentId, SiteId};
 use wasl_pki::tls::SystemClock;
 use wasl_pki::{
-    AgentVerifier, CertificateAuthority, ClientAuth, Credentials, KeyAndRequest, Revocations, SwappableCertificate,
-    server_config,
+    AgentVerifier, CertificateAuthority, ClientAuth, Credentials, KeyAndRequest, Revocations,
+    SwappableCertificate, server_config,
 };
 use wasl_protocol::batch;
 use wasl_runtime::supervise::{Drained, OnFailure, Supervisor};
@@ -36,11 +35,9 @@ const DRAIN: Duration = Duration::from_secs(8);
 /// Enrolments at the same time.
 const ENROLMENTS: usize = 8;
 
-/// Where a controller reads, keeps and listens.
+/// Where a controller keeps and listens.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The configuration's folder.
-    pub config: PathBuf,
     /// The state folder.
     pub state: PathBuf,
     /// The operators' listener.
@@ -180,12 +177,13 @@ impl Controller {
             authority: operators_listener.is_tls().then(|| shared.authority.certificate_pem()),
         };
         let supervisor = Supervisor::new();
-        Ok(Self { shared, sqlite, addresses, supervisor, writer, agents_listener, operators_listener })
+        Ok(Self { shared, addresses, sqlite, supervisor, writer, agents_listener, operators_listener })
     }
 
     /// Starts every task and tells where the controller listens.
     pub fn start(self) -> Result<Running> {
-        let Self { shared, sqlite, addresses, supervisor, writer, agents_listener, operators_listener } = self;
+        let Self { shared, addresses, sqlite, supervisor, writer, agents_listener, operators_listener } =
+            self;
         let stop = supervisor.stopping();
         let store_tasks = Supervisor::new();
         let mut writer = Some(writer);
@@ -217,7 +215,9 @@ impl Controller {
         let (own, token) = (shared.clone(), stop.clone());
         supervisor.spawn("history", OnFailure::Restart, move || jobs::history(own.clone(), token.clone()));
         let (own, token) = (shared.clone(), stop);
-        supervisor.spawn("configuration", OnFailure::Restart, move || jobs::configuration(own.clone(), token.clone()));
+        supervisor.spawn("configuration", OnFailure::Restart, move || {
+            jobs::configuration(own.clone(), token.clone())
+        });
         shared.home.write_addresses(&addresses)?;
         tracing::info!(http = %addresses.http, agents = %addresses.agents, "the controller is listening");
         Ok(Running { shared, addresses, sqlite, supervisor, store_tasks })
@@ -274,19 +274,16 @@ async fn agents_listener(shared: &Shared, address: SocketAddr) -> Result<agents:
     let verifier = AgentVerifier::new(&roots, shared.revocations.clone(), ClientAuth::Offered)?;
     let certificate = SwappableCertificate::new(credentials);
     let tls = server_config(&certificate, Arc::new(verifier), &["h2"], Arc::new(SystemClock))?;
-    let tcp = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("opening the agents' listener on {address}; is another controller running?"))?;
+    let tcp = TcpListener::bind(address).await.with_context(|| {
+        format!("opening the agents' listener on {address}; is another controller running?")
+    })?;
     Ok(agents::Listener { tcp, tls: TlsAcceptor::from(Arc::new(tls)) })
 }
 
 fn random() -> Result<u64> {
     let mut bytes = [0u8; 8];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
     Ok(u64::from_ne_bytes(bytes))
-}
-
-/// Agents by name, for pages and the API.
-pub fn by_name(agents: &[AgentRecord]) -> HashMap<&AgentId, &AgentRecord> {
-    agents.iter().map(|a| (&a.id, a)).collect()
 }

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use wasl_pki::CertificateAuthority;
 use wasl_pki::secret::{random_token, read_secret, write_secret};
-use wasl_pki::{CertificateAuthority, Fingerprint};
 
 /// Where a running controller listens. Written when all listeners are open.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,13 +92,6 @@ impl Home {
                 self.path.display()
             ),
         }
-    }
-
-    /// The fingerprint of the authority.
-    pub fn fingerprint(&self) -> Result<Fingerprint> {
-        let pem = fs::read_to_string(self.path.join("ca.pem")).context("reading ca.pem")?;
-        let chain = wasl_pki::pem::certificates_from_pem(&pem).context("reading ca.pem")?;
-        Ok(Fingerprint::of(chain.first().context("ca.pem is empty")?))
     }
 
     /// The token of this user's commands, made anew at each start.

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use wasl_model::{AgentId, Observation, Subject};
-use wasl_protocol::{batch, limits};
 use wasl_protocol::message::{Upload, UploadItem};
+use wasl_protocol::{batch, limits};
 use wasl_store::{Gap, Ingested, Item, Store, Upload as StoreUpload};
 
 use crate::intent::Intent;
@@ -75,10 +75,7 @@ pub struct Writer {
 pub fn new(store: Arc<dyn Store>, live: Arc<Live>, intent: Arc<Intent>) -> (Ingest, Writer) {
     let (send, jobs) = mpsc::channel(QUEUE);
     let counts = Arc::new(IngestCounts::default());
-    (
-        Ingest { jobs: send, intent, counts: counts.clone() },
-        Writer { jobs, store, live, counts },
-    )
+    (Ingest { jobs: send, intent, counts: counts.clone() }, Writer { jobs, store, live, counts })
 }
 
 impl Ingest {
@@ -88,7 +85,8 @@ impl Ingest {
         let (agent_id, own) = (agent.clone(), self.clone());
         // Unpacking up to a thousand batches is work for a thread of its own.
         let prepared = tokio::task::spawn_blocking(move || own.prepare(&agent_id, upload)).await;
-        let (upload, observations) = prepared.map_err(|_| IngestError::Malformed("it could not be unpacked"))?;
+        let (upload, observations) =
+            prepared.map_err(|_| IngestError::Malformed("it could not be unpacked"))?;
         let (answer, wait) = oneshot::channel();
         self.jobs.send(Job { upload, observations, answer }).await.map_err(|_| IngestError::Ending)?;
         wait.await.map_err(|_| IngestError::Ending)?
@@ -119,7 +117,8 @@ impl Ingest {
             let mut own: Vec<Observation> = seen;
             own.retain(|o| {
                 let may = heard.contains(&(o.subject.clone(), true))
-                    || (!heard.contains(&(o.subject.clone(), false)) && self.intent.may_speak(agent, &o.subject));
+                    || (!heard.contains(&(o.subject.clone(), false))
+                        && self.intent.may_speak(agent, &o.subject));
                 heard.insert((o.subject.clone(), may));
                 may
             });
@@ -127,11 +126,8 @@ impl Ingest {
             items.push(Item { seq: sequence, first_ms, last_ms, body });
             observations.push(own);
         }
-        let gaps = upload
-            .gaps
-            .into_iter()
-            .map(|g| Gap { first: g.first, last: g.last, policy: g.policy })
-            .collect();
+        let gaps =
+            upload.gaps.into_iter().map(|g| Gap { first: g.first, last: g.last, policy: g.policy }).collect();
         (
             StoreUpload { agent: agent.clone(), epoch: upload.epoch, received_ms: received.0, items, gaps },
             observations,
@@ -158,7 +154,10 @@ fn check(upload: &Upload) -> Result<(), IngestError> {
         if gap.first == 0 || gap.first > gap.last || gap.last > MAX_SEQUENCE || gap.last > upload.last {
             return Err(IngestError::Malformed("a gap is not within what was written"));
         }
-        if gap.policy.is_empty() || gap.policy.len() > 32 || !gap.policy.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
+        if gap.policy.is_empty()
+            || gap.policy.len() > 32
+            || !gap.policy.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        {
             return Err(IngestError::Malformed("a gap has no policy"));
         }
     }

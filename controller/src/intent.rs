@@ -78,10 +78,9 @@ impl Intent {
             EntityKind::Disk => under(&subject.id),
             EntityKind::Interface => {
                 under(&subject.id)
-                    || subject
-                        .id
-                        .split_once('/')
-                        .is_some_and(|(device, _)| settings.devices().get(device).is_some_and(|d| d.from == *agent))
+                    || subject.id.split_once('/').is_some_and(|(device, _)| {
+                        settings.devices().get(device).is_some_and(|d| d.from == *agent)
+                    })
             }
             EntityKind::Target => settings.targets().get(&subject.id).is_some_and(|t| t.from.contains(agent)),
             EntityKind::Device => settings.devices().get(&subject.id).is_some_and(|d| d.from == *agent),
@@ -92,7 +91,8 @@ impl Intent {
     /// How often a subject is observed by an agent.
     pub fn every(&self, agent: &AgentId, subject: &Subject) -> Duration {
         let settings = self.settings.load();
-        let host = || settings.agents().get(agent).map_or(Duration::from_secs(10), |a| a.host_every.as_duration());
+        let host =
+            || settings.agents().get(agent).map_or(Duration::from_secs(10), |a| a.host_every.as_duration());
         let device = |id: &str| settings.devices().get(id).map(|d| d.every.as_duration());
         match subject.kind {
             EntityKind::Machine | EntityKind::Disk => host(),
@@ -102,9 +102,10 @@ impl Intent {
             }
             EntityKind::Target => settings.window().as_duration(),
             EntityKind::Device => device(&subject.id).unwrap_or_else(host),
-            EntityKind::BackupJob => {
-                settings.backups().get(&subject.id).map_or(Duration::from_secs(3600), |b| b.every.as_duration())
-            }
+            EntityKind::BackupJob => settings
+                .backups()
+                .get(&subject.id)
+                .map_or(Duration::from_secs(3600), |b| b.every.as_duration()),
         }
     }
 }

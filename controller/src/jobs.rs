@@ -87,9 +87,11 @@ pub async fn configuration(shared: Arc<Shared>, stop: CancellationToken) -> Resu
                 for problem in &problems {
                     tracing::error!("{problem}");
                 }
-                tracing::error!(problems = problems.len(), "the new configuration is faulty; the one before stays in force");
+                tracing::error!(
+                    problems = problems.len(),
+                    "the new configuration is faulty; the one before stays in force"
+                );
             }
         }
     }
 }
-

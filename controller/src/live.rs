@@ -4,7 +4,7 @@
 
 pub mod trend;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -124,7 +124,8 @@ impl Live {
         let state = self.read();
         let mut agents: BTreeMap<&AgentId, Vec<Observation>> = BTreeMap::new();
         for ((agent, subject), latest) in &state.values {
-            let observation = Observation { subject: subject.clone(), at: latest.at, value: latest.value.clone() };
+            let observation =
+                Observation { subject: subject.clone(), at: latest.at, value: latest.value.clone() };
             agents.entry(agent).or_default().push(observation);
         }
         for (((agent, subject), _), (at, notice)) in &state.notices {
@@ -234,18 +235,9 @@ pub fn number(value: &Value, field: &str) -> Option<f64> {
     found
 }
 
-/// The seconds of a quantity, where it is known.
+/// A quantity in its base unit, where it is known.
 pub fn value_of<T: Scalar>(quantity: Option<T>) -> Option<f64> {
     quantity.map(Scalar::value)
-}
-
-/// An index from subject to who speaks of it.
-pub fn observers(state: &State) -> HashMap<&Subject, Vec<&AgentId>> {
-    let mut index: HashMap<&Subject, Vec<&AgentId>> = HashMap::new();
-    for (agent, subject) in state.values.keys() {
-        index.entry(subject).or_default().push(agent);
-    }
-    index
 }
 
 #[cfg(test)]

@@ -72,6 +72,9 @@ async fn ready(
 ) -> Result<&'static str, (http::StatusCode, &'static str)> {
     match operators.store.snapshot("live").await {
         Ok(_) => Ok("ready\n"),
-        Err(_) => Err((http::StatusCode::SERVICE_UNAVAILABLE, "the store does not answer; the controller's log says why\n")),
+        Err(_) => Err((
+            http::StatusCode::SERVICE_UNAVAILABLE,
+            "the store does not answer; the controller's log says why\n",
+        )),
     }
 }

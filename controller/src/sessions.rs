@@ -18,8 +18,6 @@ pub struct Session {
     pub id: u64,
     /// The agent's start.
     pub boot: u64,
-    /// The serial number of the certificate that it came with.
-    pub serial: String,
     /// Since when.
     pub since: Timestamp,
     /// Cancelling it ends the connection.
@@ -53,7 +51,6 @@ impl Sessions {
         &self,
         agent: &AgentId,
         boot: u64,
-        serial: &str,
         now: Timestamp,
         end: CancellationToken,
     ) -> Result<u64, InUse> {
@@ -67,7 +64,7 @@ impl Sessions {
             other.end.cancel();
         }
         let id = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        table.insert(agent.clone(), Session { id, boot, serial: serial.to_owned(), since: now, end });
+        table.insert(agent.clone(), Session { id, boot, since: now, end });
         drop(table);
         self.changes.send_modify(|n| *n += 1);
         Ok(id)
@@ -100,11 +97,6 @@ impl Sessions {
         self.lock().get(agent).is_some_and(|s| !s.end.is_cancelled())
     }
 
-    /// All sessions.
-    pub fn all(&self) -> Vec<(AgentId, Session)> {
-        self.lock().iter().map(|(a, s)| (a.clone(), s.clone())).collect()
-    }
-
     /// Follows changes.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -124,16 +116,19 @@ mod tests {
         let sessions = Sessions::default();
         let agent: AgentId = "gw".parse().expect("valid");
         let (first, second) = (CancellationToken::new(), CancellationToken::new());
-        let id = sessions.open(&agent, 7, "aa", Timestamp(1), first.clone()).expect("free");
-        let clone = sessions.open(&agent, 8, "aa", Timestamp(2), CancellationToken::new());
+        let id = sessions.open(&agent, 7, Timestamp(1), first.clone()).expect("free");
+        let clone = sessions.open(&agent, 8, Timestamp(2), CancellationToken::new());
         assert_eq!(clone, Err(InUse { since: Timestamp(1) }));
-        let again = sessions.open(&agent, 7, "aa", Timestamp(3), second.clone()).expect("the same start");
+        let again = sessions.open(&agent, 7, Timestamp(3), second.clone()).expect("the same start");
         assert!(first.is_cancelled() && !second.is_cancelled());
         sessions.close(&agent, id);
-        assert!(sessions.is_connected(&agent), "the end of the replaced session is not the end of the new one");
+        assert!(
+            sessions.is_connected(&agent),
+            "the end of the replaced session is not the end of the new one"
+        );
         sessions.end(&agent);
         assert!(!sessions.is_connected(&agent));
-        assert!(sessions.open(&agent, 9, "aa", Timestamp(4), CancellationToken::new()).is_ok());
+        assert!(sessions.open(&agent, 9, Timestamp(4), CancellationToken::new()).is_ok());
         assert!(sessions.get(&agent, again).is_none());
     }
 }

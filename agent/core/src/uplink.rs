@@ -84,6 +84,9 @@ enum SessionError {
     Ended,
 }
 
+/// An upload that is over: its lane, when it left by both clocks, and the answer.
+type Uploaded = (Lane, (i64, Instant), Result<UploadResponse, ConnectionError>);
+
 /// The uplink of one agent.
 pub struct Uplink {
     state: StateDir,
@@ -197,8 +200,7 @@ impl Uplink {
         );
         let downlink = connection.stream(&format!("{}{}", path::DOWNLINK, opened.session)).await?;
         let mut downlink = DownlinkReader { body: downlink, deframer: Deframer::default() };
-        let mut uploads: JoinSet<(Lane, (i64, Instant), Result<UploadResponse, ConnectionError>)> =
-            JoinSet::new();
+        let mut uploads: JoinSet<Uploaded> = JoinSet::new();
         let mut farewell = None;
         loop {
             while let Some(run) = lanes.poll() {

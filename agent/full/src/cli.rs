@@ -15,7 +15,13 @@ use clap::{Args, Parser, Subcommand};
 #[command(name = "wasl-agent", version, max_term_width = 100, propagate_version = true)]
 struct Cli {
     /// What to log, in the syntax of RUST_LOG
-    #[arg(long, global = true, value_name = "FILTER", env = "WASL_LOG", default_value = "info,h2=warn,hyper=warn")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "WASL_LOG",
+        default_value = "info,h2=warn,hyper=warn"
+    )]
     log: String,
     /// Log one JSON object a line
     #[arg(long, global = true)]
@@ -47,11 +53,8 @@ enum Command {
 /// Runs the command line of this process.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    let format = if cli.log_json {
-        wasl_runtime::logging::Format::Json
-    } else {
-        wasl_runtime::logging::Format::Text
-    };
+    let format =
+        if cli.log_json { wasl_runtime::logging::Format::Json } else { wasl_runtime::logging::Format::Text };
     wasl_runtime::logging::init(format, &cli.log);
     // One thread is plenty: probing has threads of its own, and the spool too.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

@@ -29,8 +29,10 @@ pub(super) async fn enrol(
 ) -> Result<Proto<Certificate>, Refused> {
     let _turn = shared.enrolments.acquire().await;
     check_version(request.protocol)?;
-    let token: EnrolToken =
-        request.token.parse().map_err(|e: wasl_pki::token::TokenError| Refused::bad("token_malformed", e.to_string()))?;
+    let token: EnrolToken = request
+        .token
+        .parse()
+        .map_err(|e: wasl_pki::token::TokenError| Refused::bad("token_malformed", e.to_string()))?;
     let hash = token_digest(&token);
     let now = now();
     let unknown = || {
@@ -52,10 +54,15 @@ pub(super) async fn enrol(
         Ok(Redemption::Redeemed(_)) => {}
         Ok(Redemption::Unknown) => return Err(unknown()),
         Ok(Redemption::Expired) => {
-            return Err(Refused::forbidden("token_expired", "this token has expired; make a new one with `wasl token create`"));
+            return Err(Refused::forbidden(
+                "token_expired",
+                "this token has expired; make a new one with `wasl token create`",
+            ));
         }
         Ok(Redemption::Used(_)) => {
-            shared.audit("enrolment", "agent.enrol", name.as_str(), "refused", "the token was used before").await;
+            shared
+                .audit("enrolment", "agent.enrol", name.as_str(), "refused", "the token was used before")
+                .await;
             return Err(Refused::forbidden(
                 "token_used",
                 "this token was used before, and each serves once; if it was not you, revoke the agent that used it: `wasl agents` names it",
@@ -81,7 +88,15 @@ pub(super) async fn enrol(
     shared.sessions.end(&name);
     shared.refresh_revocations().await;
     shared.agents_changed();
-    shared.audit("enrolment", "agent.enrol", name.as_str(), "ok", &format!("site {}, role {}", identity.site, identity.role)).await;
+    shared
+        .audit(
+            "enrolment",
+            "agent.enrol",
+            name.as_str(),
+            "ok",
+            &format!("site {}, role {}", identity.site, identity.role),
+        )
+        .await;
     tracing::info!(agent = %name, site = %identity.site, role = %identity.role, "an agent enrolled");
     Ok(Proto(answer(&shared, issued, &identity)))
 }
@@ -94,7 +109,8 @@ pub(super) async fn renew(
     let peer = super::session::known(&shared, &caller).await?;
     let issued = issue(&shared, &request.csr, &peer.identity, now())?;
     let not_after = Timestamp(issued.not_after.saturating_mul(1000));
-    let renewed = shared.store.renew_agent(&peer.identity.agent, &peer.serial, &issued.serial, not_after).await;
+    let renewed =
+        shared.store.renew_agent(&peer.identity.agent, &peer.serial, &issued.serial, not_after).await;
     match renewed {
         Ok(true) => {}
         Ok(false) => return Err(super::session::stranger(&peer.identity.agent)),
@@ -108,10 +124,9 @@ pub(super) async fn renew(
 fn issue(shared: &Shared, csr: &[u8], identity: &AgentIdentity, now: Timestamp) -> Result<Issued, Refused> {
     let days = shared.intent.settings().controller().agent_certificate_days;
     let lifetime = Duration::from_secs(u64::from(days) * 86_400);
-    shared
-        .authority
-        .issue_agent(csr, identity, now.seconds(), lifetime)
-        .map_err(|e| Refused::bad("csr", format!("the certificate request cannot be signed: {}", crate::chain(&e))))
+    shared.authority.issue_agent(csr, identity, now.seconds(), lifetime).map_err(|e| {
+        Refused::bad("csr", format!("the certificate request cannot be signed: {}", crate::chain(&e)))
+    })
 }
 
 fn answer(shared: &Shared, issued: Issued, identity: &AgentIdentity) -> Certificate {
@@ -125,9 +140,14 @@ fn answer(shared: &Shared, issued: Issued, identity: &AgentIdentity) -> Certific
 }
 
 /// The name for a token that names no agent: the one that was asked for, if nobody has it.
-async fn choose_name(shared: &Shared, token: &wasl_store::EnrolToken, asked: &str) -> Result<AgentId, Refused> {
+async fn choose_name(
+    shared: &Shared,
+    token: &wasl_store::EnrolToken,
+    asked: &str,
+) -> Result<AgentId, Refused> {
     let name = AgentId::new(asked).map_err(|e| Refused::bad("name", e.to_string()))?;
-    let existing = shared.store.agent(&name).await.map_err(|e| Refused::internal("looking up an agent", &e))?;
+    let existing =
+        shared.store.agent(&name).await.map_err(|e| Refused::internal("looking up an agent", &e))?;
     match existing {
         Some(other) if other.revoked.is_none() => Err(Refused {
             status: StatusCode::CONFLICT,

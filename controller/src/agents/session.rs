@@ -14,8 +14,8 @@ use wasl_model::AgentId;
 use wasl_pki::Peer;
 use wasl_protocol::MEDIA_TYPE;
 use wasl_protocol::message::{
-    Alive, AssignmentMessage, ClockReading, Downlink, SessionRequest, SessionResponse, Upload, UploadResponse, downlink,
-    frame,
+    Alive, AssignmentMessage, ClockReading, Downlink, SessionRequest, SessionResponse, Upload,
+    UploadResponse, downlink, frame,
 };
 
 use super::Caller;
@@ -31,7 +31,10 @@ const ALIVE: Duration = Duration::from_secs(10);
 /// The peer of a connection, if it has a certificate of an agent that is still welcome.
 pub(super) async fn known(shared: &Shared, caller: &Caller) -> Result<Arc<Peer>, Refused> {
     let peer = caller.peer.clone().ok_or_else(|| {
-        Refused::forbidden("no_certificate", "this needs an agent's certificate; enrol the machine with a token first")
+        Refused::forbidden(
+            "no_certificate",
+            "this needs an agent's certificate; enrol the machine with a token first",
+        )
     })?;
     let record = shared.store.agent(&peer.identity.agent).await;
     match record.map_err(|e| Refused::internal("looking up an agent", &e))? {
@@ -43,7 +46,9 @@ pub(super) async fn known(shared: &Shared, caller: &Caller) -> Result<Arc<Peer>,
 pub(super) fn stranger(agent: &AgentId) -> Refused {
     Refused::forbidden(
         "not_an_agent",
-        format!("the certificate of {agent} is no longer good here; enrol the machine again with a new token"),
+        format!(
+            "the certificate of {agent} is no longer good here; enrol the machine again with a new token"
+        ),
     )
 }
 
@@ -57,7 +62,7 @@ pub(super) async fn open(
     let peer = known(&shared, &caller).await?;
     let agent = &peer.identity.agent;
     let now = now();
-    let session = shared.sessions.open(agent, request.boot, &peer.serial, now, caller.end.clone()).map_err(|other| {
+    let session = shared.sessions.open(agent, request.boot, now, caller.end.clone()).map_err(|other| {
         tracing::warn!(%agent, "a second machine uses the identity of a connected agent; it is refused");
         Refused {
             status: StatusCode::CONFLICT,
@@ -120,9 +125,9 @@ pub(super) async fn downlink(
 /// The agent and the session of a request; only the connection that opened a session may use it.
 fn own_session(shared: &Shared, caller: &Caller, id: u64) -> Result<(AgentId, Session), Refused> {
     let agent = caller.peer.as_ref().map(|p| &p.identity.agent);
-    agent
-        .and_then(|agent| Some((agent.clone(), shared.sessions.get(agent, id)?)))
-        .ok_or_else(|| Refused::forbidden("no_session", "there is no such session on this connection; open one first"))
+    agent.and_then(|agent| Some((agent.clone(), shared.sessions.get(agent, id)?))).ok_or_else(|| {
+        Refused::forbidden("no_session", "there is no such session on this connection; open one first")
+    })
 }
 
 /// The assignment at once and after each change, and a sign of life in between.

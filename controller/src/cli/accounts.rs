@@ -13,7 +13,7 @@ use crate::operators::api::{AccountBody, AccountRequest, List};
 
 /// People's accounts.
 #[derive(Debug, Args)]
-pub struct Accounts {
+pub(super) struct Accounts {
     #[command(flatten)]
     place: Where,
     #[command(subcommand)]
@@ -42,11 +42,15 @@ enum Act {
 
 impl Accounts {
     /// Runs it.
-    pub async fn run(self) -> Result<ExitCode> {
+    pub(super) async fn run(self) -> Result<ExitCode> {
         let client = Client::new(&Home::at(self.place.state()))?;
         match self.command {
             Act::Create { name, role, sites, password_stdin } => {
-                let made = if password_stdin { None } else { Some(wasl_pki::secret::random_token()?[..20].to_owned()) };
+                let made = if password_stdin {
+                    None
+                } else {
+                    Some(wasl_pki::secret::random_token()?[..20].to_owned())
+                };
                 let password = match &made {
                     Some(made) => made.clone(),
                     None => read_password()?,
@@ -68,7 +72,12 @@ impl Accounts {
                         .into_iter()
                         .map(|a| {
                             let sites = if a.sites.is_empty() { "all".into() } else { a.sites.join(", ") };
-                            vec![a.name, a.role, sites, if a.disabled { "disabled".into() } else { String::new() }]
+                            vec![
+                                a.name,
+                                a.role,
+                                sites,
+                                if a.disabled { "disabled".into() } else { String::new() },
+                            ]
                         })
                         .collect();
                     table::print(&["NAME", "ROLE", "SITES", ""], &rows);
@@ -81,6 +90,9 @@ impl Accounts {
 
 fn read_password() -> Result<String> {
     let mut text = String::new();
-    std::io::stdin().take(4096).read_to_string(&mut text).context("reading the password from standard input")?;
+    std::io::stdin()
+        .take(4096)
+        .read_to_string(&mut text)
+        .context("reading the password from standard input")?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

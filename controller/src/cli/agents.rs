@@ -13,7 +13,7 @@ use crate::time::now;
 
 /// The agents, or revoke one. Exits 1 if one is not as it should be.
 #[derive(Debug, Args)]
-pub struct Agents {
+pub(super) struct Agents {
     #[command(flatten)]
     place: Where,
     #[command(subcommand)]
@@ -34,18 +34,20 @@ enum Act {
 
 impl Agents {
     /// Runs it.
-    pub async fn run(self) -> Result<ExitCode> {
+    pub(super) async fn run(self) -> Result<ExitCode> {
         let client = Client::new(&Home::at(self.place.state()))?;
         match self.command {
             Some(Act::Revoke { name, reason }) => {
                 let name: wasl_model::AgentId = name.parse()?;
-                let _: Option<()> = client.post(&format!("/api/v1/agents/{name}/revoke"), &Revocation { reason }).await?;
+                let _: Option<()> =
+                    client.post(&format!("/api/v1/agents/{name}/revoke"), &Revocation { reason }).await?;
                 table::show(&format!("{name} is revoked\n"));
                 Ok(ExitCode::SUCCESS)
             }
             None => {
                 let agents: List<AgentBody> = client.get("/api/v1/agents").await?;
-                let health = |a: &AgentBody| a.state.as_ref().map_or("unknown", |s| s.health.as_str()).to_owned();
+                let health =
+                    |a: &AgentBody| a.state.as_ref().map_or("unknown", |s| s.health.as_str()).to_owned();
                 let bad = agents.items.iter().any(|a| matches!(health(a).as_str(), "degraded" | "down"));
                 if self.place.json {
                     table::show(&format!("{}\n", serde_json::to_string_pretty(&agents)?));
@@ -69,21 +71,28 @@ fn show(agents: &[AgentBody], health: impl Fn(&AgentBody) -> String) {
         .iter()
         .map(|a| {
             let state = if a.revoked.is_some() { "revoked".to_owned() } else { table::health(&health(a)) };
-            let clock = a.clock_offset.zip(a.clock_error).map(|(offset, error)| {
-                format!("{:+.1} ± {:.1} ms", offset * 1000.0, error * 1000.0)
-            });
+            let clock = a
+                .clock_offset
+                .zip(a.clock_error)
+                .map(|(offset, error)| format!("{:+.1} ± {:.1} ms", offset * 1000.0, error * 1000.0));
             vec![
                 state,
                 a.id.clone(),
                 a.site.clone(),
                 a.role.clone(),
                 a.version.clone(),
-                a.last_seen.map_or_else(|| "never".into(), |t| if a.connected { "now".into() } else { format!("{} ago", table::age(t, now)) }),
+                a.last_seen.map_or_else(
+                    || "never".into(),
+                    |t| if a.connected { "now".into() } else { format!("{} ago", table::age(t, now)) },
+                ),
                 a.spool_pending.map_or_else(|| "?".into(), |n| n.to_string()),
                 clock.unwrap_or_else(|| "?".into()),
                 format!("{} left", table::age(now, a.certificate_expires)),
             ]
         })
         .collect();
-    table::print(&["HEALTH", "AGENT", "SITE", "ROLE", "VERSION", "SEEN", "WAITING", "CLOCK", "CERTIFICATE"], &rows);
+    table::print(
+        &["HEALTH", "AGENT", "SITE", "ROLE", "VERSION", "SEEN", "WAITING", "CLOCK", "CERTIFICATE"],
+        &rows,
+    );
 }

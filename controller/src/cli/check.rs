@@ -11,7 +11,7 @@ use crate::time::{now, rfc3339};
 
 /// Check a configuration and say what is wrong with it.
 #[derive(Debug, Args)]
-pub struct Check {
+pub(super) struct Check {
     /// The folder of the configuration
     #[arg(long, value_name = "DIR", default_value = "config")]
     config: PathBuf,
@@ -22,11 +22,12 @@ pub struct Check {
 
 impl Check {
     /// Runs it.
-    pub fn run(&self) -> ExitCode {
+    pub(super) fn run(&self) -> ExitCode {
         let outcome = wasl_settings::load(&self.config);
         if self.json {
             let items = outcome.as_ref().err().cloned().unwrap_or_default();
-            let document = json!({ "schema": "wasl.check.v1", "generated_at": rfc3339(now()), "items": items });
+            let document =
+                json!({ "schema": "wasl.check.v1", "generated_at": rfc3339(now()), "items": items });
             table::show(&format!("{document:#}\n"));
         }
         match outcome {
@@ -50,9 +51,11 @@ impl Check {
                         eprintln!("{problem}\n");
                     }
                     let count = problems.len();
-                    eprintln!("{count} {} found; nothing of this configuration is used until {} mended",
+                    eprintln!(
+                        "{count} {} found; nothing of this configuration is used until {} mended",
                         if count == 1 { "problem" } else { "problems" },
-                        if count == 1 { "it is" } else { "they are" });
+                        if count == 1 { "it is" } else { "they are" }
+                    );
                 }
                 exit::CONFIG.into()
             }

@@ -26,9 +26,11 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Why the controller did not do what was asked.
 #[derive(Debug, Error)]
-pub enum ClientError {
+pub(super) enum ClientError {
     /// There is none running here.
-    #[error("no controller is running with its state in {0}; start one with `wasl up` or `wasl serve`, or name another folder with --state or --home")]
+    #[error(
+        "no controller is running with its state in {0}; start one with `wasl up` or `wasl serve`, or name another folder with --state or --home"
+    )]
     NotRunning(String),
     /// It does not answer.
     #[error("the controller at {url} does not answer: {what}; `wasl doctor` looks for the cause")]
@@ -48,7 +50,7 @@ pub enum ClientError {
 
 impl ClientError {
     /// The exit code (contract).
-    pub fn exit_code(&self) -> ExitCode {
+    pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::NotRunning(_) | Self::Unreachable { .. } => exit::UNREACHABLE.into(),
             Self::NotPermitted(_) => exit::NOT_PERMITTED.into(),
@@ -59,14 +61,14 @@ impl ClientError {
 }
 
 /// A way to a running controller.
-pub struct Client {
+pub(super) struct Client {
     addresses: Addresses,
     token: String,
 }
 
 impl Client {
     /// The controller whose state lies in `home`.
-    pub fn new(home: &Home) -> Result<Self, ClientError> {
+    pub(super) fn new(home: &Home) -> Result<Self, ClientError> {
         let shown = home.path().display().to_string();
         let addresses = home
             .addresses()
@@ -77,24 +79,28 @@ impl Client {
     }
 
     /// Where the controller listens.
-    pub fn addresses(&self) -> &Addresses {
+    pub(super) fn addresses(&self) -> &Addresses {
         &self.addresses
     }
 
     /// Asks for a document.
-    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         let body = self.send(Method::GET, path, Bytes::new()).await?;
         serde_json::from_slice(&body).map_err(|e| self.unreachable(format!("its answer makes no sense: {e}")))
     }
 
     /// Asks for a document and gives it as it came.
-    pub async fn get_text(&self, path: &str) -> Result<String, ClientError> {
+    pub(super) async fn get_text(&self, path: &str) -> Result<String, ClientError> {
         let body = self.send(Method::GET, path, Bytes::new()).await?;
         Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
     /// Sends a document; `None` for an answer without one.
-    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<Option<T>, ClientError> {
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Option<T>, ClientError> {
         let body = serde_json::to_vec(body).map_err(|e| self.unreachable(e.to_string()))?;
         let answer = self.send(Method::POST, path, body.into()).await?;
         if answer.is_empty() {
@@ -136,9 +142,11 @@ impl Client {
             let pem = self.addresses.authority.as_deref().unwrap_or_default();
             let roots = wasl_pki::pem::certificates_from_pem(pem).map_err(|e| broken(&e))?;
             let clock = Arc::new(wasl_pki::tls::SystemClock);
-            let config = wasl_pki::client_config(&roots, None, &["http/1.1"], clock).map_err(|e| broken(&e))?;
+            let config =
+                wasl_pki::client_config(&roots, None, &["http/1.1"], clock).map_err(|e| broken(&e))?;
             let name = rustls::pki_types::ServerName::try_from("localhost").map_err(|e| broken(&e))?;
-            let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|e| broken(&e))?;
+            let stream =
+                TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(|e| broken(&e))?;
             exchange(stream, request).await
         } else {
             exchange(tcp, request).await

@@ -16,7 +16,7 @@ use crate::time::{now, rfc3339};
 
 /// Why does this not work? In words, with the next step.
 #[derive(Debug, Args)]
-pub struct Doctor {
+pub(super) struct Doctor {
     #[command(flatten)]
     place: Where,
     /// Also check this configuration
@@ -42,7 +42,7 @@ fn bad(what: impl Into<String>, next: impl Into<String>) -> Finding {
 
 impl Doctor {
     /// Runs it.
-    pub async fn run(self) -> Result<ExitCode> {
+    pub(super) async fn run(self) -> Result<ExitCode> {
         let mut findings = Vec::new();
         let state = self.place.state();
         let beside = state.parent().map(|home| home.join("config")).filter(|c| c.exists());
@@ -59,7 +59,8 @@ impl Doctor {
         }
         let sick = findings.iter().any(|f| !f.good);
         if self.place.json {
-            let document = json!({ "schema": "wasl.doctor.v1", "generated_at": rfc3339(now()), "items": findings });
+            let document =
+                json!({ "schema": "wasl.doctor.v1", "generated_at": rfc3339(now()), "items": findings });
             table::show(&format!("{document:#}\n"));
         } else {
             for finding in &findings {
@@ -91,7 +92,8 @@ async fn running(home: &Home, findings: &mut Vec<Finding>) {
     };
     let pid = client.addresses().pid;
     match client.get_text("/readyz").await {
-        Ok(_) => findings.push(good(format!("the controller (process {pid}) answers at {}", client.addresses().http))),
+        Ok(_) => findings
+            .push(good(format!("the controller (process {pid}) answers at {}", client.addresses().http))),
         Err(error) if !std::path::Path::new(&format!("/proc/{pid}")).exists() => {
             return findings.push(bad(
                 format!("the controller (process {pid}) is gone without saying good-bye: {error}"),
@@ -99,7 +101,10 @@ async fn running(home: &Home, findings: &mut Vec<Finding>) {
             ));
         }
         Err(error) => {
-            return findings.push(bad(format!("the controller (process {pid}) runs but does not answer: {error}"), "look at the end of its log"));
+            return findings.push(bad(
+                format!("the controller (process {pid}) runs but does not answer: {error}"),
+                "look at the end of its log",
+            ));
         }
     }
     if let Ok(agents) = client.get::<List<AgentBody>>("/api/v1/agents").await {
@@ -112,13 +117,21 @@ async fn running(home: &Home, findings: &mut Vec<Finding>) {
             } else {
                 bad(
                     format!("the agent {} is not connected", agent.id),
-                    format!("on its machine run `wasl-agent doctor --state DIR`; it must reach port {}", client.addresses().agents.port()),
+                    format!(
+                        "on its machine run `wasl-agent doctor --state DIR`; it must reach port {}",
+                        client.addresses().agents.port()
+                    ),
                 )
             });
         }
     }
     if let Ok(notices) = client.get::<List<NoticeBody>>("/api/v1/notices").await {
-        findings.extend(notices.items.into_iter().map(|n| bad(format!("{} says of {}: {}", n.agent, n.subject, n.code), n.detail)));
+        findings.extend(
+            notices
+                .items
+                .into_iter()
+                .map(|n| bad(format!("{} says of {}: {}", n.agent, n.subject, n.code), n.detail)),
+        );
     }
     if let Ok(entities) = client.get::<List<EntityBody>>("/api/v1/entities").await {
         for entity in entities.items.iter().filter(|e| matches!(e.health.as_str(), "degraded" | "down")) {

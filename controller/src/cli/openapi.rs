@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::table;
 
 /// Prints it.
-pub fn run() -> Result<ExitCode> {
+pub(super) fn run() -> Result<ExitCode> {
     let text = crate::operators::api::document().to_pretty_json()?;
     table::show(&format!("{text}\n"));
     Ok(ExitCode::SUCCESS)

@@ -13,7 +13,7 @@ use crate::intent::Intent;
 
 /// Run the controller.
 #[derive(Debug, Args)]
-pub struct Serve {
+pub(super) struct Serve {
     /// The folder of the configuration
     #[arg(long, value_name = "DIR")]
     config: PathBuf,
@@ -30,9 +30,9 @@ pub struct Serve {
 
 impl Serve {
     /// Runs it until a signal comes.
-    pub async fn run(self) -> Result<ExitCode> {
+    pub(super) async fn run(self) -> Result<ExitCode> {
         let Some(intent) = load(&self.config) else { return Ok(exit::CONFIG.into()) };
-        let options = Options { config: self.config, state: self.state, http: self.http, agents: self.agents };
+        let options = Options { state: self.state, http: self.http, agents: self.agents };
         let running = Controller::build(&options, intent).await?.start()?;
         let signal = tokio::select! {
             signal = wasl_runtime::shutdown::requested() => Some(signal?),
@@ -51,14 +51,17 @@ impl Serve {
 }
 
 /// Reads a configuration; what is wrong with it goes to standard error.
-pub fn load(config: &std::path::Path) -> Option<Intent> {
+pub(super) fn load(config: &std::path::Path) -> Option<Intent> {
     match Intent::load(config) {
         Ok(intent) => Some(intent),
         Err(problems) => {
             for problem in &problems {
                 eprintln!("{problem}\n");
             }
-            eprintln!("wasl: the configuration in {} is faulty; the controller does not start", config.display());
+            eprintln!(
+                "wasl: the configuration in {} is faulty; the controller does not start",
+                config.display()
+            );
             None
         }
     }

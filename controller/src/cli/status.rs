@@ -14,7 +14,7 @@ use crate::time::now;
 
 /// What works and what does not. Exits 1 if something is degraded or down.
 #[derive(Debug, Args)]
-pub struct Status {
+pub(super) struct Status {
     #[command(flatten)]
     place: Where,
     /// Show healthy entities too
@@ -27,7 +27,7 @@ pub struct Status {
 
 impl Status {
     /// Runs it.
-    pub async fn run(self) -> Result<ExitCode> {
+    pub(super) async fn run(self) -> Result<ExitCode> {
         let client = Client::new(&Home::at(self.place.state()))?;
         let path = match &self.kind {
             Some(kind) => format!("/api/v1/entities?kind={}", kind.parse::<wasl_model::EntityKind>()?),

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use wasl_model::health::Health;
 
 /// Prints rows under a heading, each column as wide as its widest cell.
-pub fn print(heading: &[&str], rows: &[Vec<String>]) {
+pub(super) fn print(heading: &[&str], rows: &[Vec<String>]) {
     let mut out = String::new();
     let widths: Vec<usize> = heading
         .iter()
@@ -32,7 +32,7 @@ pub fn print(heading: &[&str], rows: &[Vec<String>]) {
 }
 
 /// Prints text to standard output; a reader that went away is no failure.
-pub fn show(text: &str) {
+pub(super) fn show(text: &str) {
     use std::io::Write;
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
@@ -54,7 +54,7 @@ fn width(cell: &str) -> usize {
 }
 
 /// A health by sign, word and, on a terminal, colour.
-pub fn health(word: &str) -> String {
+pub(super) fn health(word: &str) -> String {
     let (sign, colour) = match Health::ALL.into_iter().find(|h| h.as_str() == word) {
         Some(Health::Ok) => ("●", 32),
         Some(Health::Degraded) => ("▲", 33),
@@ -70,7 +70,7 @@ pub fn health(word: &str) -> String {
 }
 
 /// How long ago, in one word.
-pub fn age(then_ms: i64, now_ms: i64) -> String {
+pub(super) fn age(then_ms: i64, now_ms: i64) -> String {
     let seconds = now_ms.saturating_sub(then_ms).max(0) / 1000;
     match seconds {
         0..120 => format!("{seconds} s"),

@@ -14,7 +14,7 @@ use crate::time::now;
 
 /// Permissions to enrol agents.
 #[derive(Debug, Args)]
-pub struct Token {
+pub(super) struct Token {
     #[command(flatten)]
     place: Where,
     #[command(subcommand)]
@@ -44,7 +44,7 @@ enum Act {
 
 impl Token {
     /// Runs it.
-    pub async fn run(self) -> Result<ExitCode> {
+    pub(super) async fn run(self) -> Result<ExitCode> {
         let client = Client::new(&Home::at(self.place.state()))?;
         match self.command {
             Act::Create { site, role, name, hours } => {

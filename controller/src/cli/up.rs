@@ -26,7 +26,7 @@ const AGENT_FAREWELL: Duration = Duration::from_secs(12);
 
 /// Start everything for this very machine: a controller, and an agent that watches it.
 #[derive(Debug, Args)]
-pub struct Up {
+pub(super) struct Up {
     /// The folder for configuration and state
     #[arg(long, value_name = "DIR", env = "WASL_HOME", default_value = ".wasl")]
     home: PathBuf,
@@ -40,16 +40,11 @@ pub struct Up {
 
 impl Up {
     /// Runs it until a signal comes.
-    pub async fn run(self) -> Result<ExitCode> {
+    pub(super) async fn run(self) -> Result<ExitCode> {
         let config = self.home.join("config");
         first_start(&config)?;
         let Some(intent) = serve::load(&config) else { return Ok(exit::CONFIG.into()) };
-        let options = Options {
-            config: config.clone(),
-            state: self.home.join("controller"),
-            http: self.http,
-            agents: self.agents,
-        };
+        let options = Options { state: self.home.join("controller"), http: self.http, agents: self.agents };
         let binary = agent_binary()?;
         let running = Controller::build(&options, intent).await?.start()?;
         let state = self.home.join("agent");
@@ -89,7 +84,10 @@ fn first_start(config: &Path) -> Result<()> {
     if config.exists() {
         return Ok(());
     }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(config)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(config)
         .and_then(|()| fs::write(&file, wasl_settings::starter()))
         .with_context(|| format!("writing {}; choose another folder with --home", file.display()))
 }
@@ -99,7 +97,10 @@ fn agent_binary() -> Result<PathBuf> {
     let own = std::env::current_exe().context("finding this program's own folder")?;
     let path = own.with_file_name("wasl-agent");
     if !path.exists() {
-        bail!("{} is not there; build it with `cargo build -p wasl-agent`, or install it beside wasl", path.display());
+        bail!(
+            "{} is not there; build it with `cargo build -p wasl-agent`, or install it beside wasl",
+            path.display()
+        );
     }
     Ok(path)
 }
@@ -160,7 +161,9 @@ fn start(binary: &Path, state: &Path, controller: &str) -> Result<(Child, Option
 async fn end(agent: &mut Child, lifeline: Option<ChildStdin>) {
     drop(lifeline);
     if tokio::time::timeout(AGENT_FAREWELL, agent.wait()).await.is_err() {
-        tracing::warn!("the agent did not end in time and is killed; what it had not delivered waits in its spool");
+        tracing::warn!(
+            "the agent did not end in time and is killed; what it had not delivered waits in its spool"
+        );
         let _ = agent.kill().await;
     }
 }

@@ -23,7 +23,10 @@ pub async fn live(store: &dyn Store, live: &Live) -> Result<(), wasl_store::Erro
     if let Some(snapshot) = store.snapshot("live").await? {
         let unreadable = live.restore_snapshot(&snapshot, now);
         if unreadable > 0 {
-            tracing::warn!(unreadable, "parts of the last snapshot could not be read; they fill again as observations come");
+            tracing::warn!(
+                unreadable,
+                "parts of the last snapshot could not be read; they fill again as observations come"
+            );
         }
     }
     let mut after = 0;
@@ -52,8 +55,10 @@ pub async fn trends(shared: &Arc<Shared>) {
     for ((agent, subject), fields) in wanted {
         let mut line = trend::Trend::default();
         for (index, field) in fields.iter().enumerate() {
-            let series = SeriesKey { subject: subject.clone(), field: (*field).to_owned(), agent: agent.clone() };
-            let history = shared.store.history(&series, now.minus(hour), now, Some(Duration::from_secs(60))).await;
+            let series =
+                SeriesKey { subject: subject.clone(), field: (*field).to_owned(), agent: agent.clone() };
+            let history =
+                shared.store.history(&series, now.minus(hour), now, Some(Duration::from_secs(60))).await;
             for (at, value) in history.map(|h| h.points).unwrap_or_default() {
                 if let Some(value) = value {
                     line.put(wasl_model::Timestamp(at), index, value);

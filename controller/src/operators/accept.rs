@@ -34,7 +34,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Where a request came in.
 #[derive(Debug, Clone, Copy)]
-pub struct Arrival {
+pub(super) struct Arrival {
     /// The other side.
     pub from: SocketAddr,
     /// Whether the connection is encrypted.
@@ -53,11 +53,15 @@ impl Listener {
     /// Opens `address`: plain on loopback, TLS with a certificate of the institution's authority
     /// elsewhere.
     pub async fn open(shared: &Shared, address: SocketAddr) -> Result<Self> {
-        let tcp = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("opening the operators' listener on {address}; is another controller running?"))?;
+        let tcp = TcpListener::bind(address).await.with_context(|| {
+            format!("opening the operators' listener on {address}; is another controller running?")
+        })?;
         let bound = tcp.local_addr()?;
-        let tls = if bound.ip().is_loopback() { None } else { Some(TlsAcceptor::from(Arc::new(tls(shared, bound)?))) };
+        let tls = if bound.ip().is_loopback() {
+            None
+        } else {
+            Some(TlsAcceptor::from(Arc::new(tls(shared, bound)?)))
+        };
         let scheme = if tls.is_some() { "https" } else { "http" };
         Ok(Self { tcp, tls, url: format!("{scheme}://{bound}/") })
     }
@@ -81,8 +85,10 @@ fn tls(shared: &Shared, bound: SocketAddr) -> Result<ServerConfig> {
     let issued = shared.authority.issue_server(key.request_der(), &names, now().seconds(), lifetime)?;
     let chain = issued.chain_der.into_iter().map(rustls::pki_types::CertificateDer::from).collect();
     let pem = key.private_key_pem();
-    let key = <rustls::pki_types::PrivateKeyDer as rustls::pki_types::pem::PemObject>::from_pem_slice(pem.as_bytes())
-        .context("reading the key that was just made")?;
+    let key = <rustls::pki_types::PrivateKeyDer as rustls::pki_types::pem::PemObject>::from_pem_slice(
+        pem.as_bytes(),
+    )
+    .context("reading the key that was just made")?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -123,7 +129,9 @@ pub async fn run(
                 None => serve(tcp, Arrival { from, tls: false }, router, stop).await,
                 Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(tcp)).await {
                     Ok(Ok(stream)) => serve(stream, Arrival { from, tls: true }, router, stop).await,
-                    Ok(Err(error)) => tracing::debug!(%from, %error, "a TLS handshake on the operators' listener failed"),
+                    Ok(Err(error)) => {
+                        tracing::debug!(%from, %error, "a TLS handshake on the operators' listener failed");
+                    }
                     Err(_) => {}
                 },
             }

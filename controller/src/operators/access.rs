@@ -63,7 +63,7 @@ pub(super) fn digest_of(secret: &str) -> Digest {
 
 /// Who is asking.
 #[derive(Debug, Clone)]
-pub enum Who {
+pub(super) enum Who {
     /// Nobody that we know.
     Nobody,
     /// Somebody on this machine who did not log in.
@@ -78,7 +78,7 @@ pub enum Who {
 
 impl Who {
     /// What they may do, if they may do anything.
-    pub fn role(&self) -> Option<UserRole> {
+    pub(super) fn role(&self) -> Option<UserRole> {
         match self {
             Self::Nobody => None,
             Self::Loopback => Some(UserRole::Viewer),
@@ -89,7 +89,7 @@ impl Who {
     }
 
     /// The name in the audit log.
-    pub fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         match self {
             Self::Nobody => "nobody".into(),
             Self::Loopback => "this machine".into(),
@@ -101,7 +101,11 @@ impl Who {
 }
 
 /// Finds out who is asking and passes it on with the request.
-pub(super) async fn identify(State(operators): State<Operators>, mut request: Request, next: Next) -> Response {
+pub(super) async fn identify(
+    State(operators): State<Operators>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let arrival = request.extensions().get::<Arrival>().copied();
     let Some(arrival) = arrival else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     if !arrival.tls && !host_is_local(request.headers(), request.uri().host()) {
@@ -163,7 +167,8 @@ async fn who(operators: &Operators, headers: &HeaderMap, arrival: Arrival) -> Re
     if let Some(cookie) = cookie(headers, COOKIE) {
         let hash = digest_of(cookie);
         if let Some(session) = operators.store.session(&hash).await?.filter(|s| s.expires > now)
-            && let Some(account) = operators.store.account(session.account).await?.filter(|a| a.disabled.is_none())
+            && let Some(account) =
+                operators.store.account(session.account).await?.filter(|a| a.disabled.is_none())
         {
             if session.seen.plus(Duration::from_secs(60)) < now {
                 operators.store.touch_session(&hash, now, now.plus(IDLE)).await?;
@@ -172,7 +177,10 @@ async fn who(operators: &Operators, headers: &HeaderMap, arrival: Arrival) -> Re
         }
     }
     let settings = operators.intent.settings();
-    if !arrival.tls && arrival.from.ip().is_loopback() && settings.controller().loopback_role == LoopbackRole::Viewer {
+    if !arrival.tls
+        && arrival.from.ip().is_loopback()
+        && settings.controller().loopback_role == LoopbackRole::Viewer
+    {
         return Ok(Who::Loopback);
     }
     Ok(Who::Nobody)
@@ -200,11 +208,11 @@ fn host_is_local(headers: &HeaderMap, authority: Option<&str>) -> bool {
 }
 
 /// Somebody who may at least look.
-pub struct Viewer(pub Who);
+pub(super) struct Viewer;
 /// Somebody who may enrol agents and change what is driven.
-pub struct Engineer(pub Who);
+pub(super) struct Engineer(pub Who);
 /// Somebody who may manage accounts and identities.
-pub struct Admin(pub Who);
+pub(super) struct Admin(pub Who);
 
 fn allow(parts: &Parts, needed: UserRole) -> Result<Who, Problem> {
     let who = parts.extensions.get::<Who>().cloned().unwrap_or(Who::Nobody);
@@ -229,7 +237,14 @@ macro_rules! extractor {
     )*};
 }
 
-extractor!(Viewer needs Viewer; Engineer needs Engineer; Admin needs Admin;);
+extractor!(Engineer needs Engineer; Admin needs Admin;);
+
+impl<S: Send + Sync> FromRequestParts<S> for Viewer {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        allow(parts, UserRole::Viewer).map(|_| Self)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -242,10 +257,13 @@ mod tests {
 
     #[test]
     fn only_this_machines_own_names_are_answered_on_loopback() {
-        for good in ["localhost", "localhost:8080", "127.0.0.1:1", "127.9.9.9", "[::1]:8080", "[::1]", "LOCALHOST:1"] {
+        for good in
+            ["localhost", "localhost:8080", "127.0.0.1:1", "127.9.9.9", "[::1]:8080", "[::1]", "LOCALHOST:1"]
+        {
             assert!(host_is_local(&headers(header::HOST, good), None), "{good}");
         }
-        for bad in ["evil.example", "localhost.evil.example:8080", "192.0.2.1", "[2001:db8::1]:80", "", "::1"] {
+        for bad in ["evil.example", "localhost.evil.example:8080", "192.0.2.1", "[2001:db8::1]:80", "", "::1"]
+        {
             assert!(!host_is_local(&headers(header::HOST, bad), None), "{bad}");
         }
         assert!(!host_is_local(&HeaderMap::new(), None));

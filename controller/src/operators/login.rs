@@ -52,18 +52,22 @@ struct Leaving {
     csrf: String,
 }
 
-async fn form(context: PageContext, Query(query): Query<Next>, Extension(arrival): Extension<Arrival>) -> Response {
-    show(&context, arrival, LoginView { next: own_path(&query.next), ..Default::default() })
+async fn form(
+    context: PageContext,
+    Query(query): Query<Next>,
+    Extension(arrival): Extension<Arrival>,
+) -> Response {
+    show(&context, arrival, &LoginView { next: own_path(&query.next), ..Default::default() })
 }
 
 /// The form, bound to this browser by a cookie.
-fn show(context: &PageContext, arrival: Arrival, view: LoginView) -> Response {
+fn show(context: &PageContext, arrival: Arrival, view: &LoginView) -> Response {
     let Ok(token) = random_token() else {
         return Problem::internal_text("the system gives no random numbers").into_response();
     };
     let mut frame = context.frame.clone();
-    frame.csrf = token.clone();
-    let page = context.painted(|p| wasl_pages::pages::login(p, &frame, &view));
+    frame.csrf.clone_from(&token);
+    let page = context.painted(|p| wasl_pages::pages::login(p, &frame, view));
     let mut response = page.into_response();
     set_cookie(&mut response, FORM_COOKIE, &token, arrival, Some(3600));
     response
@@ -78,7 +82,7 @@ async fn login(
 ) -> Result<Response, Problem> {
     let again = |error| {
         let view = LoginView { name: given.name.clone(), error: Some(error), next: own_path(&given.next) };
-        Ok(show(&context, arrival, view))
+        Ok(show(&context, arrival, &view))
     };
     let bound = cookie(&headers, FORM_COOKIE).unwrap_or_default();
     if bound.is_empty() || !same_secret(bound.as_bytes(), given.csrf.as_bytes()) {
@@ -118,7 +122,9 @@ async fn login(
     };
     operators.store.login_succeeded(account.id).await.map_err(failed)?;
     operators.store.create_session(&session).await.map_err(failed)?;
-    operators.audit(&account.name, "login", &account.name, "ok", &format!("from {}", arrival.from.ip())).await;
+    operators
+        .audit(&account.name, "login", &account.name, "ok", &format!("from {}", arrival.from.ip()))
+        .await;
     let mut response = Redirect::to(&own_path(&given.next)).into_response();
     set_cookie(&mut response, COOKIE, &token, arrival, None);
     set_cookie(&mut response, FORM_COOKIE, "", arrival, Some(0));
@@ -157,7 +163,8 @@ async fn verify(account: Option<&Account>, password: String) -> bool {
 }
 
 /// A hash of nobody's password with the default parameters.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// A path of this site; anything else leads to the first page.
 fn own_path(next: &str) -> String {
@@ -186,7 +193,14 @@ mod tests {
         for own in ["/", "/agents?lang=ar", "/entities/disk/pc//var"] {
             assert_eq!(own_path(own), own);
         }
-        for foreign in ["", "https://evil.example", "//evil.example", "/\\evil.example", "/a\r\nSet-Cookie: x", "javascript:x"] {
+        for foreign in [
+            "",
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "/a\r\nSet-Cookie: x",
+            "javascript:x",
+        ] {
             assert_eq!(own_path(foreign), "/", "{foreign:?}");
         }
     }

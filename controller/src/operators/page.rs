@@ -74,9 +74,10 @@ impl FromRequestParts<Operators> for PageContext {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, operators: &Operators) -> Result<Self, Infallible> {
-        let asked = parts.uri.query().and_then(|query| {
-            query.split('&').find_map(|pair| Lang::from_tag(pair.strip_prefix("lang=")?))
-        });
+        let asked = parts
+            .uri
+            .query()
+            .and_then(|query| query.split('&').find_map(|pair| Lang::from_tag(pair.strip_prefix("lang=")?)));
         let kept = || cookie(&parts.headers, LANG).and_then(Lang::from_tag);
         let preferred = || {
             let header = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
@@ -187,7 +188,8 @@ async fn live_overview(Looking(context): Looking) -> Response {
                 }
                 let operators = &state.context.operators;
                 let view = views::overview(operators, now());
-                let painter = Painter::new(&operators.shared.texts, state.context.lang, now(), zone(operators));
+                let painter =
+                    Painter::new(&operators.shared.texts, state.context.lang, now(), zone(operators));
                 let all = live::overview_fragments(&painter, &view);
                 let changed = live::changed(&state.before, all.clone());
                 state.before = all;
@@ -205,4 +207,3 @@ async fn live_overview(Looking(context): Looking) -> Response {
     });
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(messages)).into_response()
 }
-

@@ -6,9 +6,9 @@ use wasl_model::health::Proof;
 use wasl_model::units::Scalar;
 use wasl_model::{AgentId, EntityKind, Localized, Subject, Timestamp, Value, series};
 use wasl_pages::view::{
-    AgentDetailView, AgentView, AgentsView, BackupView, BackupsView, ChartView, DeviceView, DiskView, EntityView,
-    FigureView, InterfaceView, JoinHint, Judgement, KindTotal, LinksView, MachineView, NoticeView, OverviewView,
-    TargetView,
+    AgentDetailView, AgentView, AgentsView, BackupView, BackupsView, ChartView, DeviceView, DiskView,
+    EntityView, FigureView, InterfaceView, JoinHint, Judgement, KindTotal, LinksView, MachineView,
+    NoticeView, OverviewView, TargetView,
 };
 use wasl_store::AgentRecord;
 
@@ -20,10 +20,11 @@ use crate::live::{Latest, State, number, value_of};
 pub(super) fn overview(shared: &Shared, now: Timestamp) -> OverviewView {
     let board = shared.boards.board();
     let live = shared.live.read();
-    let kinds: BTreeMap<EntityKind, Vec<_>> = board.entities.values().fold(BTreeMap::new(), |mut kinds, entity| {
-        kinds.entry(entity.subject.kind).or_insert_with(Vec::new).push(entity.state.health);
-        kinds
-    });
+    let kinds: BTreeMap<EntityKind, Vec<_>> =
+        board.entities.values().fold(BTreeMap::new(), |mut kinds, entity| {
+            kinds.entry(entity.subject.kind).or_insert_with(Vec::new).push(entity.state.health);
+            kinds
+        });
     OverviewView {
         totals: kinds.into_iter().map(|(kind, healths)| KindTotal::of(kind, healths)).collect(),
         notices: notices(&live, |_, _| true),
@@ -123,7 +124,9 @@ fn is_part(part: &Subject, whole: &Subject) -> bool {
 
 fn charts(subject: &Subject, agent: &AgentId) -> Vec<ChartView> {
     // A moment in time, a size that never changes and a flag draw no useful line.
-    let drawn = |field: &&(&str, _)| !matches!(field.0, "booted_at" | "newest_at" | "memory_total" | "size" | "sent" | "speed");
+    let drawn = |field: &&(&str, _)| {
+        !matches!(field.0, "booted_at" | "newest_at" | "memory_total" | "size" | "sent" | "speed")
+    };
     series::fields(subject.kind)
         .iter()
         .filter(drawn)
@@ -144,12 +147,12 @@ fn judgement(entity: &Entity) -> Judgement {
 }
 
 fn site(shared: &Shared, entity: &Entity) -> Option<Localized> {
-    site_name(shared, entity.site.as_ref()?)
+    Some(site_name(shared, entity.site.as_ref()?))
 }
 
-fn site_name(shared: &Shared, site: &wasl_model::SiteId) -> Option<Localized> {
+fn site_name(shared: &Shared, site: &wasl_model::SiteId) -> Localized {
     let settings = shared.intent.settings();
-    Some(settings.sites().get(site).map_or_else(|| Localized::from(site.as_str()), |s| s.name.clone()))
+    settings.sites().get(site).map_or_else(|| Localized::from(site.as_str()), |s| s.name.clone())
 }
 
 fn agent_name(entity: &Entity) -> String {
@@ -180,7 +183,13 @@ fn join(shared: &Shared) -> JoinHint {
     JoinHint { controller: addresses.map(|a| a.agents.to_string()).unwrap_or_default() }
 }
 
-fn machine(shared: &Shared, board: &Board, live: &State, entity: &Entity, now: Timestamp) -> Option<MachineView> {
+fn machine(
+    shared: &Shared,
+    board: &Board,
+    live: &State,
+    entity: &Entity,
+    now: Timestamp,
+) -> Option<MachineView> {
     let latest = latest(live, entity)?;
     let Value::Host(host) = &latest.value else { return None };
     let disks = of_kind(board, EntityKind::Disk).filter(|e| is_part(&e.subject, &entity.subject));
@@ -244,7 +253,11 @@ fn targets(shared: &Shared, board: &Board, live: &State, now: Timestamp) -> Vec<
             let of = |field| latest.and_then(|l| number(&l.value, field));
             TargetView {
                 id: entity.subject.id.clone(),
-                address: settings.targets().get(&entity.subject.id).map(|t| address(&t.address)).unwrap_or_default(),
+                address: settings
+                    .targets()
+                    .get(&entity.subject.id)
+                    .map(|t| address(&t.address))
+                    .unwrap_or_default(),
                 agent: agent_name(entity),
                 site: site(shared, entity),
                 state: judgement(entity),
@@ -295,7 +308,8 @@ fn backup(shared: &Shared, live: &State, entity: &Entity) -> BackupView {
         Some(Value::Backup(evidence)) => Some(evidence),
         _ => None,
     };
-    let tool = evidence.map(|e| if e.tool_version.is_empty() { e.tool.clone() } else { e.tool_version.clone() });
+    let tool =
+        evidence.map(|e| if e.tool_version.is_empty() { e.tool.clone() } else { e.tool_version.clone() });
     BackupView {
         id: entity.subject.id.clone(),
         agent: agent_name(entity),
@@ -332,10 +346,11 @@ fn agent_view(shared: &Shared, board: &Board, live: &State, record: &AgentRecord
     let unseen = wasl_health::judge::unseen();
     AgentView {
         id: record.id.to_string(),
-        site: site_name(shared, &record.site),
+        site: Some(site_name(shared, &record.site)),
         role: record.role,
         version: Some(record.facts.version.clone()).filter(|v| !v.is_empty()),
-        state: entity.map_or(Judgement { health: unseen.health, reason: unseen.reason, since: None }, judgement),
+        state: entity
+            .map_or(Judgement { health: unseen.health, reason: unseen.reason, since: None }, judgement),
         connected,
         last_seen: entity.and_then(|e| e.at).or(record.last_seen),
         spool_pending: sample.and_then(|s| s.spool_pending).map(|c| c.0),

@@ -89,8 +89,7 @@ impl UserRole {
     /// Whether somebody with this role may do what `needed` may do.
     pub fn includes(self, needed: Self) -> bool {
         match (self, needed) {
-            (Self::Admin, _) | (_, Self::Viewer) => true,
-            (Self::Engineer, Self::Technician) => true,
+            (Self::Admin, _) | (_, Self::Viewer) | (Self::Engineer, Self::Technician) => true,
             (own, needed) => own == needed,
         }
     }

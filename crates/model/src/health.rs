@@ -87,7 +87,7 @@ impl Reason {
 
     /// Adds a figure or name.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+    pub fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         self.args.insert(name.to_owned(), value.to_string());
         self
     }

@@ -31,7 +31,7 @@ pub const fn bucket_of(micros: u64) -> u16 {
     if v < LINEAR {
         return v as u16;
     }
-    let exponent = 63 - v.leading_zeros(); // at least 6
+    let exponent = v.ilog2(); // at least 6
     let sub = (v >> (exponent - SUB_BITS)) - SUB;
     (LINEAR + (exponent as u64 - 6) * SUB + sub) as u16
 }

@@ -69,7 +69,9 @@ async fn controller(state: &StateDir, bootstrap: &Bootstrap) -> Result<String, S
     };
     let tls = tls().map_err(|e| chain(&e))?;
     match Connection::open(&bootstrap.controller, Arc::new(tls)).await {
-        Ok(_) => Ok(format!("the controller at {} can be reached and is the right one", bootstrap.controller)),
+        Ok(_) => {
+            Ok(format!("the controller at {} can be reached and is the right one", bootstrap.controller))
+        }
         Err(error) => Err(format!(
             "the controller at {}: {}; check the address, the route and the firewalls between (TCP)",
             bootstrap.controller,

@@ -48,11 +48,16 @@ impl Join {
     fn read_token(&self) -> Result<EnrolToken> {
         let mut text = String::new();
         if self.token.as_os_str() == "-" {
-            std::io::stdin().take(4096).read_to_string(&mut text).context("reading the token from standard input")?;
+            std::io::stdin()
+                .take(4096)
+                .read_to_string(&mut text)
+                .context("reading the token from standard input")?;
         } else {
             let file = std::fs::File::open(&self.token)
                 .with_context(|| format!("reading the token from {}", self.token.display()))?;
-            file.take(4096).read_to_string(&mut text).with_context(|| format!("reading {}", self.token.display()))?;
+            file.take(4096)
+                .read_to_string(&mut text)
+                .with_context(|| format!("reading {}", self.token.display()))?;
         }
         Ok(text.trim().parse()?)
     }
@@ -61,5 +66,9 @@ impl Join {
 /// The host's name, as far as it can name an agent.
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect()
+    name.trim()
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' })
+        .collect()
 }

@@ -57,18 +57,28 @@ fn add_collectors(agent: &Agent) {
     let (reporter, assignment, token) = (agent.reporter.clone(), agent.assignment.clone(), stop.clone());
     agent.collectors.spawn("probing", OnFailure::Restart, move || {
         let task = probing::run(reporter.clone(), assignment.clone(), about.clone(), token.clone());
-        async { Ok::<(), std::convert::Infallible>(task.await) }
+        async {
+            let _: () = task.await;
+            Ok::<(), std::convert::Infallible>(())
+        }
     });
     let (reporter, assignment, token) = (agent.reporter.clone(), agent.assignment.clone(), stop.clone());
     let secrets = agent.secrets.clone();
     agent.collectors.spawn("polling", OnFailure::Restart, move || {
         let task = polling::run(reporter.clone(), secrets.clone(), assignment.clone(), token.clone());
-        async { Ok::<(), std::convert::Infallible>(task.await) }
+        async {
+            let _: () = task.await;
+            Ok::<(), std::convert::Infallible>(())
+        }
     });
-    let (reporter, assignment, secrets) = (agent.reporter.clone(), agent.assignment.clone(), agent.secrets.clone());
+    let (reporter, assignment, secrets) =
+        (agent.reporter.clone(), agent.assignment.clone(), agent.secrets.clone());
     agent.collectors.spawn("backup", OnFailure::Restart, move || {
         let task = backup::run(reporter.clone(), secrets.clone(), assignment.clone(), stop.clone());
-        async { Ok::<(), std::convert::Infallible>(task.await) }
+        async {
+            let _: () = task.await;
+            Ok::<(), std::convert::Infallible>(())
+        }
     });
 }
 

@@ -48,8 +48,9 @@ pub struct AccountBody {
 /// All accounts.
 #[utoipa::path(get, path = "/api/v1/accounts",
     responses((status = 200, body = List<AccountBody>), (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub async fn list(_: Admin, State(operators): State<Operators>) -> Result<Json<List<AccountBody>>, Problem> {
-    let accounts = operators.store.accounts().await.map_err(|e| Problem::internal("reading the accounts", &e))?;
+pub(super) async fn list(_: Admin, State(operators): State<Operators>) -> Result<Json<List<AccountBody>>, Problem> {
+    let accounts =
+        operators.store.accounts().await.map_err(|e| Problem::internal("reading the accounts", &e))?;
     let items = accounts
         .into_iter()
         .map(|a| AccountBody {
@@ -66,13 +67,15 @@ pub async fn list(_: Admin, State(operators): State<Operators>) -> Result<Json<L
 /// Makes an account.
 #[utoipa::path(post, path = "/api/v1/accounts", request_body = AccountRequest,
     responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem)))]
-pub async fn create(
+pub(super) async fn create(
     Admin(who): Admin,
     State(operators): State<Operators>,
     Json(given): Json<AccountRequest>,
 ) -> Result<http::StatusCode, Problem> {
-    let role: UserRole =
-        given.role.parse().map_err(|e: wasl_model::access::UnknownRole| Problem::bad("role", e.to_string()))?;
+    let role: UserRole = given
+        .role
+        .parse()
+        .map_err(|e: wasl_model::access::UnknownRole| Problem::bad("role", e.to_string()))?;
     let name = given.name.trim().to_owned();
     if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
         return Err(Problem::bad("name", "a name has 1 to 64 printable characters"));
@@ -96,7 +99,11 @@ pub async fn create(
         .and_then(Result::ok)
         .ok_or_else(|| Problem::internal_text("the password could not be hashed"))?;
     let account = NewAccount { name: name.clone(), password_hash, role, sites, created: now() };
-    let made = operators.store.create_account(&account).await.map_err(|e| Problem::internal("making an account", &e))?;
+    let made = operators
+        .store
+        .create_account(&account)
+        .await
+        .map_err(|e| Problem::internal("making an account", &e))?;
     if made.is_none() {
         return Err(Problem::conflict("name_taken", format!("there is an account named {name} already")));
     }

@@ -54,7 +54,7 @@ pub struct AgentBody {
 /// The account of one agent's epoch: produced = stored + dropped + pending, where produced and
 /// pending are the agent's to say (`wasl-agent spool`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct AccountBody {
+pub(super) struct AccountBody {
     /// The agent.
     pub agent: String,
     /// The life of its spool, in hexadecimal.
@@ -76,7 +76,7 @@ pub struct AccountBody {
 /// All agents.
 #[utoipa::path(get, path = "/api/v1/agents",
     responses((status = 200, body = List<AgentBody>), (status = 401, body = Problem)))]
-pub async fn list(_: Viewer, State(operators): State<Operators>) -> Json<List<AgentBody>> {
+pub(super) async fn list(_: Viewer, State(operators): State<Operators>) -> Json<List<AgentBody>> {
     let items = operators.agents().iter().map(|record| body(&operators, record)).collect();
     List::new("wasl.agents.v1", items)
 }
@@ -120,13 +120,17 @@ pub struct Revocation {
 #[utoipa::path(post, path = "/api/v1/agents/{id}/revoke", request_body = Revocation,
     params(("id" = String, Path, description = "The agent")),
     responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem)))]
-pub async fn revoke(
+pub(super) async fn revoke(
     Admin(who): Admin,
     State(operators): State<Operators>,
     Path(id): Path<String>,
     Json(given): Json<Revocation>,
 ) -> Result<http::StatusCode, Problem> {
-    let missing = || Problem::not_found(format!("there is no agent {id:?} that could be revoked; `wasl agents` lists them"));
+    let missing = || {
+        Problem::not_found(format!(
+            "there is no agent {id:?} that could be revoked; `wasl agents` lists them"
+        ))
+    };
     let agent = AgentId::new(id.clone()).map_err(|_| missing())?;
     let reason: String = given.reason.chars().filter(|c| !c.is_control()).take(200).collect();
     let revoked = operators.store.revoke_agent(&agent, now(), &reason).await;
@@ -143,7 +147,7 @@ pub async fn revoke(
 
 /// Whose account.
 #[derive(Debug, Deserialize, IntoParams)]
-pub struct Whose {
+pub(super) struct Whose {
     /// Only this agent's.
     #[serde(default)]
     agent: Option<String>,
@@ -152,12 +156,13 @@ pub struct Whose {
 /// The accounts of what agents delivered.
 #[utoipa::path(get, path = "/api/v1/accounting", params(Whose),
     responses((status = 200, body = Vec<AccountBody>), (status = 400, body = Problem), (status = 401, body = Problem)))]
-pub async fn accounting(
+pub(super) async fn accounting(
     _: Viewer,
     State(operators): State<Operators>,
     Query(whose): Query<Whose>,
 ) -> Result<Json<Vec<AccountBody>>, Problem> {
-    let agent = whose.agent.map(AgentId::new).transpose().map_err(|e| Problem::bad("agent", e.to_string()))?;
+    let agent =
+        whose.agent.map(AgentId::new).transpose().map_err(|e| Problem::bad("agent", e.to_string()))?;
     let streams = operators.store.streams(agent.as_ref()).await;
     let streams = streams.map_err(|e| Problem::internal("reading the accounts", &e))?;
     Ok(Json(

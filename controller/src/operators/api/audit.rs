@@ -11,7 +11,7 @@ use crate::operators::access::Admin;
 
 /// Which lines.
 #[derive(Debug, Deserialize, IntoParams)]
-pub struct Page {
+pub(super) struct Page {
     /// Only lines before this one.
     #[serde(default)]
     before: Option<i64>,
@@ -22,7 +22,7 @@ pub struct Page {
 
 /// A line of the audit log.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct AuditBody {
+pub(super) struct AuditBody {
     /// Its place in the log.
     pub id: i64,
     /// When, milliseconds since 1970.
@@ -42,7 +42,7 @@ pub struct AuditBody {
 /// The audit log, newest first.
 #[utoipa::path(get, path = "/api/v1/audit", params(Page),
     responses((status = 200, body = List<AuditBody>), (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub async fn list(
+pub(super) async fn list(
     _: Admin,
     State(operators): State<Operators>,
     Query(page): Query<Page>,

@@ -129,7 +129,7 @@ fn reason(reason: &Reason, texts: &Texts) -> ReasonBody {
 
 /// Which entities.
 #[derive(Debug, Deserialize, IntoParams)]
-pub struct Filter {
+pub(super) struct Filter {
     /// Only this kind.
     #[serde(default)]
     kind: Option<String>,
@@ -144,7 +144,11 @@ pub struct Filter {
 /// All entities, judged.
 #[utoipa::path(get, path = "/api/v1/entities", params(Filter),
     responses((status = 200, body = List<EntityBody>), (status = 401, body = Problem)))]
-pub async fn list(_: Viewer, State(operators): State<Operators>, Query(filter): Query<Filter>) -> Json<List<EntityBody>> {
+pub(super) async fn list(
+    _: Viewer,
+    State(operators): State<Operators>,
+    Query(filter): Query<Filter>,
+) -> Json<List<EntityBody>> {
     let board = operators.boards.board();
     let wanted = |e: &&Entity| {
         filter.kind.as_deref().is_none_or(|k| e.subject.kind.as_str() == k)
@@ -159,19 +163,18 @@ pub async fn list(_: Viewer, State(operators): State<Operators>, Query(filter): 
 #[utoipa::path(get, path = "/api/v1/entities/{kind}/{id}",
     params(("kind" = String, Path, description = "The kind"), ("id" = String, Path, description = "The identifier; percent-encode what a path cannot hold")),
     responses((status = 200, body = EntityBody), (status = 401, body = Problem), (status = 404, body = Problem)))]
-pub async fn one(
+pub(super) async fn one(
     _: Viewer,
     State(operators): State<Operators>,
     Path((kind, id)): Path<(String, String)>,
 ) -> Result<Json<EntityBody>, Problem> {
-    let subject: Subject = format!("{kind}/{id}").parse().map_err(|e: wasl_model::subject::InvalidSubject| {
-        Problem::not_found(e.to_string())
-    })?;
+    let subject: Subject = format!("{kind}/{id}")
+        .parse()
+        .map_err(|e: wasl_model::subject::InvalidSubject| Problem::not_found(e.to_string()))?;
     let board = operators.boards.board();
-    let entity = board
-        .entities
-        .get(&subject)
-        .ok_or_else(|| Problem::not_found(format!("there is no {subject}; `GET /api/v1/entities` lists what there is")))?;
+    let entity = board.entities.get(&subject).ok_or_else(|| {
+        Problem::not_found(format!("there is no {subject}; `GET /api/v1/entities` lists what there is"))
+    })?;
     let body = EntityBody::of(entity, &operators.texts);
     let live = operators.live.read();
     let latest = entity.agent.as_ref().and_then(|agent| live.values.get(&(agent.clone(), subject)));
@@ -184,7 +187,7 @@ pub async fn one(
 /// All notices that stand.
 #[utoipa::path(get, path = "/api/v1/notices",
     responses((status = 200, body = List<NoticeBody>), (status = 401, body = Problem)))]
-pub async fn notices(_: Viewer, State(operators): State<Operators>) -> Json<List<NoticeBody>> {
+pub(super) async fn notices(_: Viewer, State(operators): State<Operators>) -> Json<List<NoticeBody>> {
     let live = operators.live.read();
     let items = live
         .notices

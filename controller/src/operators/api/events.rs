@@ -19,7 +19,7 @@ use crate::operators::access::Viewer;
 
 /// From where on.
 #[derive(Debug, Deserialize, IntoParams)]
-pub struct After {
+pub(super) struct After {
     /// Only events after this one; only new ones if not given. `Last-Event-ID` counts before it.
     #[serde(default)]
     after: Option<u64>,
@@ -28,7 +28,7 @@ pub struct After {
 /// A stream of server-sent events; each has the type `entity` and a JSON document.
 #[utoipa::path(get, path = "/api/v1/events", params(After),
     responses((status = 200, body = Event, content_type = "text/event-stream"), (status = 401, body = Problem)))]
-pub async fn events(
+pub(super) async fn events(
     _: Viewer,
     State(operators): State<Operators>,
     Query(after): Query<After>,
@@ -38,7 +38,8 @@ pub async fn events(
     let (past, news) = operators.boards.events_after(last.or(after.after).unwrap_or(u64::MAX));
     let upto = past.last().map_or(0, |e| e.id);
     // One who falls behind misses events; the next one's number shows it.
-    let news = BroadcastStream::new(news).filter_map(move |event| async move { event.ok().filter(|e| e.id > upto) });
+    let news =
+        BroadcastStream::new(news).filter_map(move |event| async move { event.ok().filter(|e| e.id > upto) });
     let all = stream::iter(past)
         .chain(news)
         .map(|event| Ok(SseEvent::default().id(event.id.to_string()).event("entity").data(text(&event))))

@@ -17,7 +17,7 @@ use crate::time::now;
 
 /// Which series, and when.
 #[derive(Debug, Deserialize, IntoParams)]
-pub struct Question {
+pub(super) struct Question {
     /// `kind/identifier#field@agent`, such as `target/gateway#rtt_p50@jenin-gw`.
     series: String,
     /// From when, milliseconds since 1970; an hour before `to` if not given.
@@ -33,7 +33,7 @@ pub struct Question {
 
 /// A series over a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct HistoryBody {
+pub(super) struct HistoryBody {
     /// The unit of the values, such as `seconds` or `ratio`.
     pub unit: String,
     /// How far apart points are.
@@ -51,7 +51,7 @@ pub(super) fn word(unit: Unit) -> String {
 /// The history of a series.
 #[utoipa::path(get, path = "/api/v1/history", params(Question),
     responses((status = 200, body = HistoryBody), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem)))]
-pub async fn history(
+pub(super) async fn history(
     _: Viewer,
     State(operators): State<Operators>,
     Query(question): Query<Question>,

@@ -64,7 +64,7 @@ pub struct TokenBody {
 /// All tokens.
 #[utoipa::path(get, path = "/api/v1/tokens",
     responses((status = 200, body = List<TokenBody>), (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub async fn list(_: Engineer, State(operators): State<Operators>) -> Result<Json<List<TokenBody>>, Problem> {
+pub(super) async fn list(_: Engineer, State(operators): State<Operators>) -> Result<Json<List<TokenBody>>, Problem> {
     let tokens = operators.store.tokens().await.map_err(|e| Problem::internal("reading the tokens", &e))?;
     let items = tokens
         .into_iter()
@@ -84,7 +84,7 @@ pub async fn list(_: Engineer, State(operators): State<Operators>) -> Result<Jso
 /// Makes a token.
 #[utoipa::path(post, path = "/api/v1/tokens", request_body = TokenRequest,
     responses((status = 200, body = NewToken), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub async fn create(
+pub(super) async fn create(
     Engineer(who): Engineer,
     State(operators): State<Operators>,
     Json(given): Json<TokenRequest>,
@@ -95,8 +95,10 @@ pub async fn create(
         let known = settings.sites().keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         return Err(Problem::bad("site", format!("the configuration has no site {site}; it has {known}")));
     }
-    let role: AgentRole =
-        given.role.parse().map_err(|e: wasl_model::access::UnknownRole| Problem::bad("role", e.to_string()))?;
+    let role: AgentRole = given
+        .role
+        .parse()
+        .map_err(|e: wasl_model::access::UnknownRole| Problem::bad("role", e.to_string()))?;
     let name = given.name.map(AgentId::new).transpose().map_err(|e| Problem::bad("name", e.to_string()))?;
     let lifetime = given.lifetime_s.map_or(Duration::from_secs(86_400), Duration::from_secs);
     if lifetime.is_zero() || lifetime > LONGEST {

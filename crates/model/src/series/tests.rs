@@ -99,18 +99,19 @@ fn sample_numbers_and_field_numbers_are_unique() {
     kinds.sort_unstable();
     kinds.dedup();
     assert_eq!(kinds.len(), SAMPLE_KINDS.len());
-    fn unique<S: Sample>() {
-        let mut numbers: Vec<u32> =
-            S::FIELDS.iter().map(|f| f.number).chain(S::LISTS.iter().copied()).collect();
-        let all = numbers.len();
-        numbers.sort_unstable();
-        numbers.dedup();
-        assert_eq!(numbers.len(), all);
-    }
     unique::<HostSample>();
     unique::<DiskSample>();
     unique::<InterfaceSample>();
     unique::<ProbeWindow>();
     unique::<crate::AgentSample>();
     unique::<crate::DeviceSample>();
+}
+
+fn unique<S: Sample>() {
+    let mut numbers: Vec<u32> =
+        S::FIELDS.iter().map(|f| f.number).chain(S::LISTS.iter().copied()).collect();
+    let all = numbers.len();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), all);
 }

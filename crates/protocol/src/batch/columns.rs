@@ -87,7 +87,7 @@ pub(super) fn read(batch: &wire::Batch) -> Result<Decoded, DecodeError> {
                     subject: subject.clone(),
                     at: Timestamp(batch.base_ms.wrapping_add(record.time)),
                     value,
-                })
+                });
             }
             (_, Read::Unknown) => out.unknown += 1,
             _ => out.invalid += 1,

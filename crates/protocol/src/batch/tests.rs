@@ -36,12 +36,12 @@ fn interface(n: u64, at: i64) -> Observation {
         at: Timestamp(at),
         value: Value::Interface(InterfaceSample {
             interval: Some(Millis(30_000 + n % 7)),
-            receive_bytes: Some(Bytes(if n % 3 == 0 { 0 } else { n * 7919 * 31 % 10_000_000 })),
-            transmit_bytes: (n % 5 != 0).then_some(Bytes(n * 104_729 % 1_000_000)),
+            receive_bytes: Some(Bytes(if n.is_multiple_of(3) { 0 } else { n * 7919 * 31 % 10_000_000 })),
+            transmit_bytes: (!n.is_multiple_of(5)).then_some(Bytes(n * 104_729 % 1_000_000)),
             receive_errors: Some(Count(0)),
             transmit_errors: Some(Count(0)),
             up: Some(true),
-            voided: (n % 5 == 0).then_some(VoidReason::Discontinuity),
+            voided: n.is_multiple_of(5).then_some(VoidReason::Discontinuity),
             ..Default::default()
         }),
     }

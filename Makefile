@@ -1,0 +1,41 @@
+# The commands that people and CI use; `make help` lists them.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+WASL_HOME ?= .wasl
+DENY_VERSION := 0.20.2
+
+.PHONY: help run build lint test bench deny
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+build: ## Compile the controller and the agent
+	@cargo build --quiet -p wasl -p wasl-agent
+
+run: build ## Start everything for this very machine and print the page's address
+	@exec target/debug/wasl up --home "$(WASL_HOME)"
+
+lint: ## Formatting, clippy without a warning, licences and sources of dependencies
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@$(DENY_VERSION)
+	cargo deny --log-level error check licenses bans sources
+
+test: build ## Everything; `make test T=name` runs the tests of that name
+	@mkdir -p target && : > target/test-skips.txt
+	export WASL_TEST_SKIPS="$$PWD/target/test-skips.txt" WASL_BIN_DIR="$$PWD/target/debug"
+	if command -v cargo-nextest >/dev/null; then
+		cargo nextest run --workspace --locked $(if $(T),$(T),)
+	else
+		cargo test --workspace --locked $(if $(T),$(T),)
+	fi
+	@if [ -s target/test-skips.txt ]; then
+		echo; echo "Skipped (target/test-skips.txt):"; sort -u target/test-skips.txt | sed 's/^/  /'
+	fi
+
+bench: ## Measure against the peers; `make bench BENCH=name` runs one
+	@for script in bench/$(if $(BENCH),$(BENCH),*).sh; do echo "== $$script"; bash "$$script"; done
