@@ -93,6 +93,7 @@ impl FromRequestParts<Operators> for PageContext {
         };
         let frame = Frame {
             institution: operators.intent.settings().institution().name.clone(),
+            may_look: who.is_some_and(|who| who.role().is_some()),
             user,
             path: parts.uri.path_and_query().map_or("/", |p| p.as_str()).to_owned(),
             csrf,

@@ -29,7 +29,8 @@ pub(super) fn overview(shared: &Shared, now: Timestamp) -> OverviewView {
         totals: kinds.into_iter().map(|(kind, healths)| KindTotal::of(kind, healths)).collect(),
         notices: notices(&live, |_, _| true),
         targets: targets(shared, &board, &live, now),
-        machines: of_kind(&board, EntityKind::Machine)
+        machines: worst_first(&board, EntityKind::Machine)
+            .into_iter()
             .filter_map(|entity| machine(shared, &board, &live, entity, now))
             .collect(),
         agents: agent_views(shared, &board, &live),
@@ -43,7 +44,8 @@ pub(super) fn links(shared: &Shared, now: Timestamp) -> LinksView {
     let live = shared.live.read();
     LinksView {
         targets: targets(shared, &board, &live, now),
-        devices: of_kind(&board, EntityKind::Device)
+        devices: worst_first(&board, EntityKind::Device)
+            .into_iter()
             .map(|entity| device(shared, &board, &live, entity, now))
             .collect(),
     }
@@ -54,7 +56,10 @@ pub(super) fn backups(shared: &Shared) -> BackupsView {
     let board = shared.boards.board();
     let live = shared.live.read();
     BackupsView {
-        jobs: of_kind(&board, EntityKind::BackupJob).map(|entity| backup(shared, &live, entity)).collect(),
+        jobs: worst_first(&board, EntityKind::BackupJob)
+            .into_iter()
+            .map(|entity| backup(shared, &live, entity))
+            .collect(),
     }
 }
 
@@ -113,6 +118,13 @@ pub(super) fn entity(shared: &Shared, subject: &Subject) -> Option<EntityView> {
 
 fn of_kind(board: &Board, kind: EntityKind) -> impl Iterator<Item = &Entity> {
     board.entities.values().filter(move |e| e.subject.kind == kind)
+}
+
+/// What needs a look comes first; the rest stays in the order of names.
+fn worst_first(board: &Board, kind: EntityKind) -> Vec<&Entity> {
+    let mut entities: Vec<&Entity> = of_kind(board, kind).collect();
+    entities.sort_by_key(|e| std::cmp::Reverse(e.state.health));
+    entities
 }
 
 /// Whether `part` is a disk or interface of `whole`.
@@ -243,7 +255,8 @@ fn interface(live: &State, entity: &Entity, now: Timestamp) -> Option<InterfaceV
 
 fn targets(shared: &Shared, board: &Board, live: &State, now: Timestamp) -> Vec<TargetView> {
     let settings = shared.intent.settings();
-    of_kind(board, EntityKind::Target)
+    worst_first(board, EntityKind::Target)
+        .into_iter()
         .map(|entity| {
             let latest = latest(live, entity);
             let window = match latest.map(|l| &l.value) {

@@ -239,6 +239,11 @@ impl<'a> Painter<'a> {
         ))
     }
 
+    /// The name of the clock, for scripts.
+    pub(crate) fn zone(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
+    }
+
     pub(crate) fn now(&self) -> Markup {
         Markup(format!(
             "<time class=\"fig\" dir=\"ltr\" datetime=\"{}\">{}</time>",

@@ -15,6 +15,8 @@ use wasl_model::{
 pub struct Frame {
     /// The institution's name.
     pub institution: Localized,
+    /// Whether the reader may look at the pages; without, there is no navigation.
+    pub may_look: bool,
     /// Who is logged in.
     pub user: Option<(String, UserRole)>,
     /// The path that was asked for, with its query; where logging in leads back to.

@@ -35,7 +35,10 @@
   const two = (n) => String(n).padStart(2, "0");
   const day = (d) => `${two(d.getMonth() + 1)}-${two(d.getDate())}`;
   const minute = (d) => `${two(d.getHours())}:${two(d.getMinutes())}`;
-  const moment = (ms) => { const d = new Date(ms); return `${d.getFullYear()}-${day(d)} ${minute(d)}`; };
+  // The clock of the institution, wherever the reader sits: the same as in the page's text.
+  const zone = document.documentElement.dataset.zone;
+  const clock = (ms) => (zone ? uPlot.tzDate(new Date(ms), zone) : new Date(ms));
+  const moment = (ms) => { const d = clock(ms); return `${d.getFullYear()}-${day(d)} ${minute(d)}`; };
   function format(unit, v, figure) {
     if (v === null || v === undefined) return NOTHING;
     switch (unit) {
@@ -85,13 +88,13 @@
     const line = colour("--accent");
     return {
       width: chart.plotBox.clientWidth, height: HEIGHT, padding: [8, 8, 0, 0],
-      legend: { show: false },
+      legend: { show: false }, tzDate: (s) => clock(s * 1000),
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 }, sync: { key: "time" } },
       hooks: { setCursor: [(plot) => readout(chart, plot, unit)] },
       scales: { x: { time: true, range: () => [chart.from / 1000, chart.to / 1000] }, y: { range: limits(unit) } },
       axes: [
         { ...axis, size: 26, space: 64, values: (_plot, splits) => splits.map((s) => {
-          const d = new Date(s * 1000);
+          const d = clock(s * 1000);
           return span > 2 * 864e5 || (d.getHours() === 0 && d.getMinutes() === 0) ? day(d) : minute(d);
         }) },
         { ...axis, size: 72, space: 34, incrs: steps(unit),

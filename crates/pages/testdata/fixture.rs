@@ -66,6 +66,7 @@ pub(crate) fn frame() -> Frame {
             en: "Al-Quds Open University".to_owned(),
             ar: Some("جامعة القدس المفتوحة".to_owned()),
         },
+        may_look: true,
         user: Some(("Lina".to_owned(), UserRole::Engineer)),
         path: "/".to_owned(),
         csrf: "c5rf-t0ken".to_owned(),
@@ -75,7 +76,7 @@ pub(crate) fn frame() -> Frame {
 
 /// The frame of a stranger.
 pub(crate) fn stranger() -> Frame {
-    Frame { user: None, path: "/backups?kind=restic&x=1".to_owned(), ..frame() }
+    Frame { may_look: false, user: None, path: "/backups?kind=restic&x=1".to_owned(), ..frame() }
 }
 
 fn interface(

@@ -48,7 +48,10 @@ pub struct AccountBody {
 /// All accounts.
 #[utoipa::path(get, path = "/api/v1/accounts",
     responses((status = 200, body = List<AccountBody>), (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub(super) async fn list(_: Admin, State(operators): State<Operators>) -> Result<Json<List<AccountBody>>, Problem> {
+pub(super) async fn list(
+    _: Admin,
+    State(operators): State<Operators>,
+) -> Result<Json<List<AccountBody>>, Problem> {
     let accounts =
         operators.store.accounts().await.map_err(|e| Problem::internal("reading the accounts", &e))?;
     let items = accounts

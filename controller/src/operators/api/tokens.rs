@@ -64,7 +64,10 @@ pub struct TokenBody {
 /// All tokens.
 #[utoipa::path(get, path = "/api/v1/tokens",
     responses((status = 200, body = List<TokenBody>), (status = 401, body = Problem), (status = 403, body = Problem)))]
-pub(super) async fn list(_: Engineer, State(operators): State<Operators>) -> Result<Json<List<TokenBody>>, Problem> {
+pub(super) async fn list(
+    _: Engineer,
+    State(operators): State<Operators>,
+) -> Result<Json<List<TokenBody>>, Problem> {
     let tokens = operators.store.tokens().await.map_err(|e| Problem::internal("reading the tokens", &e))?;
     let items = tokens
         .into_iter()

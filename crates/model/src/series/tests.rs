@@ -108,8 +108,7 @@ fn sample_numbers_and_field_numbers_are_unique() {
 }
 
 fn unique<S: Sample>() {
-    let mut numbers: Vec<u32> =
-        S::FIELDS.iter().map(|f| f.number).chain(S::LISTS.iter().copied()).collect();
+    let mut numbers: Vec<u32> = S::FIELDS.iter().map(|f| f.number).chain(S::LISTS.iter().copied()).collect();
     let all = numbers.len();
     numbers.sort_unstable();
     numbers.dedup();
