@@ -177,7 +177,13 @@ fn evaluate(shared: &Shared, now: Timestamp) -> Board {
         let subject = Subject::lenient(EntityKind::Agent, record.id.as_str());
         let sample = agent_sample(&live, &record.id, &subject);
         let connected = shared.sessions.is_connected(&record.id);
-        let last_seen = if connected { Some(now) } else { record.last_seen.max(sample.map(|(at, _)| at)) };
+        let last_seen = if connected {
+            Some(now)
+        } else {
+            // While the controller was away it saw nobody, which says nothing of the agents.
+            let known = record.last_seen.max(before.entities.get(&subject).and_then(|e| e.at));
+            known.map(|at| at.max(shared.started))
+        };
         let judgement = judge::agent(connected, last_seen, sample.map(|(_, s)| s), now);
         put(subject, judgement, Some(record.id.clone()), last_seen);
     }

@@ -5,7 +5,6 @@ mod agents;
 mod check;
 mod client;
 mod doctor;
-mod openapi;
 mod serve;
 mod status;
 mod table;
@@ -99,9 +98,6 @@ enum Command {
     Account(accounts::Accounts),
     /// Why does this not work? In words, with the next step
     Doctor(doctor::Doctor),
-    /// Print the OpenAPI document
-    #[command(hide = true)]
-    Openapi,
 }
 
 /// Runs the command line of this process.
@@ -133,7 +129,6 @@ pub fn main() -> ExitCode {
             Command::Token(token) => token.run().await,
             Command::Account(accounts) => accounts.run().await,
             Command::Doctor(doctor) => doctor.run().await,
-            Command::Openapi => openapi::run(),
         }
     });
     // A task that is deaf to the end must not hold up the process.

@@ -11,7 +11,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
-use wasl_model::{AgentId, SiteId};
+use wasl_model::{AgentId, SiteId, Timestamp};
 use wasl_pki::tls::SystemClock;
 use wasl_pki::{
     AgentVerifier, CertificateAuthority, ClientAuth, Credentials, KeyAndRequest, Revocations,
@@ -50,6 +50,8 @@ pub struct Options {
 pub struct Shared {
     /// The state folder.
     pub home: Home,
+    /// When this run began.
+    pub started: Timestamp,
     /// The configuration in force.
     pub intent: Arc<Intent>,
     /// The state of record.
@@ -150,6 +152,7 @@ impl Controller {
         let (ingest, writer) = ingest::new(store.clone(), live.clone(), intent.clone());
         let shared = Arc::new(Shared {
             home: home.clone(),
+            started: now(),
             intent,
             store,
             live,

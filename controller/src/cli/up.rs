@@ -62,9 +62,10 @@ impl Up {
             }
         };
         table::show(&format!(
-            "\n  Wasl is running.\n\n    the page        {}\n    what to watch   {}\n    stop            Ctrl-C\n\n",
+            "\n  Wasl is running.\n\n    the page        {}\n    what to watch   {} (after a change: kill -HUP {})\n    stop            Ctrl-C\n\n",
             running.addresses.http,
             config.join("wasl.yaml").display(),
+            std::process::id(),
         ));
         let outcome = tokio::select! {
             signal = wasl_runtime::shutdown::requested() => { tracing::info!(signal = signal?, "Wasl ends"); Ok(()) }

@@ -73,8 +73,3 @@ pub(super) fn router() -> Router<Operators> {
     let (router, document) = build();
     router.route("/api/v1/openapi.json", get(|| async move { Json(document) }))
 }
-
-/// The OpenAPI document.
-pub fn document() -> utoipa::openapi::OpenApi {
-    build().1
-}

@@ -96,6 +96,7 @@ pub(super) fn entity(shared: &Shared, subject: &Subject) -> Option<EntityView> {
     let fields = series::fields(subject.kind);
     Some(EntityView {
         subject: subject.clone(),
+        name: name(shared, subject),
         site: site(shared, entity),
         state: judgement(entity),
         activity: entity.state.activity.clone(),
@@ -165,6 +166,19 @@ fn site(shared: &Shared, entity: &Entity) -> Option<Localized> {
 fn site_name(shared: &Shared, site: &wasl_model::SiteId) -> Localized {
     let settings = shared.intent.settings();
     settings.sites().get(site).map_or_else(|| Localized::from(site.as_str()), |s| s.name.clone())
+}
+
+/// What the configuration calls a thing; its identifier where it has no name.
+fn name(shared: &Shared, subject: &Subject) -> Localized {
+    let settings = shared.intent.settings();
+    let id = subject.id.as_str();
+    let named = match subject.kind {
+        EntityKind::Target => settings.targets().get(id).map(|t| t.name.clone()),
+        EntityKind::Device => settings.devices().get(id).map(|d| d.name.clone()),
+        EntityKind::BackupJob => settings.backups().get(id).map(|b| b.name.clone()),
+        EntityKind::Agent | EntityKind::Machine | EntityKind::Disk | EntityKind::Interface => None,
+    };
+    named.unwrap_or_else(|| Localized::from(id))
 }
 
 fn agent_name(entity: &Entity) -> String {
@@ -266,6 +280,7 @@ fn targets(shared: &Shared, board: &Board, live: &State, now: Timestamp) -> Vec<
             let of = |field| latest.and_then(|l| number(&l.value, field));
             TargetView {
                 id: entity.subject.id.clone(),
+                name: name(shared, &entity.subject),
                 address: settings
                     .targets()
                     .get(&entity.subject.id)
@@ -306,6 +321,7 @@ fn device(shared: &Shared, board: &Board, live: &State, entity: &Entity, now: Ti
     let interfaces = of_kind(board, EntityKind::Interface).filter(|e| is_part(&e.subject, &entity.subject));
     DeviceView {
         id: entity.subject.id.clone(),
+        name: name(shared, &entity.subject),
         host: settings.devices().get(&entity.subject.id).map(|d| d.host.clone()).unwrap_or_default(),
         agent: agent_name(entity),
         site: site(shared, entity),
@@ -321,10 +337,10 @@ fn backup(shared: &Shared, live: &State, entity: &Entity) -> BackupView {
         Some(Value::Backup(evidence)) => Some(evidence),
         _ => None,
     };
-    let tool =
-        evidence.map(|e| if e.tool_version.is_empty() { e.tool.clone() } else { e.tool_version.clone() });
+    let tool = evidence.map(|e| format!("{} {}", e.tool, e.tool_version).trim_end().to_owned());
     BackupView {
         id: entity.subject.id.clone(),
+        name: name(shared, &entity.subject),
         agent: agent_name(entity),
         site: site(shared, entity),
         tool: tool.unwrap_or_default(),

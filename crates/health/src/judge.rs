@@ -11,6 +11,9 @@ use wasl_model::{
 
 use crate::{Judgement, reasons};
 
+/// A session may be away this long before its agent counts as down: an agent or a controller that is
+/// started again comes back within seconds.
+const SESSION_GRACE: Duration = Duration::from_secs(30);
 /// A clock may be off by this much before its observations are placed wrongly on a chart.
 const CLOCK_LIMIT_S: f64 = 5.0;
 /// A certificate that was not renewed this long before its end needs a person.
@@ -53,7 +56,8 @@ pub fn agent(
     };
     if !connected {
         let reason = Reason::new(reasons::AGENT_DISCONNECTED).with("since", last_seen.0);
-        return Judgement::new(Health::Down, reason);
+        let health = if now.since(last_seen) < SESSION_GRACE { Health::Unknown } else { Health::Down };
+        return Judgement::new(health, reason);
     }
     let degraded = |reason| Judgement::new(Health::Degraded, reason);
     if let Some(sample) = sample {
@@ -163,7 +167,7 @@ pub fn device(sample: &DeviceSample) -> Judgement {
 
 /// A backup job: fresh or not; its proof is `none`, because a list of snapshots proves nothing.
 pub fn backup(evidence: &BackupEvidence, expect_every: Duration, now: Timestamp) -> Judgement {
-    let hours = |d: Duration| d.as_secs() / 3600;
+    let hours = |d: Duration| format!("{:.2}", d.as_secs_f64() / 3600.0);
     let (health, reason) = match (evidence.outcome, evidence.newest_at) {
         (BackupOutcome::Read, Some(newest)) if now.since(newest) > expect_every => (
             Health::Degraded,

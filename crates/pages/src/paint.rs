@@ -103,6 +103,11 @@ impl<'a> Painter<'a> {
         Markup(format!("<bdi>{}</bdi>", escape(&format::visible(name.as_ref()))))
     }
 
+    /// A name in the reader's language.
+    pub(crate) fn called<'n>(&self, name: &'n Localized) -> &'n str {
+        name.get(self.lang.tag())
+    }
+
     /// An address, a version or another technical word: always left to right.
     pub(crate) fn code(&self, text: impl AsRef<str>) -> Markup {
         let text = escape(&format::visible(text.as_ref()));

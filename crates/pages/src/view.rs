@@ -275,6 +275,8 @@ pub struct InterfaceView {
 pub struct TargetView {
     /// The entity's identifier.
     pub id: String,
+    /// What people call it; the identifier where it has no name.
+    pub name: Localized,
     /// The address that is probed.
     pub address: String,
     /// The agent that probes it.
@@ -353,6 +355,8 @@ pub struct AgentDetailView {
 pub struct DeviceView {
     /// The entity's identifier.
     pub id: String,
+    /// What people call it; the identifier where it has no name.
+    pub name: Localized,
     /// Its address.
     pub host: String,
     /// The agent that polls it.
@@ -381,6 +385,8 @@ pub struct LinksView {
 pub struct BackupView {
     /// The entity's identifier.
     pub id: String,
+    /// What people call it; the identifier where it has no name.
+    pub name: Localized,
     /// The agent that looks at it.
     pub agent: String,
     /// That agent's site.
@@ -417,6 +423,8 @@ pub struct BackupsView {
 pub struct EntityView {
     /// Which entity.
     pub subject: Subject,
+    /// What people call it; the identifier where it has no name.
+    pub name: Localized,
     /// Its site's name.
     pub site: Option<Localized>,
     /// How it is judged.

@@ -176,6 +176,7 @@ fn machines() -> Vec<MachineView> {
 fn targets() -> Vec<TargetView> {
     let target = |id: &str, address: &str, state, rtt: Option<f64>, loss, seed| TargetView {
         id: id.to_owned(),
+        name: Localized::from(id),
         address: address.to_owned(),
         agent: "jenin-gw".to_owned(),
         site: Some(jenin()),
@@ -396,6 +397,10 @@ pub(crate) fn links() -> LinksView {
         devices: vec![
             DeviceView {
                 id: "jenin-sw1".to_owned(),
+                name: Localized {
+                    en: "Jenin core switch".to_owned(),
+                    ar: Some("مبدّل جنين الرئيسي".to_owned()),
+                },
                 host: "10.7.1.2".to_owned(),
                 agent: "jenin-gw".to_owned(),
                 site: Some(jenin()),
@@ -427,6 +432,7 @@ pub(crate) fn links() -> LinksView {
             },
             DeviceView {
                 id: "radio-west".to_owned(),
+                name: Localized::from("radio-west"),
                 host: "radio-west.jenin.qou.example".to_owned(),
                 agent: "jenin-gw".to_owned(),
                 site: Some(jenin()),
@@ -447,6 +453,7 @@ pub(crate) fn target() -> EntityView {
     };
     EntityView {
         subject: subject(EntityKind::Target, "ramallah-core"),
+        name: Localized { en: "Ramallah core".to_owned(), ar: Some("نواة رام الله".to_owned()) },
         site: Some(jenin()),
         state: judged(Health::Degraded, Reason::new("target_lossy").with("loss_percent", 2.35)),
         activity: None,
@@ -473,6 +480,7 @@ pub(crate) fn backups() -> BackupsView {
         jobs: vec![
             BackupView {
                 id: "portal-files".to_owned(),
+                name: Localized::from("portal-files"),
                 agent: "backup-01".to_owned(),
                 site: Some(ramallah()),
                 tool: "restic 0.18.0".to_owned(),
@@ -487,6 +495,7 @@ pub(crate) fn backups() -> BackupsView {
             },
             BackupView {
                 id: "mail-spool".to_owned(),
+                name: Localized::from("mail-spool"),
                 agent: "backup-01".to_owned(),
                 site: Some(ramallah()),
                 tool: "restic 0.18.0".to_owned(),
@@ -504,6 +513,10 @@ pub(crate) fn backups() -> BackupsView {
             },
             BackupView {
                 id: "db-nightly".to_owned(),
+                name: Localized {
+                    en: "Central database".to_owned(),
+                    ar: Some("قاعدة البيانات المركزية".to_owned()),
+                },
                 agent: "backup-01".to_owned(),
                 site: Some(ramallah()),
                 tool: "restic".to_owned(),

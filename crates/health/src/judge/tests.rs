@@ -25,7 +25,9 @@ fn a_value_that_is_too_old_is_unknown_and_not_down() {
 #[test]
 fn an_agent_is_judged_by_its_session_first() {
     assert_eq!(code(&agent(false, None, None, NOW)), (Health::Unknown, "agent_never_seen"));
-    assert_eq!(code(&agent(false, Some(NOW), None, NOW)), (Health::Down, "agent_disconnected"));
+    assert_eq!(code(&agent(false, Some(NOW), None, NOW)), (Health::Unknown, "agent_disconnected"));
+    let away = Some(NOW.minus(Duration::from_secs(30)));
+    assert_eq!(code(&agent(false, away, None, NOW)), (Health::Down, "agent_disconnected"));
     assert_eq!(code(&agent(true, Some(NOW), None, NOW)), (Health::Ok, "agent_connected"));
     let off = AgentSample {
         clock_offset: Some(SignedMicros(-6_000_000)),
