@@ -19,7 +19,7 @@ use wasl_pki::Peer;
 use wasl_protocol::limits;
 use wasl_protocol::message::path;
 
-use crate::controller::Shared;
+use crate::shared::Shared;
 
 pub use accept::{Listener, run};
 pub(crate) use enrol::token_digest;

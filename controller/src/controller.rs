@@ -11,22 +11,22 @@ use ring::rand::{SecureRandom, SystemRandom};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
-use wasl_model::{AgentId, SiteId, Timestamp};
 use wasl_pki::tls::SystemClock;
 use wasl_pki::{
-    AgentVerifier, CertificateAuthority, ClientAuth, Credentials, KeyAndRequest, Revocations,
-    SwappableCertificate, server_config,
+    AgentVerifier, ClientAuth, Credentials, KeyAndRequest, Revocations, SwappableCertificate, server_config,
 };
 use wasl_protocol::batch;
 use wasl_runtime::supervise::{Drained, OnFailure, Supervisor};
-use wasl_store::{AgentRecord, SqliteStore, Store};
+use wasl_store::{SqliteStore, Store};
 
-use crate::board::{self, Boards};
+use crate::board::Boards;
 use crate::home::{Addresses, Home};
-use crate::ingest::{self, Ingest};
+use crate::ingest::{self};
 use crate::intent::Intent;
 use crate::live::Live;
+use crate::people::People;
 use crate::sessions::Sessions;
+use crate::shared::Shared;
 use crate::time::now;
 use crate::{agents, jobs, operators};
 
@@ -44,78 +44,6 @@ pub struct Options {
     pub http: SocketAddr,
     /// The agents' listener.
     pub agents: SocketAddr,
-}
-
-/// What all parts of the controller share.
-pub struct Shared {
-    /// The state folder.
-    pub home: Home,
-    /// When this run began.
-    pub started: Timestamp,
-    /// The configuration in force.
-    pub intent: Arc<Intent>,
-    /// The state of record.
-    pub store: Arc<dyn Store>,
-    /// What is known now.
-    pub live: Arc<Live>,
-    /// Who is connected.
-    pub sessions: Sessions,
-    /// Judgements and events.
-    pub boards: Boards,
-    /// The way into the store.
-    pub ingest: Ingest,
-    /// Signs certificates.
-    pub authority: CertificateAuthority,
-    /// Certificates that are no longer good.
-    pub revocations: Revocations,
-    /// Bounds the enrolments at the same time.
-    pub enrolments: Semaphore,
-    /// The texts of pages and API, in every language.
-    pub texts: wasl_pages::Texts,
-    /// What the operators' listener knows of people.
-    pub people: operators::People,
-    agents: ArcSwap<Vec<AgentRecord>>,
-    agents_stale: watch::Sender<u64>,
-}
-
-impl Shared {
-    /// All enrolled agents, as of a moment ago.
-    pub fn agents(&self) -> Arc<Vec<AgentRecord>> {
-        self.agents.load_full()
-    }
-
-    /// Agents were enrolled, renewed, seen or revoked.
-    pub fn agents_changed(&self) {
-        self.agents_stale.send_modify(|n| *n += 1);
-    }
-
-    /// Follows changes of the enrolled agents.
-    pub fn agents_stale(&self) -> watch::Receiver<u64> {
-        self.agents_stale.subscribe()
-    }
-
-    /// Reads the enrolled agents again.
-    pub async fn refresh_agents(&self) -> Result<(), wasl_store::Error> {
-        self.agents.store(Arc::new(self.store.agents().await?));
-        Ok(())
-    }
-
-    /// Reads the revoked certificates again.
-    pub async fn refresh_revocations(&self) {
-        match self.store.revoked_serials().await {
-            Ok(revoked) => self.revocations.replace(revoked.iter().map(|r| r.serial.as_str())),
-            Err(error) => {
-                tracing::error!(error = %crate::chain(&error), "the revoked certificates could not be read");
-            }
-        }
-    }
-
-    /// The site of an agent: as enrolled, or else as configured.
-    pub fn site_of(&self, agent: &AgentId) -> Option<SiteId> {
-        let enrolled = self.agents.load();
-        let found = enrolled.binary_search_by(|r| r.id.cmp(agent)).ok().map(|at| enrolled[at].site.clone());
-        found.or_else(|| self.intent.settings().agents().get(agent).map(|a| a.site.clone()))
-    }
 }
 
 /// A controller, ready to run.
@@ -163,7 +91,7 @@ impl Controller {
             revocations: Revocations::new(),
             enrolments: Semaphore::new(ENROLMENTS),
             texts: wasl_pages::Texts::new(),
-            people: operators::People::new(&cli_token),
+            people: People::new(&cli_token),
             agents: ArcSwap::default(),
             agents_stale: watch::channel(0).0,
         });
@@ -207,12 +135,12 @@ impl Controller {
         });
         let listener = Arc::new(operators_listener);
         let router = operators::router(shared.clone(), stop.clone());
-        let (own, token) = (shared.clone(), stop.clone());
+        let token = stop.clone();
         supervisor.spawn("operators", OnFailure::Restart, move || {
-            operators::run(listener.clone(), router.clone(), own.clone(), token.clone())
+            operators::run(listener.clone(), router.clone(), token.clone())
         });
         let (own, token) = (shared.clone(), stop.clone());
-        supervisor.spawn("board", OnFailure::Restart, move || board::run(own.clone(), token.clone()));
+        supervisor.spawn("board", OnFailure::Restart, move || jobs::judge::run(own.clone(), token.clone()));
         let (own, token) = (shared.clone(), stop.clone());
         supervisor.spawn("registry", OnFailure::Restart, move || jobs::registry(own.clone(), token.clone()));
         let (own, token) = (shared.clone(), stop.clone());
@@ -256,7 +184,7 @@ impl Running {
         drop(self.shared);
         let rest = self.store_tasks.drain(DRAIN).await;
         if let Err(error) = self.sqlite.close().await {
-            tracing::warn!(error = %crate::chain(&error), "the store could not be tidied; nothing is lost");
+            tracing::warn!(error = %wasl_runtime::chain(&error), "the store could not be tidied; nothing is lost");
         }
         drained.unfinished.extend(rest.unfinished);
         drained.failed.extend(rest.failed);

@@ -189,7 +189,7 @@ impl Writer {
                     }
                 }
                 Err(error) => {
-                    tracing::error!(error = %crate::chain(&error), "uploads could not be kept; the agents try again");
+                    tracing::error!(error = %wasl_runtime::chain(&error), "uploads could not be kept; the agents try again");
                     let error = Arc::new(error);
                     for (_, _, answer) in rest {
                         let _ = answer.send(Err(IngestError::Store(error.clone())));

@@ -1,5 +1,6 @@
 //! Work that recurs. Each job takes no input, may run at any time, and leaves things as they should be.
 
+pub mod judge;
 pub mod restore;
 
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use wasl_store::{CompactOptions, Retention};
 
-use crate::controller::Shared;
+use crate::shared::Shared;
 use crate::time::now;
 
 /// How often batches become blocks, and how often old blocks go.

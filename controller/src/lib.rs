@@ -1,10 +1,11 @@
 //! The controller: takes in what agents observe, keeps it, judges it, and shows it.
 //!
 //! Data flows one way: [`agents`] receive uploads, [`ingest`] makes them durable in the store and hands
-//! them to [`live`]; [`board`] judges what is known; [`operators`] show it. [`intent`] is the
+//! them to [`live`]; [`jobs::judge`] puts its judgement on the [`board`]; [`operators`] show it. [`intent`] is the
 //! configuration in force, which both sides ask; [`jobs`] keep the house. [`controller`] wires it all,
 //! and [`cli`] is how people start and ask it.
 
+pub mod accept;
 pub mod agents;
 pub mod board;
 pub mod cli;
@@ -15,17 +16,7 @@ pub mod intent;
 pub mod jobs;
 pub mod live;
 pub mod operators;
+pub mod people;
 pub mod sessions;
+pub mod shared;
 pub mod time;
-
-/// An error with what caused it, on one line.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}

@@ -21,10 +21,9 @@ use http::{HeaderName, HeaderValue, header};
 use tokio_util::sync::CancellationToken;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::controller::Shared;
+use crate::shared::Shared;
 
 pub use accept::{Listener, run};
-pub use access::People;
 
 /// What handlers of the operators' listener are given.
 #[derive(Clone)]

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use wasl_model::{NoticeCode, Observation, Severity, Subject, Timestamp, Value};
 use wasl_protocol::{batch, limits};
+use wasl_runtime::chain;
 use wasl_spool::{Accounting, Class, Epoch, Gap, Options, Record, Recovery, Spool};
 
 use crate::report::Reporter;
@@ -253,18 +254,6 @@ pub async fn tell_recovery(recovery: &Recovery, reporter: &Reporter, about: &Sub
 
 fn now_ms() -> i64 {
     Timestamp::from(SystemTime::now()).0
-}
-
-/// An error with what caused it, on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

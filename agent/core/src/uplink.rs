@@ -26,10 +26,11 @@ use wasl_protocol::message::{
     Upload, UploadItem, UploadResponse, downlink, path,
 };
 
+use wasl_runtime::chain;
 use wasl_spool::Policy;
 
 use crate::clock::{Offset, OffsetFilter};
-use crate::keeper::{SpoolGone, SpoolHandle, chain};
+use crate::keeper::{SpoolGone, SpoolHandle};
 use crate::state::{Bootstrap, Ledger, StateDir, StateError};
 use connection::{Connection, ConnectionError};
 

@@ -1,6 +1,7 @@
 //! Connections: accepted, authenticated, bounded in time and number, and ended with the controller.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -14,11 +15,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::Caller;
-use crate::controller::Shared;
+use crate::accept::{FAREWELL, until_stopped};
+use crate::shared::Shared;
 
 /// Connections at the same time, those that say nothing included.
 const CONNECTIONS: usize = 20_000;
@@ -28,8 +29,6 @@ const HANDSHAKES: usize = 256;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How often a silent peer is asked for a sign of life, and how long it may take.
 const PING: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
-/// How long open requests may take when the controller ends.
-const FAREWELL: Duration = Duration::from_secs(3);
 
 /// An open port for agents.
 pub struct Listener {
@@ -46,48 +45,29 @@ pub async fn run(
     shared: Arc<Shared>,
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
-    let (connections, handshakes) =
-        (Arc::new(Semaphore::new(CONNECTIONS)), Arc::new(Semaphore::new(HANDSHAKES)));
-    let tracker = TaskTracker::new();
-    loop {
-        let Ok(permit) = connections.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.tcp.accept() => accepted,
-        };
-        let (tcp, from) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, most likely; accepting again at once would spin.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
+    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    until_stopped(&listener.tcp, CONNECTIONS, &stop, |tcp, from| {
         let (listener, router, shared) = (listener.clone(), router.clone(), shared.clone());
         let (handshakes, stop) = (handshakes.clone(), stop.clone());
-        tracker.spawn(async move {
-            let _permit = permit;
-            if let Err(error) = serve(tcp, &listener.tls, router, &shared, &handshakes, stop).await {
+        async move {
+            if let Err(error) = serve(tcp, from, &listener.tls, router, &shared, &handshakes, stop).await {
                 tracing::debug!(%from, %error, "an agent's connection ended");
             }
-        });
-    }
-    tracker.close();
-    let _ = tokio::time::timeout(FAREWELL + Duration::from_secs(1), tracker.wait()).await;
+        }
+    })
+    .await;
     Ok(())
 }
 
 async fn serve(
     tcp: TcpStream,
+    from: SocketAddr,
     tls: &TlsAcceptor,
     router: Router,
     shared: &Shared,
     handshakes: &Semaphore,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    tcp.set_nodelay(true)?;
-    let from = tcp.peer_addr()?;
     let stream = {
         let handshake = async {
             let _turn = handshakes.acquire().await;

@@ -9,11 +9,11 @@ use ring::digest;
 use wasl_model::{AgentId, Timestamp};
 use wasl_pki::{AgentIdentity, EnrolToken, Issued};
 use wasl_protocol::message::{Certificate, EnrolRequest, RenewRequest};
-use wasl_store::{AgentFacts, AgentRecord, AuditEvent, Redemption};
+use wasl_store::{AgentFacts, AgentRecord, Redemption};
 
 use super::Caller;
 use super::respond::{Proto, Refused};
-use crate::controller::Shared;
+use crate::shared::Shared;
 use crate::time::now;
 
 /// The digest under which the store knows a token.
@@ -125,7 +125,7 @@ fn issue(shared: &Shared, csr: &[u8], identity: &AgentIdentity, now: Timestamp) 
     let days = shared.intent.settings().controller().agent_certificate_days;
     let lifetime = Duration::from_secs(u64::from(days) * 86_400);
     shared.authority.issue_agent(csr, identity, now.seconds(), lifetime).map_err(|e| {
-        Refused::bad("csr", format!("the certificate request cannot be signed: {}", crate::chain(&e)))
+        Refused::bad("csr", format!("the certificate request cannot be signed: {}", wasl_runtime::chain(&e)))
     })
 }
 
@@ -183,21 +183,4 @@ pub(super) fn check_version(protocol: u32) -> Result<(), Refused> {
             wasl_protocol::VERSION
         ),
     ))
-}
-
-impl Shared {
-    /// Writes a line into the audit log. A failure is told in the log and hinders nothing.
-    pub async fn audit(&self, actor: &str, action: &str, object: &str, outcome: &str, detail: &str) {
-        let event = AuditEvent {
-            at: now(),
-            actor: actor.to_owned(),
-            action: action.to_owned(),
-            object: object.to_owned(),
-            outcome: outcome.to_owned(),
-            detail: detail.to_owned(),
-        };
-        if let Err(error) = self.store.append_audit(&event).await {
-            tracing::error!(error = %crate::chain(&error), ?event, "the audit log could not be written");
-        }
-    }
 }

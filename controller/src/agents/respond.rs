@@ -50,8 +50,8 @@ impl Refused {
     }
 
     /// What the agent can do nothing about. The details stay in the controller's log.
-    pub(super) fn internal(doing: &'static str, error: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::error!(error = %crate::chain(error), "{doing} failed");
+    pub(super) fn internal(doing: &'static str, error: &dyn std::error::Error) -> Self {
+        tracing::error!(error = %wasl_runtime::chain(error), "{doing} failed");
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
             code: "unavailable",

@@ -20,9 +20,9 @@ use wasl_protocol::message::{
 
 use super::Caller;
 use super::respond::{Proto, Refused};
-use crate::controller::Shared;
 use crate::ingest::IngestError;
 use crate::sessions::Session;
+use crate::shared::Shared;
 use crate::time::{now, now_us};
 
 /// How often an agent hears that its session lives.

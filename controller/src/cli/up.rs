@@ -15,7 +15,8 @@ use wasl_pki::EnrolToken;
 
 use super::{exit, serve, table};
 use crate::agents::token_digest;
-use crate::controller::{Controller, Options, Shared};
+use crate::controller::{Controller, Options};
+use crate::shared::Shared;
 use crate::time::now;
 
 /// The site and the agent of the starter configuration.

@@ -8,8 +8,8 @@ use wasl_model::{SeriesKey, Subject};
 use wasl_protocol::batch;
 use wasl_store::Store;
 
-use crate::controller::Shared;
 use crate::live::{Live, trend};
+use crate::shared::Shared;
 use crate::time::now;
 
 /// Batches that are read at once.

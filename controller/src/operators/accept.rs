@@ -15,22 +15,19 @@ use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use wasl_pki::KeyAndRequest;
 
-use crate::controller::Shared;
+use crate::accept::{FAREWELL, until_stopped};
+use crate::shared::Shared;
 use crate::time::now;
 
 /// Connections at the same time.
 const CONNECTIONS: usize = 2_000;
 /// How long a handshake, and the head of a request, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long open requests may take when the controller ends.
-const FAREWELL: Duration = Duration::from_secs(3);
 
 /// Where a request came in.
 #[derive(Debug, Clone, Copy)]
@@ -99,32 +96,10 @@ fn tls(shared: &Shared, bound: SocketAddr) -> Result<ServerConfig> {
 }
 
 /// Accepts connections until `stop`.
-pub async fn run(
-    listener: Arc<Listener>,
-    router: Router,
-    _shared: Arc<Shared>,
-    stop: CancellationToken,
-) -> Result<(), Infallible> {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    let tracker = TaskTracker::new();
-    loop {
-        let Ok(permit) = connections.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.tcp.accept() => accepted,
-        };
-        let (tcp, from) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let _ = tcp.set_nodelay(true);
+pub async fn run(listener: Arc<Listener>, router: Router, stop: CancellationToken) -> Result<(), Infallible> {
+    until_stopped(&listener.tcp, CONNECTIONS, &stop, |tcp, from| {
         let (router, stop, tls) = (router.clone(), stop.clone(), listener.tls.clone());
-        tracker.spawn(async move {
-            let _permit = permit;
+        async move {
             match tls {
                 None => serve(tcp, Arrival { from, tls: false }, router, stop).await,
                 Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(tcp)).await {
@@ -135,10 +110,9 @@ pub async fn run(
                     Err(_) => {}
                 },
             }
-        });
-    }
-    tracker.close();
-    let _ = tokio::time::timeout(FAREWELL + Duration::from_secs(1), tracker.wait()).await;
+        }
+    })
+    .await;
     Ok(())
 }
 

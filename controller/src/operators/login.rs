@@ -15,9 +15,10 @@ use wasl_store::{Account, WebSession};
 
 use super::Operators;
 use super::accept::Arrival;
-use super::access::{COOKIE, IDLE, Who, cookie, digest_of};
+use super::access::{COOKIE, IDLE, Who, cookie};
 use super::api::Problem;
 use super::page::PageContext;
+use crate::people::digest_of;
 use crate::time::now;
 
 /// The cookie that a login form is bound to.

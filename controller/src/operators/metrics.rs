@@ -12,8 +12,8 @@ use wasl_runtime::metrics::{self as m, CONTENT_TYPE, Exposition, Metric};
 
 use super::Operators;
 use super::access::Viewer;
-use crate::controller::Shared;
 use crate::live::{Latest, value_of};
+use crate::shared::Shared;
 
 /// Upper bounds of the buckets of round-trip times: in microseconds, and as Prometheus shows them.
 const RTT_BOUNDS: [(u64, f64); 15] = [

@@ -13,8 +13,8 @@ use wasl_pages::view::{
 use wasl_store::AgentRecord;
 
 use crate::board::{Board, Entity};
-use crate::controller::Shared;
 use crate::live::{Latest, State, number, value_of};
+use crate::shared::Shared;
 
 /// `/`
 pub(super) fn overview(shared: &Shared, now: Timestamp) -> OverviewView {

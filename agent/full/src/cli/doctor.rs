@@ -6,11 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use clap::Args;
-use wasl_agent_core::keeper::chain;
 use wasl_agent_core::state::{Bootstrap, StateDir, StateError};
 use wasl_agent_core::uplink::connection::Connection;
 use wasl_pki::tls::SystemClock;
 use wasl_pki::{SwappableCertificate, client_config};
+use wasl_runtime::chain;
 
 use super::Place;
 

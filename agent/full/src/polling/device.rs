@@ -148,7 +148,7 @@ impl Poller {
             ConnectError::PrivacyAlone | ConnectError::Client(_) => NoticeCode::NotSupported,
             ConnectError::Unresolved(_) => NoticeCode::NameUnresolved,
         };
-        self.reporter.raise(subject(&self.device), code, Severity::Error, words(error)).await;
+        self.reporter.raise(subject(&self.device), code, Severity::Error, wasl_runtime::chain(error)).await;
     }
 
     /// Reports each interface against its previous reading; how many increments could not be told.
@@ -249,18 +249,6 @@ fn silence(device: &DeviceAssignment, error: &SnmpError) -> String {
         (SnmpError::Refused, SnmpAccess::V2c { community }) => format!(
             "{at} answers, but refuses the community in the secret `{community}`: allow it to read there."
         ),
-        (error, _) => format!("{at} could not be asked: {}", words(error)),
+        (error, _) => format!("{at} could not be asked: {}", wasl_runtime::chain(error)),
     }
-}
-
-/// An error with its sources.
-fn words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -11,9 +11,9 @@ use wasl_store::AgentRecord;
 
 use super::entities::EntityBody;
 use super::{List, Problem};
-use crate::controller::Shared;
 use crate::operators::Operators;
 use crate::operators::access::{Admin, Viewer};
+use crate::shared::Shared;
 use crate::time::now;
 
 /// An agent.

@@ -53,8 +53,8 @@ impl Problem {
     }
 
     /// The controller failed. The details stay in its log.
-    pub fn internal(doing: &str, error: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::error!(error = %crate::chain(error), "{doing} failed");
+    pub fn internal(doing: &str, error: &dyn std::error::Error) -> Self {
+        tracing::error!(error = %wasl_runtime::chain(error), "{doing} failed");
         Self::internal_text("the controller's log says why")
     }
 

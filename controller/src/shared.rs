@@ -1,0 +1,105 @@
+//! What all parts of the controller share, and nothing of how they are wired.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Semaphore, watch};
+use wasl_model::{AgentId, SiteId, Timestamp};
+use wasl_pki::{CertificateAuthority, Revocations};
+use wasl_store::{AgentRecord, AuditEvent, Store};
+
+use crate::board::Boards;
+use crate::home::Home;
+use crate::ingest::Ingest;
+use crate::intent::Intent;
+use crate::live::Live;
+use crate::people::People;
+use crate::sessions::Sessions;
+use crate::time::now;
+
+/// What all parts of the controller share.
+pub struct Shared {
+    /// The state folder.
+    pub home: Home,
+    /// When this run began.
+    pub started: Timestamp,
+    /// The configuration in force.
+    pub intent: Arc<Intent>,
+    /// The state of record.
+    pub store: Arc<dyn Store>,
+    /// What is known now.
+    pub live: Arc<Live>,
+    /// Who is connected.
+    pub sessions: Sessions,
+    /// Judgements and events.
+    pub boards: Boards,
+    /// The way into the store.
+    pub ingest: Ingest,
+    /// Signs certificates.
+    pub authority: CertificateAuthority,
+    /// Certificates that are no longer good.
+    pub revocations: Revocations,
+    /// Bounds the enrolments at the same time.
+    pub enrolments: Semaphore,
+    /// The texts of pages and API, in every language.
+    pub texts: wasl_pages::Texts,
+    /// What the operators' listener knows of people.
+    pub people: People,
+    pub(crate) agents: ArcSwap<Vec<AgentRecord>>,
+    pub(crate) agents_stale: watch::Sender<u64>,
+}
+
+impl Shared {
+    /// All enrolled agents, as of a moment ago.
+    pub fn agents(&self) -> Arc<Vec<AgentRecord>> {
+        self.agents.load_full()
+    }
+
+    /// Agents were enrolled, renewed, seen or revoked.
+    pub fn agents_changed(&self) {
+        self.agents_stale.send_modify(|n| *n += 1);
+    }
+
+    /// Follows changes of the enrolled agents.
+    pub fn agents_stale(&self) -> watch::Receiver<u64> {
+        self.agents_stale.subscribe()
+    }
+
+    /// Reads the enrolled agents again.
+    pub async fn refresh_agents(&self) -> Result<(), wasl_store::Error> {
+        self.agents.store(Arc::new(self.store.agents().await?));
+        Ok(())
+    }
+
+    /// Reads the revoked certificates again.
+    pub async fn refresh_revocations(&self) {
+        match self.store.revoked_serials().await {
+            Ok(revoked) => self.revocations.replace(revoked.iter().map(|r| r.serial.as_str())),
+            Err(error) => {
+                tracing::error!(error = %wasl_runtime::chain(&error), "the revoked certificates could not be read");
+            }
+        }
+    }
+
+    /// The site of an agent: as enrolled, or else as configured.
+    pub fn site_of(&self, agent: &AgentId) -> Option<SiteId> {
+        let enrolled = self.agents.load();
+        let found = enrolled.binary_search_by(|r| r.id.cmp(agent)).ok().map(|at| enrolled[at].site.clone());
+        found.or_else(|| self.intent.settings().agents().get(agent).map(|a| a.site.clone()))
+    }
+
+    /// Writes a line into the audit log. A failure is told in the log and hinders nothing.
+    pub async fn audit(&self, actor: &str, action: &str, object: &str, outcome: &str, detail: &str) {
+        let event = AuditEvent {
+            at: now(),
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            object: object.to_owned(),
+            outcome: outcome.to_owned(),
+            detail: detail.to_owned(),
+        };
+        if let Err(error) = self.store.append_audit(&event).await {
+            tracing::error!(error = %wasl_runtime::chain(&error), ?event, "the audit log could not be written");
+        }
+    }
+}
