@@ -4,6 +4,7 @@
 //! for the agent that the connection's certificate names, whatever the request says.
 
 mod accept;
+mod caller;
 mod enrol;
 mod respond;
 mod session;
@@ -13,27 +14,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use tokio_util::sync::CancellationToken;
-use wasl_model::AgentId;
-use wasl_pki::Peer;
 use wasl_protocol::limits;
 use wasl_protocol::message::path;
 
 use crate::shared::Shared;
 
 pub use accept::{Listener, run};
+pub use caller::Caller;
 pub(crate) use enrol::token_digest;
-
-/// What a connection is.
-#[derive(Clone)]
-pub struct Caller {
-    /// Who, by its certificate; nobody may only enrol.
-    pub peer: Option<Arc<Peer>>,
-    /// Cancelling it ends the connection.
-    pub end: CancellationToken,
-    /// The sessions that were opened on this connection.
-    pub sessions: Arc<std::sync::Mutex<Vec<(AgentId, u64)>>>,
-}
 
 /// The requests that agents can make.
 pub fn router(shared: Arc<Shared>) -> Router {

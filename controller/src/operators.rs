@@ -10,6 +10,7 @@ mod asset;
 mod login;
 mod metrics;
 mod page;
+pub mod problem;
 mod views;
 
 use std::sync::Arc;

@@ -9,9 +9,9 @@ use ring::digest;
 use wasl_model::{AgentId, Timestamp};
 use wasl_pki::{AgentIdentity, EnrolToken, Issued};
 use wasl_protocol::message::{Certificate, EnrolRequest, RenewRequest};
-use wasl_store::{AgentFacts, AgentRecord, Redemption};
+use wasl_store::{AgentRecord, Redemption};
 
-use super::Caller;
+use super::caller::{Caller, check_version, clean_facts, known, stranger};
 use super::respond::{Proto, Refused};
 use crate::shared::Shared;
 use crate::time::now;
@@ -106,14 +106,14 @@ pub(super) async fn renew(
     Extension(caller): Extension<Caller>,
     Proto(request): Proto<RenewRequest>,
 ) -> Result<Proto<Certificate>, Refused> {
-    let peer = super::session::known(&shared, &caller).await?;
+    let peer = known(&shared, &caller).await?;
     let issued = issue(&shared, &request.csr, &peer.identity, now())?;
     let not_after = Timestamp(issued.not_after.saturating_mul(1000));
     let renewed =
         shared.store.renew_agent(&peer.identity.agent, &peer.serial, &issued.serial, not_after).await;
     match renewed {
         Ok(true) => {}
-        Ok(false) => return Err(super::session::stranger(&peer.identity.agent)),
+        Ok(false) => return Err(stranger(&peer.identity.agent)),
         Err(error) => return Err(Refused::internal("renewing a certificate", &error)),
     }
     shared.agents_changed();
@@ -159,28 +159,4 @@ async fn choose_name(
         }),
         _ => Ok(name),
     }
-}
-
-/// What a machine says of itself, cut to what a page can show.
-pub(super) fn clean_facts(facts: wasl_protocol::message::Facts) -> AgentFacts {
-    let clean = |text: String| text.chars().filter(|c| !c.is_control()).take(100).collect::<String>();
-    AgentFacts {
-        version: clean(facts.version),
-        os: clean(facts.os),
-        kernel: clean(facts.kernel),
-        arch: clean(facts.arch),
-    }
-}
-
-pub(super) fn check_version(protocol: u32) -> Result<(), Refused> {
-    if protocol == wasl_protocol::VERSION {
-        return Ok(());
-    }
-    Err(Refused::bad(
-        "protocol_version",
-        format!(
-            "the agent speaks version {protocol} of the protocol and this controller version {}; update the older of the two",
-            wasl_protocol::VERSION
-        ),
-    ))
 }

@@ -11,14 +11,13 @@ use bytes::Bytes;
 use futures_util::{Stream, stream};
 use http::{StatusCode, header};
 use wasl_model::AgentId;
-use wasl_pki::Peer;
 use wasl_protocol::MEDIA_TYPE;
 use wasl_protocol::message::{
     Alive, AssignmentMessage, ClockReading, Downlink, SessionRequest, SessionResponse, Upload,
     UploadResponse, downlink, frame,
 };
 
-use super::Caller;
+use super::caller::{Caller, check_version, clean_facts, known};
 use super::respond::{Proto, Refused};
 use crate::ingest::IngestError;
 use crate::sessions::Session;
@@ -28,37 +27,13 @@ use crate::time::{now, now_us};
 /// How often an agent hears that its session lives.
 const ALIVE: Duration = Duration::from_secs(10);
 
-/// The peer of a connection, if it has a certificate of an agent that is still welcome.
-pub(super) async fn known(shared: &Shared, caller: &Caller) -> Result<Arc<Peer>, Refused> {
-    let peer = caller.peer.clone().ok_or_else(|| {
-        Refused::forbidden(
-            "no_certificate",
-            "this needs an agent's certificate; enrol the machine with a token first",
-        )
-    })?;
-    let record = shared.store.agent(&peer.identity.agent).await;
-    match record.map_err(|e| Refused::internal("looking up an agent", &e))? {
-        Some(record) if record.accepts(&peer.serial) => Ok(peer),
-        _ => Err(stranger(&peer.identity.agent)),
-    }
-}
-
-pub(super) fn stranger(agent: &AgentId) -> Refused {
-    Refused::forbidden(
-        "not_an_agent",
-        format!(
-            "the certificate of {agent} is no longer good here; enrol the machine again with a new token"
-        ),
-    )
-}
-
 pub(super) async fn open(
     State(shared): State<Arc<Shared>>,
     Extension(caller): Extension<Caller>,
     Proto(request): Proto<SessionRequest>,
 ) -> Result<Proto<SessionResponse>, Refused> {
     let received_us = now_us();
-    super::enrol::check_version(request.protocol)?;
+    check_version(request.protocol)?;
     let peer = known(&shared, &caller).await?;
     let agent = &peer.identity.agent;
     let now = now();
@@ -74,7 +49,7 @@ pub(super) async fn open(
         }
     })?;
     caller.sessions.lock().unwrap_or_else(PoisonError::into_inner).push((agent.clone(), session));
-    let facts = super::enrol::clean_facts(request.facts.unwrap_or_default());
+    let facts = clean_facts(request.facts.unwrap_or_default());
     let failed = |e| Refused::internal("opening a session", &e);
     shared.store.agent_seen(agent, now, &facts).await.map_err(failed)?;
     let streams = shared.store.streams(Some(agent)).await.map_err(failed)?;

@@ -19,7 +19,7 @@ use wasl_store::{Account, WebSession};
 
 use super::Operators;
 use super::accept::Arrival;
-use super::api::Problem;
+use super::problem::Problem;
 use crate::people::digest_of;
 use crate::time::now;
 

@@ -8,7 +8,6 @@ mod audit;
 mod entities;
 mod events;
 mod history;
-mod problem;
 mod tokens;
 
 use axum::routing::get;
@@ -21,10 +20,10 @@ use utoipa_axum::routes;
 use super::Operators;
 use crate::time::{now, rfc3339};
 
+pub use super::problem::Problem;
 pub use accounts::{AccountBody, AccountRequest};
 pub use agents::{AgentBody, Revocation};
 pub use entities::{EntityBody, NoticeBody};
-pub use problem::Problem;
 pub use tokens::{NewToken, TokenBody, TokenRequest};
 
 #[derive(OpenApi)]

@@ -16,8 +16,8 @@ use wasl_store::{Account, WebSession};
 use super::Operators;
 use super::accept::Arrival;
 use super::access::{COOKIE, IDLE, Who, cookie};
-use super::api::Problem;
 use super::page::PageContext;
+use super::problem::Problem;
 use crate::people::digest_of;
 use crate::time::now;
 
