@@ -1,6 +1,6 @@
 //! The shape that all regular measurements share: numbered scalar fields, each a quantity with a unit.
 //!
-//! A sample type is declared once, with [`sample!`](crate::sample); its columns on the wire, its
+//! A sample type is declared once, with [`sample!`](macro@crate::sample); its columns on the wire, its
 //! series in the history and its documentation follow from that one declaration. Field numbers
 //! belong to the wire: a retired number is never used again, a new field takes a new number, and an
 //! older reader skips what it does not know.
