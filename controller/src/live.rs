@@ -57,8 +57,27 @@ pub type Key = (AgentId, Subject);
 pub struct State {
     /// The latest values.
     pub values: BTreeMap<Key, Latest>,
-    /// Standing notices and since when they have stood.
-    pub notices: BTreeMap<(Key, NoticeCode), (Timestamp, Notice)>,
+    /// The last word on each notice.
+    notices: BTreeMap<(Key, NoticeCode), Word>,
+}
+
+/// The last word on a notice. That it was taken back is remembered, because an older word may still be
+/// on its way.
+#[derive(Debug, Clone, PartialEq)]
+struct Word {
+    /// Since when it has stood; when it was taken back.
+    since: Timestamp,
+    /// When the word was said.
+    at: Timestamp,
+    /// What was said.
+    notice: Notice,
+}
+
+impl State {
+    /// The notices that stand and since when.
+    pub fn notices(&self) -> impl Iterator<Item = (&Key, Timestamp, &Notice)> {
+        self.notices.iter().filter(|(_, w)| !w.notice.cleared).map(|((key, _), w)| (key, w.since, &w.notice))
+    }
 }
 
 /// The state behind a lock, with a signal for each change. The lock is held for moments only.
@@ -128,9 +147,13 @@ impl Live {
                 Observation { subject: subject.clone(), at: latest.at, value: latest.value.clone() };
             agents.entry(agent).or_default().push(observation);
         }
-        for (((agent, subject), _), (at, notice)) in &state.notices {
-            let value = Value::Notice(notice.clone());
-            agents.entry(agent).or_default().push(Observation { subject: subject.clone(), at: *at, value });
+        for (((agent, subject), _), word) in &state.notices {
+            let value = Value::Notice(word.notice.clone());
+            agents.entry(agent).or_default().push(Observation {
+                subject: subject.clone(),
+                at: word.since,
+                value,
+            });
         }
         let agents = agents
             .into_iter()
@@ -174,16 +197,7 @@ impl State {
         let key = (agent.clone(), observation.subject);
         let at = observation.at;
         if let Value::Notice(notice) = observation.value {
-            let key = (key, notice.code);
-            if notice.cleared {
-                // A notice that was raised again later stays.
-                if self.notices.get(&key).is_none_or(|(since, _)| *since <= at) {
-                    self.notices.remove(&key);
-                }
-            } else {
-                let entry = self.notices.entry(key).or_insert_with(|| (at, notice.clone()));
-                entry.1 = notice;
-            }
+            self.hear(key, at, notice);
             return;
         }
         let latest = self.values.entry(key).or_insert_with(|| Latest {
@@ -200,6 +214,19 @@ impl State {
             latest.at = at;
             latest.value = observation.value;
         }
+    }
+}
+
+impl State {
+    fn hear(&mut self, key: Key, at: Timestamp, notice: Notice) {
+        let key = (key, notice.code);
+        let before = self.notices.get(&key);
+        if before.is_some_and(|word| word.at > at) {
+            return;
+        }
+        let stands_on = before.filter(|word| !word.notice.cleared && !notice.cleared);
+        let since = stands_on.map_or(at, |word| word.since);
+        self.notices.insert(key, Word { since, at, notice });
     }
 }
 

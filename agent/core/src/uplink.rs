@@ -38,6 +38,8 @@ use connection::{Connection, ConnectionError};
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// The controller says something at least every ten seconds; silence beyond this ends the session.
 const SILENCE: Duration = Duration::from_secs(35);
+/// How long to wait before a renewal that failed is tried again.
+const RENEW_AGAIN: Duration = Duration::from_secs(60);
 /// How long the last batches may take when the agent ends.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -98,6 +100,7 @@ pub struct Uplink {
     tls: Arc<ClientConfig>,
     certificate: SwappableCertificate,
     validity: (i64, i64),
+    renewal_failed: Option<Instant>,
     assignment: watch::Sender<Arc<Assignment>>,
     generation: u64,
     clock: OffsetFilter,
@@ -110,7 +113,7 @@ impl Uplink {
         let bootstrap = state.bootstrap()?;
         let identity = state.identity()?;
         let certificate = SwappableCertificate::new(identity.credentials);
-        let tls = client_config(&state.authorities()?, Some(&certificate), &["h2"], Arc::new(SystemClock))?;
+        let tls = tls(&state, &certificate)?;
         let ledger = state.ledger();
         let uplink = Self {
             state,
@@ -118,9 +121,10 @@ impl Uplink {
             spool,
             facts,
             boot,
-            tls: Arc::new(tls),
+            tls,
             certificate,
             validity: (identity.peer.not_before, identity.peer.not_after),
+            renewal_failed: None,
             assignment: watch::channel(Arc::new(ledger.assignment)).0,
             generation: ledger.generation,
             clock: OffsetFilter::default(),
@@ -179,7 +183,6 @@ impl Uplink {
             () = finish.cancelled() => return Err(SessionError::Ended),
             connection = Connection::open(&self.bootstrap.controller, self.tls.clone()) => connection?,
         };
-        self.renew(&connection).await;
         let mut written = self.spool.written();
         let request = SessionRequest {
             protocol: wasl_protocol::VERSION,
@@ -235,6 +238,7 @@ impl Uplink {
                     }
                     Some(downlink::What::Alive(_)) | None => {}
                 },
+                () = tokio::time::sleep(self.until_renewal()) => self.renew(&connection).await,
                 () = wait_until(farewell) => return Err(SessionError::Ended),
                 () = finish.cancelled(), if farewell.is_none() => {
                     farewell = Some(tokio::time::Instant::now() + FAREWELL);
@@ -291,16 +295,30 @@ impl Uplink {
         self.tell();
     }
 
-    /// Asks for a new certificate when two thirds of the present one's life are over. Failing is
-    /// told and tried again at the next session; the present one still has a third of its life.
-    async fn renew(&mut self, connection: &Connection) {
+    /// How long until two thirds of the certificate's life are over, or until a failed renewal is
+    /// tried again; at most an hour, because clocks are set.
+    fn until_renewal(&self) -> Duration {
         let due = renew_at(self.validity.0, self.validity.1, &self.bootstrap.agent);
-        if now_us() / 1_000_000 < due {
+        let left = Duration::from_secs(u64::try_from(due - now_us() / 1_000_000).unwrap_or(0));
+        let pause = self.renewal_failed.map_or(Duration::ZERO, |at| RENEW_AGAIN.saturating_sub(at.elapsed()));
+        left.max(pause).min(Duration::from_secs(3600))
+    }
+
+    /// Asks for a new certificate if that is due. Failing is told and tried again; the present one
+    /// still has a third of its life.
+    async fn renew(&mut self, connection: &Connection) {
+        if !self.until_renewal().is_zero() {
             return;
         }
         match self.try_renew(connection).await {
-            Ok(()) => tracing::info!("the agent's certificate is renewed"),
-            Err(error) => tracing::error!(%error, "the agent's certificate could not be renewed"),
+            Ok(()) => {
+                self.renewal_failed = None;
+                tracing::info!("the agent's certificate is renewed");
+            }
+            Err(error) => {
+                self.renewal_failed = Some(Instant::now());
+                tracing::error!(%error, "the agent's certificate could not be renewed");
+            }
         }
     }
 
@@ -314,6 +332,7 @@ impl Uplink {
         let identity = self.state.identity().map_err(|e| chain(&e))?;
         self.validity = (identity.peer.not_before, identity.peer.not_after);
         self.certificate.replace(identity.credentials);
+        self.tls = tls(&self.state, &self.certificate).map_err(|e| chain(&e))?;
         self.tell();
         Ok(())
     }
@@ -342,6 +361,12 @@ fn word(policy: Policy) -> &'static str {
         Policy::Age => "age",
         Policy::Forgotten => "forgotten",
     }
+}
+
+/// The present identity, and whom the agent trusts.
+fn tls(state: &StateDir, certificate: &SwappableCertificate) -> Result<Arc<ClientConfig>, UplinkError> {
+    let config = client_config(&state.authorities()?, Some(certificate), &["h2"], Arc::new(SystemClock))?;
+    Ok(Arc::new(config))
 }
 
 struct DownlinkReader {

@@ -99,7 +99,8 @@ pub(super) async fn downlink(
 
 /// The agent and the session of a request; only the connection that opened a session may use it.
 fn own_session(shared: &Shared, caller: &Caller, id: u64) -> Result<(AgentId, Session), Refused> {
-    let agent = caller.peer.as_ref().map(|p| &p.identity.agent);
+    let opened = caller.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+    let agent = opened.iter().find(|(_, own)| *own == id).map(|(agent, _)| agent);
     agent.and_then(|agent| Some((agent.clone(), shared.sessions.get(agent, id)?))).ok_or_else(|| {
         Refused::forbidden("no_session", "there is no such session on this connection; open one first")
     })

@@ -62,9 +62,22 @@ fn counters_sum_every_increment_once_in_whatever_order() {
 fn a_notice_that_was_raised_again_is_not_cleared_by_an_old_word() {
     let live = Live::default();
     live.apply(&agent(), vec![notice(20, false), notice(10, true)], NOW);
-    assert_eq!(live.read().notices.len(), 1);
+    assert_eq!(live.read().notices().count(), 1);
     live.apply(&agent(), vec![notice(30, true)], NOW);
-    assert_eq!(live.read().notices.len(), 0);
+    assert_eq!(live.read().notices().count(), 0);
+}
+
+/// What was just seen arrives before what waited: the end of a trouble before its beginning.
+#[test]
+fn a_notice_that_was_taken_back_stays_so_when_its_beginning_arrives_late() {
+    let live = Live::default();
+    live.apply(&agent(), vec![notice(30, true)], NOW);
+    live.apply(&agent(), vec![notice(20, false)], NOW);
+    assert_eq!(live.read().notices().count(), 0);
+    let restored = Live::default();
+    restored.restore_snapshot(&live.snapshot(), NOW);
+    restored.apply(&agent(), vec![notice(25, false)], NOW);
+    assert_eq!(restored.read().notices().count(), 0);
 }
 
 #[test]

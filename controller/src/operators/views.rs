@@ -190,16 +190,15 @@ fn latest<'a>(live: &'a State, entity: &Entity) -> Option<&'a Latest> {
 }
 
 fn notices(live: &State, wanted: impl Fn(&AgentId, &Subject) -> bool) -> Vec<NoticeView> {
-    live.notices
-        .iter()
-        .filter(|(((agent, subject), _), _)| wanted(agent, subject))
-        .map(|(((agent, subject), code), (since, notice))| NoticeView {
+    live.notices()
+        .filter(|((agent, subject), _, _)| wanted(agent, subject))
+        .map(|((agent, subject), since, notice)| NoticeView {
             agent: agent.to_string(),
             subject: Some(subject.clone()),
-            code: *code,
+            code: notice.code,
             severity: notice.severity,
             detail: notice.detail.clone(),
-            since: *since,
+            since,
         })
         .collect()
 }

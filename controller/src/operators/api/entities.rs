@@ -190,12 +190,11 @@ pub(super) async fn one(
 pub(super) async fn notices(_: Viewer, State(operators): State<Operators>) -> Json<List<NoticeBody>> {
     let live = operators.live.read();
     let items = live
-        .notices
-        .iter()
-        .map(|(((agent, subject), code), (since, notice))| NoticeBody {
+        .notices()
+        .map(|((agent, subject), since, notice)| NoticeBody {
             agent: agent.to_string(),
             subject: subject.to_string(),
-            code: code.as_str().to_owned(),
+            code: notice.code.as_str().to_owned(),
             severity: notice.severity.as_str().to_owned(),
             detail: notice.detail.clone(),
             since: since.0,
