@@ -7,6 +7,7 @@ mod accept;
 mod access;
 pub mod api;
 mod asset;
+mod extract;
 mod login;
 mod metrics;
 mod page;

@@ -242,6 +242,8 @@ impl Uplink {
                 () = wait_until(farewell) => return Err(SessionError::Ended),
                 () = finish.cancelled(), if farewell.is_none() => {
                     farewell = Some(tokio::time::Instant::now() + FAREWELL);
+                    // The last batch may be in the spool without its news having arrived here.
+                    lanes.written(self.spool.accounting().await?.produced);
                 }
             }
         }

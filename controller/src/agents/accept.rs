@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
@@ -27,6 +28,8 @@ const CONNECTIONS: usize = 20_000;
 const HANDSHAKES: usize = 256;
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a refused agent may take to read why.
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// How often a silent peer is asked for a sign of life, and how long it may take.
 const PING: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
 
@@ -68,20 +71,19 @@ async fn serve(
     handshakes: &Semaphore,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let stream = {
-        let handshake = async {
-            let _turn = handshakes.acquire().await;
-            tls.accept(tcp).await
-        };
-        match tokio::time::timeout(HANDSHAKE, handshake).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => {
-                // The agent sees an alert only; the reason stands here.
-                tracing::info!(%from, %error, "a TLS handshake on the agents' listener failed");
-                return Ok(());
-            }
-            Err(_) => return Ok(()),
+    let handshake = async {
+        let _turn = handshakes.acquire().await;
+        tls.accept(tcp).into_fallible().await
+    };
+    let stream = match tokio::time::timeout(HANDSHAKE, handshake).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err((error, tcp))) => {
+            // The agent sees an alert only; the reason stands here.
+            tracing::info!(%from, %error, "a TLS handshake on the agents' listener failed");
+            let _ = tokio::time::timeout(LAST_WORD, last_word(tcp)).await;
+            return Ok(());
         }
+        Err(_) => return Ok(()),
     };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let peer = certificate.map(|der| wasl_pki::peer_identity(der)).transpose()?.map(Arc::new);
@@ -116,4 +118,13 @@ async fn serve(
         tracing::info!(%agent, "an agent's session ended");
     }
     Ok(result?)
+}
+
+/// Lets the alert that is on its way arrive: closing while the other side is still sending would take
+/// it back.
+async fn last_word(mut tcp: TcpStream) -> std::io::Result<()> {
+    tcp.shutdown().await?;
+    let mut rest = [0u8; 1024];
+    while tcp.read(&mut rest).await? > 0 {}
+    Ok(())
 }

@@ -44,13 +44,14 @@ impl Doctor {
     /// Runs it.
     pub(super) async fn run(self) -> Result<ExitCode> {
         let mut findings = Vec::new();
+        let mut reached = false;
         let state = self.place.state();
         let beside = state.parent().map(|home| home.join("config")).filter(|c| c.exists());
         if let Some(config) = self.config.clone().or(beside) {
             findings.push(configuration(&config));
         }
         if state.exists() {
-            running(&Home::at(&state), &mut findings).await;
+            reached = running(&Home::at(&state), &mut findings).await;
         } else {
             findings.push(bad(
                 format!("there is no state folder {}", state.display()),
@@ -71,7 +72,11 @@ impl Doctor {
                 }
             }
         }
-        Ok(if sick { exit::UNHEALTHY.into() } else { ExitCode::SUCCESS })
+        Ok(match (reached, sick) {
+            (false, _) => exit::UNREACHABLE.into(),
+            (true, true) => exit::UNHEALTHY.into(),
+            (true, false) => ExitCode::SUCCESS,
+        })
     }
 }
 
@@ -85,28 +90,38 @@ fn configuration(dir: &std::path::Path) -> Finding {
     }
 }
 
-async fn running(home: &Home, findings: &mut Vec<Finding>) {
+/// Looks at a controller through its API; whether it could be reached.
+async fn running(home: &Home, findings: &mut Vec<Finding>) -> bool {
     let client = match Client::new(home) {
         Ok(client) => client,
-        Err(error) => return findings.push(bad("the controller cannot be spoken to", error.to_string())),
+        Err(error) => {
+            findings.push(bad("the controller cannot be spoken to", error.to_string()));
+            return false;
+        }
     };
     let pid = client.addresses().pid;
-    match client.get_text("/readyz").await {
-        Ok(_) => findings
-            .push(good(format!("the controller (process {pid}) answers at {}", client.addresses().http))),
-        Err(error) if !std::path::Path::new(&format!("/proc/{pid}")).exists() => {
-            return findings.push(bad(
+    if let Err(error) = client.get_text("/readyz").await {
+        let gone = !std::path::Path::new(&format!("/proc/{pid}")).exists();
+        findings.push(if gone {
+            bad(
                 format!("the controller (process {pid}) is gone without saying good-bye: {error}"),
                 "start it again; the end of its log says what happened",
-            ));
-        }
-        Err(error) => {
-            return findings.push(bad(
+            )
+        } else {
+            bad(
                 format!("the controller (process {pid}) runs but does not answer: {error}"),
                 "look at the end of its log",
-            ));
-        }
+            )
+        });
+        return false;
     }
+    findings.push(good(format!("the controller (process {pid}) answers at {}", client.addresses().http)));
+    look(&client, findings).await;
+    true
+}
+
+/// What a controller that answers says of its agents and of what they watch.
+async fn look(client: &Client, findings: &mut Vec<Finding>) {
     if let Ok(agents) = client.get::<List<AgentBody>>("/api/v1/agents").await {
         if agents.items.is_empty() {
             findings.push(bad("no agent has joined", "make a token with `wasl token create --site SITE --role server`, and run `wasl-agent join` on the machine"));

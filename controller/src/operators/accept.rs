@@ -34,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Arrival {
     /// The other side.
     pub from: SocketAddr,
+    /// Whether the other side is this very machine.
+    pub own: bool,
     /// Whether the connection is encrypted.
     pub tls: bool,
 }
@@ -99,11 +101,12 @@ fn tls(shared: &Shared, bound: SocketAddr) -> Result<ServerConfig> {
 pub async fn run(listener: Arc<Listener>, router: Router, stop: CancellationToken) -> Result<(), Infallible> {
     until_stopped(&listener.tcp, CONNECTIONS, &stop, |tcp, from| {
         let (router, stop, tls) = (router.clone(), stop.clone(), listener.tls.clone());
+        let own = from.ip().is_loopback() || tcp.local_addr().is_ok_and(|to| to.ip() == from.ip());
         async move {
             match tls {
-                None => serve(tcp, Arrival { from, tls: false }, router, stop).await,
+                None => serve(tcp, Arrival { from, own, tls: false }, router, stop).await,
                 Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(tcp)).await {
-                    Ok(Ok(stream)) => serve(stream, Arrival { from, tls: true }, router, stop).await,
+                    Ok(Ok(stream)) => serve(stream, Arrival { from, own, tls: true }, router, stop).await,
                     Ok(Err(error)) => {
                         tracing::debug!(%from, %error, "a TLS handshake on the operators' listener failed");
                     }

@@ -117,7 +117,7 @@ async fn who(operators: &Operators, headers: &HeaderMap, arrival: Arrival) -> Re
         let bearer = given.to_str().ok().and_then(|v| v.strip_prefix("Bearer "));
         let Some(bearer) = bearer else { return Ok(Who::Nobody) };
         let hash = digest_of(bearer);
-        if operators.people.is_cli(&hash) && arrival.from.ip().is_loopback() {
+        if operators.people.is_cli(&hash) && arrival.own {
             return Ok(Who::Cli);
         }
         let Some(token) = operators.store.api_token(&hash).await? else { return Ok(Who::Nobody) };

@@ -10,14 +10,15 @@ mod events;
 mod history;
 mod tokens;
 
+use axum::Router;
 use axum::routing::get;
-use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Operators;
+use super::extract::Json;
 use crate::time::{now, rfc3339};
 
 pub use super::problem::Problem;
@@ -47,7 +48,7 @@ pub struct List<T> {
 
 impl<T> List<T> {
     /// A list made now.
-    pub fn new(schema: &str, items: Vec<T>) -> Json<Self> {
+    pub(super) fn new(schema: &str, items: Vec<T>) -> Json<Self> {
         Json(Self { schema: schema.to_owned(), generated_at: rfc3339(now()), items })
     }
 }
@@ -70,5 +71,5 @@ fn build() -> (Router<Operators>, utoipa::openapi::OpenApi) {
 
 pub(super) fn router() -> Router<Operators> {
     let (router, document) = build();
-    router.route("/api/v1/openapi.json", get(|| async move { Json(document) }))
+    router.route("/api/v1/openapi.json", get(|| async move { axum::Json(document) }))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Extension, FromRequestParts, Path};
+use axum::extract::{FromRequestParts, Path};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use wasl_pages::{Lang, Painter, live, pages};
 
 use super::Operators;
 use super::access::{Who, cookie};
+use super::problem::Problem;
 use super::views;
 use crate::time::now;
 
@@ -164,7 +165,11 @@ async fn entity(Looking(context): Looking, Path((kind, id)): Path<(String, Strin
 }
 
 /// Whatever has no page.
-pub(super) async fn not_found(context: PageContext, Extension(_): Extension<Who>) -> Response {
+pub(super) async fn not_found(context: PageContext) -> Response {
+    if context.frame.path.starts_with("/api/") {
+        return Problem::not_found("there is no such resource; /api/v1/openapi.json lists them")
+            .into_response();
+    }
     context.error(StatusCode::NOT_FOUND, None)
 }
 

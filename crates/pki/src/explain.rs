@@ -18,6 +18,24 @@ pub fn explain(error: &Error) -> String {
     }
 }
 
+/// What [`explain`] says of the alert that `text` tells of, for errors that reach their reader as text only:
+/// HTTP/2 implementations do not hand on what a connection broke with.
+pub fn explain_text(text: &str) -> Option<String> {
+    let name = text.rsplit_once("received fatal alert: ")?.1.trim();
+    let known = [
+        AlertDescription::CertificateRevoked,
+        AlertDescription::CertificateExpired,
+        AlertDescription::UnknownCA,
+        AlertDescription::DecryptError,
+        AlertDescription::CertificateRequired,
+        AlertDescription::UnsupportedCertificate,
+        AlertDescription::CertificateUnknown,
+        AlertDescription::BadCertificate,
+        AlertDescription::AccessDenied,
+    ];
+    known.into_iter().find(|alert| format!("{alert:?}") == name).map(explain_alert)
+}
+
 fn explain_alert(alert: AlertDescription) -> String {
     let words = match alert {
         AlertDescription::CertificateRevoked => {
@@ -83,6 +101,15 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn an_alert_that_arrives_as_text_is_explained_too() {
+        let alert = AlertDescription::CertificateRevoked;
+        let text = format!("http2 error: {}", Error::AlertReceived(alert));
+        assert_eq!(explain_text(&text), Some(explain(&Error::AlertReceived(alert))));
+        assert_eq!(explain_text("connection closed"), None);
+        assert_eq!(explain_text("received fatal alert: Nonsense"), None);
+    }
 
     #[test]
     fn every_alert_that_a_refused_agent_can_see_has_its_own_next_step() {

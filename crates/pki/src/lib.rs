@@ -43,7 +43,7 @@ pub mod verify;
 mod testing;
 
 pub use ca::CertificateAuthority;
-pub use explain::explain;
+pub use explain::{explain, explain_text};
 pub use fingerprint::Fingerprint;
 pub use identity::AgentIdentity;
 pub use issue::Issued;

@@ -169,19 +169,13 @@ async fn collect(body: Incoming, limit: usize) -> Result<Bytes, ConnectionError>
 }
 
 fn broken(error: &hyper::Error) -> ConnectionError {
+    let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     // A refused certificate shows itself here: in TLS 1.3 the client's handshake is over before the
     // server has looked at the certificate.
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<std::io::Error>()
-            && let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
-        {
-            return ConnectionError::Tls { explained: wasl_pki::explain(tls) };
-        }
-        source = cause.source();
+    match wasl_pki::explain_text(&cause) {
+        Some(explained) => ConnectionError::Tls { explained },
+        None => ConnectionError::Broken(Some(cause)),
     }
-    let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    ConnectionError::Broken(Some(cause))
 }
 
 fn explain(error: &std::io::Error) -> ConnectionError {

@@ -24,6 +24,13 @@ impl SpoolAccount {
     pub(super) fn run(self) -> Result<ExitCode> {
         let state = StateDir::open(&self.place.state)?;
         let bootstrap = state.bootstrap()?;
+        if !state.spool().exists() {
+            anyhow::bail!(
+                "the agent {} has not run yet, so nothing was produced; start it with `wasl-agent run --state {}`",
+                bootstrap.agent,
+                self.place.state.display()
+            );
+        }
         let found = wasl_spool::inspect(&state.spool()).context("reading the spool")?;
         let account = found.accounting;
         let dropped = account.dropped;

@@ -1,7 +1,6 @@
 //! Accounts of people.
 
 use argon2::{Argon2, PasswordHasher};
-use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,6 +10,7 @@ use wasl_store::NewAccount;
 use super::{List, Problem};
 use crate::operators::Operators;
 use crate::operators::access::Admin;
+use crate::operators::extract::Json;
 use crate::time::now;
 
 /// Shorter passwords are refused (NIST SP 800-63B asks for 8 and advises more).
@@ -46,8 +46,8 @@ pub struct AccountBody {
 }
 
 /// All accounts.
-#[utoipa::path(get, path = "/api/v1/accounts",
-    responses((status = 200, body = List<AccountBody>), (status = 401, body = Problem), (status = 403, body = Problem)))]
+#[utoipa::path(get, operation_id = "list_accounts", path = "/api/v1/accounts",
+    responses((status = 200, body = List<AccountBody>), (status = 401, body = Problem, content_type = "application/problem+json"), (status = 403, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     _: Admin,
     State(operators): State<Operators>,
@@ -68,8 +68,8 @@ pub(super) async fn list(
 }
 
 /// Makes an account.
-#[utoipa::path(post, path = "/api/v1/accounts", request_body = AccountRequest,
-    responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem), (status = 409, body = Problem)))]
+#[utoipa::path(post, operation_id = "create_account", path = "/api/v1/accounts", request_body = AccountRequest,
+    responses((status = 204), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json"), (status = 403, body = Problem, content_type = "application/problem+json"), (status = 409, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn create(
     Admin(who): Admin,
     State(operators): State<Operators>,

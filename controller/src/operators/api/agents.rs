@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wasl_model::{AgentId, EntityKind, Subject, Value};
@@ -13,6 +12,7 @@ use super::entities::EntityBody;
 use super::{List, Problem};
 use crate::operators::Operators;
 use crate::operators::access::{Admin, Viewer};
+use crate::operators::extract::{Json, Path, Query};
 use crate::shared::Shared;
 use crate::time::now;
 
@@ -54,7 +54,7 @@ pub struct AgentBody {
 /// The account of one agent's epoch: produced = stored + dropped + pending, where produced and
 /// pending are the agent's to say (`wasl-agent spool`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub(super) struct AccountBody {
+pub(super) struct DeliveryBody {
     /// The agent.
     pub agent: String,
     /// The life of its spool, in hexadecimal.
@@ -74,8 +74,8 @@ pub(super) struct AccountBody {
 }
 
 /// All agents.
-#[utoipa::path(get, path = "/api/v1/agents",
-    responses((status = 200, body = List<AgentBody>), (status = 401, body = Problem)))]
+#[utoipa::path(get, operation_id = "list_agents", path = "/api/v1/agents",
+    responses((status = 200, body = List<AgentBody>), (status = 401, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(_: Viewer, State(operators): State<Operators>) -> Json<List<AgentBody>> {
     let items = operators.agents().iter().map(|record| body(&operators, record)).collect();
     List::new("wasl.agents.v1", items)
@@ -117,9 +117,9 @@ pub struct Revocation {
 }
 
 /// Revokes an agent: its certificates are worth nothing from now on, and its session ends.
-#[utoipa::path(post, path = "/api/v1/agents/{id}/revoke", request_body = Revocation,
+#[utoipa::path(post, operation_id = "revoke_agent", path = "/api/v1/agents/{id}/revoke", request_body = Revocation,
     params(("id" = String, Path, description = "The agent")),
-    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 204), (status = 401, body = Problem, content_type = "application/problem+json"), (status = 403, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn revoke(
     Admin(who): Admin,
     State(operators): State<Operators>,
@@ -147,6 +147,7 @@ pub(super) async fn revoke(
 
 /// Whose account.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Whose {
     /// Only this agent's.
     #[serde(default)]
@@ -154,13 +155,13 @@ pub(super) struct Whose {
 }
 
 /// The accounts of what agents delivered.
-#[utoipa::path(get, path = "/api/v1/accounting", params(Whose),
-    responses((status = 200, body = Vec<AccountBody>), (status = 400, body = Problem), (status = 401, body = Problem)))]
+#[utoipa::path(get, operation_id = "read_accounting", path = "/api/v1/accounting", params(Whose),
+    responses((status = 200, body = Vec<DeliveryBody>), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn accounting(
     _: Viewer,
     State(operators): State<Operators>,
     Query(whose): Query<Whose>,
-) -> Result<Json<Vec<AccountBody>>, Problem> {
+) -> Result<Json<Vec<DeliveryBody>>, Problem> {
     let agent =
         whose.agent.map(AgentId::new).transpose().map_err(|e| Problem::bad("agent", e.to_string()))?;
     let streams = operators.store.streams(agent.as_ref()).await;
@@ -168,7 +169,7 @@ pub(super) async fn accounting(
     Ok(Json(
         streams
             .into_iter()
-            .map(|s| AccountBody {
+            .map(|s| DeliveryBody {
                 agent: s.agent.to_string(),
                 epoch: format!("{:016x}", s.epoch),
                 first_seq: s.first_seq,

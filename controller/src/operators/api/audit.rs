@@ -1,16 +1,17 @@
 //! Who did what.
 
-use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{List, Problem};
 use crate::operators::Operators;
 use crate::operators::access::Admin;
+use crate::operators::extract::{Json, Query};
 
 /// Which lines.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Page {
     /// Only lines before this one.
     #[serde(default)]
@@ -40,8 +41,8 @@ pub(super) struct AuditBody {
 }
 
 /// The audit log, newest first.
-#[utoipa::path(get, path = "/api/v1/audit", params(Page),
-    responses((status = 200, body = List<AuditBody>), (status = 401, body = Problem), (status = 403, body = Problem)))]
+#[utoipa::path(get, operation_id = "read_audit_log", path = "/api/v1/audit", params(Page),
+    responses((status = 200, body = List<AuditBody>), (status = 401, body = Problem, content_type = "application/problem+json"), (status = 403, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     _: Admin,
     State(operators): State<Operators>,

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wasl_model::health::Reason;
@@ -15,6 +14,7 @@ use crate::board::Entity;
 use crate::live::Latest;
 use crate::operators::Operators;
 use crate::operators::access::Viewer;
+use crate::operators::extract::{Json, Path, Query};
 
 /// Why an entity is judged as it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -129,6 +129,7 @@ fn reason(reason: &Reason, texts: &Texts) -> ReasonBody {
 
 /// Which entities.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     /// Only this kind.
     #[serde(default)]
@@ -142,8 +143,8 @@ pub(super) struct Filter {
 }
 
 /// All entities, judged.
-#[utoipa::path(get, path = "/api/v1/entities", params(Filter),
-    responses((status = 200, body = List<EntityBody>), (status = 401, body = Problem)))]
+#[utoipa::path(get, operation_id = "list_entities", path = "/api/v1/entities", params(Filter),
+    responses((status = 200, body = List<EntityBody>), (status = 401, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     _: Viewer,
     State(operators): State<Operators>,
@@ -160,9 +161,9 @@ pub(super) async fn list(
 }
 
 /// One entity, judged, with its present values.
-#[utoipa::path(get, path = "/api/v1/entities/{kind}/{id}",
+#[utoipa::path(get, operation_id = "read_entity", path = "/api/v1/entities/{kind}/{id}",
     params(("kind" = String, Path, description = "The kind"), ("id" = String, Path, description = "The identifier; percent-encode what a path cannot hold")),
-    responses((status = 200, body = EntityBody), (status = 401, body = Problem), (status = 404, body = Problem)))]
+    responses((status = 200, body = EntityBody), (status = 401, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn one(
     _: Viewer,
     State(operators): State<Operators>,
@@ -185,8 +186,8 @@ pub(super) async fn one(
 }
 
 /// All notices that stand.
-#[utoipa::path(get, path = "/api/v1/notices",
-    responses((status = 200, body = List<NoticeBody>), (status = 401, body = Problem)))]
+#[utoipa::path(get, operation_id = "list_notices", path = "/api/v1/notices",
+    responses((status = 200, body = List<NoticeBody>), (status = 401, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn notices(_: Viewer, State(operators): State<Operators>) -> Json<List<NoticeBody>> {
     let live = operators.live.read();
     let items = live

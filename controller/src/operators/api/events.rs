@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Sse;
 use axum::response::sse::{Event as SseEvent, KeepAlive};
 use futures_util::{Stream, StreamExt, stream};
@@ -16,9 +16,11 @@ use super::Problem;
 use crate::board::Event;
 use crate::operators::Operators;
 use crate::operators::access::Viewer;
+use crate::operators::extract::Query;
 
 /// From where on.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct After {
     /// Only events after this one; only new ones if not given. `Last-Event-ID` counts before it.
     #[serde(default)]
@@ -26,8 +28,8 @@ pub(super) struct After {
 }
 
 /// A stream of server-sent events; each has the type `entity` and a JSON document.
-#[utoipa::path(get, path = "/api/v1/events", params(After),
-    responses((status = 200, body = Event, content_type = "text/event-stream"), (status = 401, body = Problem)))]
+#[utoipa::path(get, operation_id = "follow_events", path = "/api/v1/events", params(After),
+    responses((status = 200, body = Event, content_type = "text/event-stream"), (status = 401, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn events(
     _: Viewer,
     State(operators): State<Operators>,

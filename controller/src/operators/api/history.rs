@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use wasl_model::units::Unit;
@@ -13,10 +12,13 @@ use wasl_store::ErrorKind;
 use super::Problem;
 use crate::operators::Operators;
 use crate::operators::access::Viewer;
+use crate::operators::extract::{Json, Query};
+use crate::shared::Shared;
 use crate::time::now;
 
 /// Which series, and when.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Question {
     /// `kind/identifier#field@agent`, such as `target/gateway#rtt_p50@jenin-gw`.
     series: String,
@@ -49,8 +51,8 @@ pub(super) fn word(unit: Unit) -> String {
 }
 
 /// The history of a series.
-#[utoipa::path(get, path = "/api/v1/history", params(Question),
-    responses((status = 200, body = HistoryBody), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem)))]
+#[utoipa::path(get, operation_id = "read_history", path = "/api/v1/history", params(Question),
+    responses((status = 200, body = HistoryBody), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn history(
     _: Viewer,
     State(operators): State<Operators>,
@@ -67,6 +69,9 @@ pub(super) async fn history(
     }
     let step = question.step.filter(|s| *s > 0).map(Duration::from_millis);
     match operators.store.history(&key, from, to, step).await {
+        Ok(history) if history.points.is_empty() && !is_known(&operators, &key) => {
+            Err(Problem::not_found(format!("nothing has been kept of {key}")))
+        }
         Ok(history) => Ok(Json(HistoryBody {
             unit: word(history.unit),
             resolution_ms: history.resolution_ms,
@@ -77,4 +82,9 @@ pub(super) async fn history(
         }
         Err(error) => Err(Problem::internal("reading the history", &error)),
     }
+}
+
+/// Whether anything has been heard of what a series is about.
+fn is_known(shared: &Shared, key: &SeriesKey) -> bool {
+    shared.live.read().values.contains_key(&(key.agent.clone(), key.subject.clone()))
 }

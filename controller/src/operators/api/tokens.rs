@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,6 +12,7 @@ use super::{List, Problem};
 use crate::agents::token_digest;
 use crate::operators::Operators;
 use crate::operators::access::Engineer;
+use crate::operators::extract::Json;
 use crate::time::now;
 
 /// The longest life of a token.
@@ -62,8 +62,8 @@ pub struct TokenBody {
 }
 
 /// All tokens.
-#[utoipa::path(get, path = "/api/v1/tokens",
-    responses((status = 200, body = List<TokenBody>), (status = 401, body = Problem), (status = 403, body = Problem)))]
+#[utoipa::path(get, operation_id = "list_tokens", path = "/api/v1/tokens",
+    responses((status = 200, body = List<TokenBody>), (status = 401, body = Problem, content_type = "application/problem+json"), (status = 403, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     _: Engineer,
     State(operators): State<Operators>,
@@ -85,8 +85,8 @@ pub(super) async fn list(
 }
 
 /// Makes a token.
-#[utoipa::path(post, path = "/api/v1/tokens", request_body = TokenRequest,
-    responses((status = 200, body = NewToken), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem)))]
+#[utoipa::path(post, operation_id = "create_token", path = "/api/v1/tokens", request_body = TokenRequest,
+    responses((status = 200, body = NewToken), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json"), (status = 403, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn create(
     Engineer(who): Engineer,
     State(operators): State<Operators>,

@@ -1,0 +1,372 @@
+//! Networks of a story's own, made of network namespaces, and the faults of their lines.
+//!
+//! The centre and each branch have a namespace, and one more is the router between them, where the faults
+//! live. Nothing leads out of these namespaces, so no story ever speaks to the real network, and the same
+//! addresses can be used by every story at once. The names carry the number of the test's process; what a
+//! test that was killed left behind is swept up by the next one.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+
+use nix::sched::{CloneFlags, setns};
+
+use crate::{binaries, tool};
+
+/// The port of the agents' listener in stories with a network of their own.
+pub const AGENTS_PORT: u16 = 8443;
+/// The user and group of nobody.
+const NOBODY: &str = "65534";
+
+/// Where a process runs, or a client speaks from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// This machine's own network.
+    Here,
+    /// A network namespace.
+    Namespace(String),
+}
+
+impl Place {
+    /// A command that runs a program here. The kernel kills it when the test's thread ends, however that
+    /// comes about.
+    pub fn command(&self, program: impl AsRef<Path>) -> Command {
+        self.wrapped(&[], program.as_ref())
+    }
+
+    /// The same as the user nobody, without any privilege.
+    pub fn command_as_nobody(&self, program: impl AsRef<Path>) -> Command {
+        let drop = [
+            "--reuid",
+            NOBODY,
+            "--regid",
+            NOBODY,
+            "--clear-groups",
+            "--no-new-privs",
+            "--inh-caps=-all",
+            "--bounding-set=-all",
+        ];
+        self.wrapped(&drop, program.as_ref())
+    }
+
+    fn wrapped(&self, privileges: &[&str], program: &Path) -> Command {
+        let mut command = match self {
+            Self::Here => Command::new("setpriv"),
+            Self::Namespace(name) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", name, "setpriv"]);
+                command
+            }
+        };
+        command.args(privileges).args(["--pdeathsig", "KILL", "--"]).arg(program);
+        command
+    }
+
+    /// Runs `work` on a thread in this place and waits for it.
+    pub fn on_a_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        self.start_thread(work).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// Starts a thread in this place.
+    pub fn start_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        let place = self.clone();
+        std::thread::spawn(move || {
+            if let Self::Namespace(name) = place {
+                let file = fs::File::open(format!("/run/netns/{name}"));
+                let file = file.unwrap_or_else(|error| panic!("opening the namespace {name}: {error}"));
+                setns(file, CloneFlags::CLONE_NEWNET)
+                    .unwrap_or_else(|error| panic!("entering the namespace {name}: {error}"));
+            }
+            work()
+        })
+    }
+}
+
+/// A namespace; it is removed when this is dropped.
+struct Namespace(String);
+
+impl Namespace {
+    fn make(label: &str) -> Self {
+        let name = format!("wasl-{}-{label}", std::process::id());
+        tool::run("ip", &["netns", "add", &name]);
+        let made = Self(name);
+        made.ip(&["link", "set", "lo", "up"]);
+        // As systemd sets it: anybody may send ICMP echo requests.
+        made.sysctl("net/ipv4/ping_group_range", "0 2147483647");
+        made
+    }
+
+    fn ip(&self, args: &[&str]) {
+        tool::run("ip", &[&["-n", &self.0], args].concat());
+    }
+
+    fn exec(&self, args: &[&str]) -> String {
+        tool::run("ip", &[&["netns", "exec", &self.0], args].concat())
+    }
+
+    fn sysctl(&self, key: &str, value: &str) {
+        let (key, value) = (format!("/proc/sys/{key}"), value.to_owned());
+        self.place().on_a_thread(move || {
+            fs::write(&key, value).unwrap_or_else(|error| panic!("writing {key}: {error}"));
+        });
+    }
+
+    /// Gives the namespace a name server: with none of its own it would look for this machine's.
+    fn name_server(&self, address: Ipv4Addr) {
+        let folder = Path::new("/etc/netns").join(&self.0);
+        fs::create_dir_all(&folder).expect("root may write to /etc/netns");
+        fs::write(folder.join("resolv.conf"), format!("nameserver {address}\n")).expect("written");
+    }
+
+    fn place(&self) -> Place {
+        Place::Namespace(self.0.clone())
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        remove(&self.0);
+    }
+}
+
+fn remove(name: &str) {
+    tool::try_run("ip", &["netns", "del", name]);
+    let _ = fs::remove_dir_all(Path::new("/etc/netns").join(name));
+    let _ = fs::remove_dir("/etc/netns");
+}
+
+/// Removes the namespaces of tests that are no more.
+fn sweep() {
+    for folder in ["/run/netns", "/etc/netns"] {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let owner = name.strip_prefix("wasl-").and_then(|rest| rest.split_once('-'));
+            let owner = owner.and_then(|(pid, _)| pid.parse::<u32>().ok());
+            if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+                remove(&name);
+            }
+        }
+    }
+}
+
+/// One machine behind a gateway that leads nowhere.
+pub struct Lone {
+    machine: Namespace,
+    _gateway: Namespace,
+}
+
+impl Lone {
+    /// Makes it.
+    pub fn new() -> Self {
+        sweep();
+        let (machine, gateway) = (Namespace::make("machine"), Namespace::make("gateway"));
+        join(&machine, &gateway, "inside", 1);
+        machine.name_server(gateway_address(1));
+        Self { machine, _gateway: gateway }
+    }
+
+    /// The machine.
+    pub fn place(&self) -> Place {
+        self.machine.place()
+    }
+
+    /// Takes away everybody's right to send ICMP that is not root's.
+    pub fn forbid_icmp(&self) {
+        self.machine.sysctl("net/ipv4/ping_group_range", "1 0");
+    }
+}
+
+impl Default for Lone {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A centre, branches, and the lines between them.
+pub struct Net {
+    centre: Namespace,
+    branches: Vec<Namespace>,
+    router: Namespace,
+}
+
+impl Net {
+    /// A centre and so many branches, all lines sound.
+    pub fn centre_and_branches(branches: u8) -> Self {
+        sweep();
+        let router = Namespace::make("router");
+        router.sysctl("net/ipv4/ip_forward", "1");
+        for scope in ["all", "default"] {
+            router.sysctl(&format!("net/ipv4/conf/{scope}/rp_filter"), "0");
+        }
+        let centre = Namespace::make("centre");
+        join(&centre, &router, "centre", 0);
+        centre.name_server(gateway_address(0));
+        router.exec(&["nft", "add", "table", "inet", "faults"]);
+        router.exec(&[
+            "nft",
+            "add chain inet faults lines { type filter hook forward priority 0; policy accept; }",
+        ]);
+        let branches = (1..=branches)
+            .map(|number| {
+                let branch = Namespace::make(&format!("branch-{number}"));
+                let line = line(number);
+                join(&branch, &router, &line, number);
+                branch.name_server(gateway_address(number));
+                router.exec(&["nft", &format!("add chain inet faults {line}")]);
+                for way in ["iifname", "oifname"] {
+                    router.exec(&["nft", &format!("add rule inet faults lines {way} {line} jump {line}")]);
+                }
+                branch
+            })
+            .collect();
+        Self { centre, branches, router }
+    }
+
+    /// The centre.
+    pub fn centre(&self) -> Place {
+        self.centre.place()
+    }
+
+    /// Where the centre's agents' listener is.
+    pub fn agents_listener(&self) -> SocketAddr {
+        SocketAddr::new(IpAddr::V4(address(0)), AGENTS_PORT)
+    }
+
+    /// The centre's address.
+    pub fn centre_address(&self) -> Ipv4Addr {
+        address(0)
+    }
+
+    /// A branch, counted from 1.
+    pub fn branch(&self, number: u8) -> Place {
+        self.branches[usize::from(number) - 1].place()
+    }
+
+    /// A branch's address.
+    pub fn branch_address(&self, number: u8) -> Ipv4Addr {
+        address(number)
+    }
+
+    /// Cuts a branch off without a sign: packets vanish and every interface stays up.
+    pub fn cut(&self, branch: u8) -> Fault<'_> {
+        self.rule(branch, "drop")
+    }
+
+    /// Loses this share of a branch's packets, each way.
+    pub fn loss(&self, branch: u8, percent: f64) -> Fault<'_> {
+        let of_a_thousand = (percent * 10.0).round() as u32;
+        self.rule(branch, &format!("numgen random mod 1000 < {of_a_thousand} drop"))
+    }
+
+    fn rule(&self, branch: u8, rule: &str) -> Fault<'_> {
+        let line = line(branch);
+        self.router.exec(&["nft", &format!("add rule inet faults {line} {rule}")]);
+        Fault { net: self, undo: vec![format!("nft flush chain inet faults {line}")], child: None }
+    }
+
+    /// Takes a branch's carrier away, as a cable that is pulled.
+    pub fn cut_carrier(&self, branch: u8) -> Fault<'_> {
+        let line = line(branch);
+        self.router.ip(&["link", "set", &line, "down"]);
+        Fault { net: self, undo: vec![format!("ip link set {line} up")], child: None }
+    }
+
+    /// Narrows a branch's line, towards the branch, to so many kbit/s.
+    pub fn rate(&self, branch: u8, kbit: u32) -> Fault<'_> {
+        let line = line(branch);
+        let rate = format!("{kbit}kbit");
+        let shape = ["burst", "16kb", "latency", "200ms"];
+        self.router.exec(
+            &[&["tc", "qdisc", "replace", "dev", &line, "root", "tbf", "rate", &rate], &shape[..]].concat(),
+        );
+        Fault { net: self, undo: vec![format!("tc qdisc del dev {line} root")], child: None }
+    }
+
+    /// Delays a branch's packets, each way, by `ms` plus or minus `jitter_ms`. The kernel's own delay
+    /// (netem) is missing in many containers, so a small program does it, which needs python3.
+    pub fn delay(&self, branch: u8, ms: u32, jitter_ms: u32) -> Fault<'_> {
+        let line = line(branch);
+        let (near, far) = (format!("{line}-near"), format!("{line}-far"));
+        let script = binaries::repository().join("tests/tools/delay.py");
+        let mut command = self.router.place().command("python3");
+        command.arg(script).args([&near, &far, &ms.to_string(), &jitter_ms.to_string()]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("starting the delay line: {error}"));
+        let mut word = String::new();
+        let out = child.stdout.take().expect("it was piped");
+        let read = BufReader::new(out).read_line(&mut word);
+        let mut fault = Fault { net: self, undo: Vec::new(), child: Some(child) };
+        assert!(read.is_ok() && word == "ready\n", "the delay line did not start: {word:?}");
+        let (network, table) = (format!("10.90.{branch}.0/24"), u32::from(branch) * 2 + 100);
+        let ways =
+            [(format!("iif {line}"), table, near), (format!("iif centre to {network}"), table + 1, far)];
+        for (traffic, table, device) in ways {
+            let rule = format!("{traffic} lookup {table}");
+            let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+            let run = |text: String| {
+                let words = words(&text);
+                self.router.exec(&words.iter().map(String::as_str).collect::<Vec<_>>());
+            };
+            run(format!("ip link set {device} up"));
+            run(format!("ip route add default dev {device} table {table}"));
+            run(format!("ip rule add {rule}"));
+            fault.undo.push(format!("ip rule del {rule}"));
+        }
+        fault
+    }
+}
+
+/// A fault of a line. It is undone when this is dropped.
+#[must_use = "the fault is undone when this is dropped"]
+pub struct Fault<'a> {
+    net: &'a Net,
+    undo: Vec<String>,
+    child: Option<Child>,
+}
+
+impl Fault<'_> {
+    /// Undoes the fault.
+    pub fn heal(self) {}
+}
+
+impl Drop for Fault<'_> {
+    fn drop(&mut self) {
+        for command in &self.undo {
+            let words: Vec<&str> = command.split(' ').collect();
+            tool::try_run("ip", &[&["netns", "exec", &self.net.router.0], &words[..]].concat());
+        }
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The router's end of a branch's line.
+fn line(branch: u8) -> String {
+    format!("line-{branch}")
+}
+
+fn address(network: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 90, network, 2)
+}
+
+fn gateway_address(network: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 90, network, 1)
+}
+
+/// Lays a line between two namespaces: `uplink` on the one, `name` on the other, which is its gateway.
+fn join(one: &Namespace, gateway: &Namespace, name: &str, network: u8) {
+    one.ip(&["link", "add", "uplink", "type", "veth", "peer", "name", name, "netns", &gateway.0]);
+    one.ip(&["address", "add", &format!("{}/24", address(network)), "dev", "uplink"]);
+    gateway.ip(&["address", "add", &format!("{}/24", gateway_address(network)), "dev", name]);
+    gateway.ip(&["link", "set", name, "up"]);
+    one.ip(&["link", "set", "uplink", "up"]);
+    one.ip(&["route", "add", "default", "via", &gateway_address(network).to_string()]);
+}

@@ -1,0 +1,10 @@
+//! Wasl as people meet it, told in stories: each starts real processes and looks at them from outside.
+
+mod api;
+mod commands;
+mod enrolment;
+mod first_start;
+mod goodbye;
+mod line;
+mod operators;
+mod watched;
