@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use super::client::Client;
 use super::{Where, table};
 use crate::home::Home;
-use crate::operators::api::{AccountBody, AccountRequest, List};
+use crate::operators::api::{AccountBody, AccountChange, AccountRequest, KeyRequest, List, NewKey};
 
 /// People's accounts.
 #[derive(Debug, Args)]
@@ -29,12 +29,40 @@ enum Act {
         /// What the person may do: viewer, technician, librarian, engineer or admin
         #[arg(long)]
         role: String,
-        /// Only these sites; all if not given
-        #[arg(long = "site", value_name = "SITE")]
-        sites: Vec<String>,
         /// Read the password from standard input
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// Change an account
+    Change {
+        /// The account's name
+        name: String,
+        /// What the person may do from now on
+        #[arg(long)]
+        role: Option<String>,
+        /// Let the person not log in any more
+        #[arg(long, conflicts_with = "enable")]
+        disable: bool,
+        /// Let the person log in again
+        #[arg(long)]
+        enable: bool,
+        /// Read a new password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Make a key for a script or for Prometheus; it is printed once
+    Key {
+        /// The account that it belongs to
+        account: String,
+        /// What it is for, in words
+        #[arg(long = "for", value_name = "TEXT")]
+        purpose: String,
+        /// What it may do
+        #[arg(long, default_value = "viewer")]
+        role: String,
+        /// After how many days it ends; never if not given
+        #[arg(long)]
+        days: Option<u32>,
     },
     /// The accounts
     List,
@@ -45,7 +73,7 @@ impl Accounts {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let client = Client::new(&Home::at(self.place.state()))?;
         match self.command {
-            Act::Create { name, role, sites, password_stdin } => {
+            Act::Create { name, role, password_stdin } => {
                 let made = if password_stdin {
                     None
                 } else {
@@ -55,11 +83,32 @@ impl Accounts {
                     Some(made) => made.clone(),
                     None => read_password()?,
                 };
-                let request = AccountRequest { name: name.clone(), password, role, sites };
+                let request = AccountRequest { name: name.clone(), password, role };
                 let _: Option<()> = client.post("/api/v1/accounts", &request).await?;
                 match made {
                     Some(made) => table::show(&format!("{made}\n")),
                     None => eprintln!("the account {name} is made"),
+                }
+            }
+            Act::Change { name, role, disable, enable, password_stdin } => {
+                let change = AccountChange {
+                    password: if password_stdin { Some(read_password()?) } else { None },
+                    role,
+                    disabled: if disable {
+                        Some(true)
+                    } else if enable {
+                        Some(false)
+                    } else {
+                        None
+                    },
+                };
+                client.patch(&format!("/api/v1/accounts/{}", in_path(&name)), &change).await?;
+                eprintln!("the account {name} is changed");
+            }
+            Act::Key { account, purpose, role, days } => {
+                let request = KeyRequest { account, purpose, role: Some(role), days };
+                if let Some(made) = client.post::<NewKey>("/api/v1/keys", &request).await? {
+                    table::show(&format!("{}\n", made.key));
                 }
             }
             Act::List => {
@@ -71,16 +120,11 @@ impl Accounts {
                         .items
                         .into_iter()
                         .map(|a| {
-                            let sites = if a.sites.is_empty() { "all".into() } else { a.sites.join(", ") };
-                            vec![
-                                a.name,
-                                a.role,
-                                sites,
-                                if a.disabled { "disabled".into() } else { String::new() },
-                            ]
+                            let state = if a.disabled { "disabled" } else { "" };
+                            vec![a.name, a.role, state.into()]
                         })
                         .collect();
-                    table::print(&["NAME", "ROLE", "SITES", ""], &rows);
+                    table::print(&["NAME", "ROLE", ""], &rows);
                 }
             }
         }
@@ -95,4 +139,11 @@ fn read_password() -> Result<String> {
         .read_to_string(&mut text)
         .context("reading the password from standard input")?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// A name as one segment of a path.
+fn in_path(name: &str) -> String {
+    name.bytes()
+        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
 }

@@ -111,6 +111,12 @@ impl Client {
             .map_err(|e| self.unreachable(format!("its answer makes no sense: {e}")))
     }
 
+    /// Sends a change.
+    pub(super) async fn patch(&self, path: &str, body: &impl Serialize) -> Result<(), ClientError> {
+        let body = serde_json::to_vec(body).map_err(|e| self.unreachable(e.to_string()))?;
+        self.send(Method::PATCH, path, body.into()).await.map(|_| ())
+    }
+
     fn unreachable(&self, what: String) -> ClientError {
         ClientError::Unreachable { url: self.addresses.http.clone(), what }
     }

@@ -125,6 +125,9 @@ async fn who(operators: &Operators, headers: &HeaderMap, arrival: Arrival) -> Re
             return Ok(Who::Nobody);
         }
         let owner = operators.store.account(token.account).await?.filter(|a| a.disabled.is_none());
+        if token.last_used.is_none_or(|at| at.plus(Duration::from_secs(60)) < now) {
+            operators.store.touch_api_token(&hash, now).await?;
+        }
         return Ok(owner.map_or(Who::Nobody, |owner| {
             let role = if owner.role.includes(token.role) { token.role } else { UserRole::Viewer };
             Who::Script(owner, role)

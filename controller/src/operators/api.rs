@@ -8,6 +8,7 @@ mod audit;
 mod entities;
 mod events;
 mod history;
+mod keys;
 mod tokens;
 
 use axum::Router;
@@ -22,9 +23,10 @@ use super::extract::Json;
 use crate::time::{now, rfc3339};
 
 pub use super::problem::Problem;
-pub use accounts::{AccountBody, AccountRequest};
+pub use accounts::{AccountBody, AccountChange, AccountRequest};
 pub use agents::{AgentBody, Revocation};
 pub use entities::{EntityBody, NoticeBody};
+pub use keys::{KeyBody, KeyRequest, NewKey};
 pub use tokens::{NewToken, TokenBody, TokenRequest};
 
 #[derive(OpenApi)]
@@ -64,6 +66,8 @@ fn build() -> (Router<Operators>, utoipa::openapi::OpenApi) {
         .routes(routes!(agents::accounting))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::change))
+        .routes(routes!(keys::list, keys::create))
         .routes(routes!(audit::list))
         .routes(routes!(events::events))
         .split_for_parts()

@@ -152,6 +152,31 @@ fn the_controllers_own_commands_work_wherever_it_listens() {
     }
 }
 
+/// Catches: a Prometheus that cannot log in, a key that can do more than its owner, and a key that goes on
+/// working after its owner may not log in any more.
+#[test]
+fn a_key_reads_the_metrics_until_its_owner_is_shut_out() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let centre = centre(&Place::Here, dir.path(), any, any);
+    account(&centre, "amal", "viewer");
+    let more = centre.wasl(&["account", "key", "amal", "--for", "too much", "--role", "admin"]);
+    assert_eq!(more.status.code(), Some(1), "{}", String::from_utf8_lossy(&more.stdout));
+    let made = centre.wasl(&["account", "key", "amal", "--for", "Prometheus"]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let key = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+    let script = centre.client.with("authorization", &format!("Bearer {key}"));
+    assert_eq!(script.get("/metrics").status, StatusCode::OK);
+    assert_problem(&script.post("/api/v1/tokens", &token_request()), StatusCode::FORBIDDEN, "role");
+    let kept = centre.admin().get("/api/v1/keys");
+    assert!(!kept.text().contains(&key), "the list of keys tells a key");
+    assert_eq!(kept.json()["items"][0]["purpose"], "Prometheus");
+    assert!(centre.wasl(&["account", "change", "amal", "--disable"]).status.success());
+    assert_problem(&script.get("/metrics"), StatusCode::UNAUTHORIZED, "login");
+    assert!(centre.wasl(&["account", "change", "amal", "--enable"]).status.success());
+    assert_eq!(script.get("/metrics").status, StatusCode::OK);
+}
+
 /// Catches: pages, figures or forms that are open to the network without a login, a session that can be
 /// stolen in clear or by a script, a form that another site can send, and a logout that does not log out.
 #[test]

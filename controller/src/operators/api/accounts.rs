@@ -4,13 +4,13 @@ use argon2::{Argon2, PasswordHasher};
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use wasl_model::{SiteId, UserRole};
-use wasl_store::NewAccount;
+use wasl_model::UserRole;
+use wasl_store::{Account, NewAccount};
 
 use super::{List, Problem};
 use crate::operators::Operators;
 use crate::operators::access::Admin;
-use crate::operators::extract::Json;
+use crate::operators::extract::{Json, Path};
 use crate::time::now;
 
 /// Shorter passwords are refused (NIST SP 800-63B asks for 8 and advises more).
@@ -25,9 +25,20 @@ pub struct AccountRequest {
     pub password: String,
     /// What the person may do.
     pub role: String,
-    /// The sites that the person may see; all if empty.
-    #[serde(default)]
-    pub sites: Vec<String>,
+}
+
+/// What should change of an account; what is not given stays.
+#[derive(Default, Serialize, Deserialize, ToSchema)]
+pub struct AccountChange {
+    /// A new password, at least 12 characters. All logins of the account end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// What the person may do from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Whether the person may not log in. All logins of the account end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled: Option<bool>,
 }
 
 /// An account, without its password.
@@ -37,8 +48,6 @@ pub struct AccountBody {
     pub name: String,
     /// What the person may do.
     pub role: String,
-    /// The sites that the person may see; all if empty.
-    pub sites: Vec<String>,
     /// When it was made, milliseconds since 1970.
     pub created: i64,
     /// Whether the person may not log in.
@@ -59,7 +68,6 @@ pub(super) async fn list(
         .map(|a| AccountBody {
             name: a.name,
             role: a.role.to_string(),
-            sites: a.sites.iter().map(ToString::to_string).collect(),
             created: a.created.0,
             disabled: a.disabled.is_some(),
         })
@@ -83,25 +91,8 @@ pub(super) async fn create(
     if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
         return Err(Problem::bad("name", "a name has 1 to 64 printable characters"));
     }
-    if given.password.chars().count() < SHORTEST {
-        return Err(Problem::bad("password", format!("a password has at least {SHORTEST} characters")));
-    }
-    let sites: Vec<SiteId> = given
-        .sites
-        .into_iter()
-        .map(SiteId::new)
-        .collect::<Result<_, _>>()
-        .map_err(|e| Problem::bad("sites", e.to_string()))?;
-    let password = given.password;
-    let hashed = tokio::task::spawn_blocking(move || {
-        Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string())
-    });
-    let password_hash = hashed
-        .await
-        .ok()
-        .and_then(Result::ok)
-        .ok_or_else(|| Problem::internal_text("the password could not be hashed"))?;
-    let account = NewAccount { name: name.clone(), password_hash, role, sites, created: now() };
+    let password_hash = hash(given.password).await?;
+    let account = NewAccount { name: name.clone(), password_hash, role, sites: Vec::new(), created: now() };
     let made = operators
         .store
         .create_account(&account)
@@ -112,4 +103,66 @@ pub(super) async fn create(
     }
     operators.audit(&who.name(), "account.create", &name, "ok", &format!("role {role}")).await;
     Ok(http::StatusCode::NO_CONTENT)
+}
+
+/// Changes an account.
+#[utoipa::path(patch, operation_id = "change_account", path = "/api/v1/accounts/{name}", request_body = AccountChange,
+    params(("name" = String, Path, description = "The account's name")),
+    responses((status = 204), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json"), (status = 403, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn change(
+    Admin(who): Admin,
+    State(operators): State<Operators>,
+    Path(name): Path<String>,
+    Json(given): Json<AccountChange>,
+) -> Result<http::StatusCode, Problem> {
+    let failed = |e| Problem::internal("changing an account", &e);
+    let mut account = known(&operators, &name).await?;
+    let mut changed = Vec::new();
+    if let Some(word) = &given.role {
+        account.role = role(word)?;
+        changed.push(format!("role {}", account.role));
+    }
+    let ends_logins = given.password.is_some() || given.disabled == Some(true);
+    if let Some(password) = given.password {
+        account.password_hash = hash(password).await?;
+        changed.push("password".to_owned());
+    }
+    if let Some(disabled) = given.disabled {
+        account.disabled = if disabled { account.disabled.or_else(|| Some(now())) } else { None };
+        changed.push(if disabled { "disabled" } else { "enabled" }.to_owned());
+    }
+    operators.store.update_account(&account).await.map_err(failed)?;
+    if ends_logins {
+        operators.store.delete_sessions_of(account.id, None).await.map_err(failed)?;
+    }
+    operators.audit(&who.name(), "account.change", &name, "ok", &changed.join(", ")).await;
+    Ok(http::StatusCode::NO_CONTENT)
+}
+
+/// The account of this name.
+pub(super) async fn known(operators: &Operators, name: &str) -> Result<Account, Problem> {
+    let account = operators
+        .store
+        .account_by_name(name)
+        .await
+        .map_err(|e| Problem::internal("reading an account", &e))?;
+    account.ok_or_else(|| {
+        Problem::not_found(format!("there is no account named {name:?}; `wasl account list` lists them"))
+    })
+}
+
+/// The role of this word.
+pub(super) fn role(word: &str) -> Result<UserRole, Problem> {
+    word.parse().map_err(|e: wasl_model::access::UnknownRole| Problem::bad("role", e.to_string()))
+}
+
+async fn hash(password: String) -> Result<String, Problem> {
+    if password.chars().count() < SHORTEST {
+        return Err(Problem::bad("password", format!("a password has at least {SHORTEST} characters")));
+    }
+    let hashed = tokio::task::spawn_blocking(move || {
+        Argon2::default().hash_password(password.as_bytes()).map(|hash| hash.to_string())
+    });
+    let hashed = hashed.await.ok().and_then(Result::ok);
+    hashed.ok_or_else(|| Problem::internal_text("the password could not be hashed"))
 }
