@@ -38,4 +38,5 @@ test: build ## Everything; `make test T=name` runs the tests of that name
 	fi
 
 bench: ## Measure against the peers; `make bench BENCH=name` runs one
+	@cargo build --release --quiet --locked -p wasl-agent && cargo build --release --quiet --locked -p wasl
 	@for script in bench/$(if $(BENCH),$(BENCH),*).sh; do echo "== $$script"; bash "$$script"; done

@@ -21,6 +21,9 @@ use delta::Deltas;
 /// The second reading comes this soon, so that a new user sees rates at once.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
+/// Rates over less than this say more of the clock than of the machine.
+const SHORTEST: Duration = Duration::from_millis(500);
+
 /// Reads the machine as often as the assignment says, until `stop`.
 pub async fn run(
     reporter: Reporter,
@@ -49,13 +52,50 @@ pub async fn run(
         deltas.forget_all_but(reading.interfaces.iter().map(|i| i.name.as_str()));
 
         rounds = rounds.saturating_add(1);
-        let every = Duration::from_millis(assignment.borrow_and_update().host_every_ms.max(500));
-        let pause = if rounds == 1 { every.min(FIRST_PAUSE) } else { every };
+        if !pause(now, rounds == 1, &mut assignment, &stop).await {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits until the next reading is due; `false` if the agent ends. A new assignment moves the time,
+/// but never so near that the next rates would be taken over next to nothing.
+async fn pause(
+    since: Instant,
+    first: bool,
+    assignment: &mut watch::Receiver<Arc<Assignment>>,
+    stop: &CancellationToken,
+) -> bool {
+    loop {
+        let every = Duration::from_millis(assignment.borrow_and_update().host_every_ms).max(SHORTEST);
+        let due = if first { every.min(FIRST_PAUSE) } else { every };
         tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(pause.saturating_sub(now.elapsed())) => {}
-            // A new interval holds from now on.
+            () = stop.cancelled() => return false,
+            () = tokio::time::sleep(due.saturating_sub(since.elapsed())) => return true,
             Ok(()) = assignment.changed() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_assignment_moves_the_next_reading_and_does_not_trigger_it() {
+        let assignment = |host_every_ms| Arc::new(Assignment { host_every_ms, ..Assignment::baseline() });
+        let (change, mut receiver) = watch::channel(assignment(10_000));
+        let stop = CancellationToken::new();
+        let begun = tokio::time::Instant::now();
+        let other = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            change.send_replace(assignment(3_000));
+            change.closed().await;
+        });
+        assert!(pause(Instant::now(), false, &mut receiver, &stop).await);
+        let waited = begun.elapsed();
+        assert!((Duration::from_secs(3)..Duration::from_millis(3_100)).contains(&waited), "{waited:?}");
+        drop(receiver);
+        other.await.expect("no panic");
     }
 }

@@ -203,7 +203,7 @@ impl Uplink {
             "a session with the controller is open"
         );
         let downlink = connection.stream(&format!("{}{}", path::DOWNLINK, opened.session)).await?;
-        let mut downlink = DownlinkReader { body: downlink, deframer: Deframer::default() };
+        let mut downlink = DownlinkReader::new(downlink);
         let mut uploads: JoinSet<Uploaded> = JoinSet::new();
         let mut farewell = None;
         loop {
@@ -374,24 +374,30 @@ fn tls(state: &StateDir, certificate: &SwappableCertificate) -> Result<Arc<Clien
 struct DownlinkReader {
     body: Incoming,
     deframer: Deframer,
+    heard: tokio::time::Instant,
 }
 
 impl DownlinkReader {
+    fn new(body: Incoming) -> Self {
+        Self { body, deframer: Deframer::default(), heard: tokio::time::Instant::now() }
+    }
+
     /// The next message; `Ok(None)` for one that this version does not know. Safe to drop midway.
     async fn next(&mut self) -> Result<Option<downlink::What>, SessionError> {
         loop {
             if let Some(message) = self.deframer.next_message()? {
                 return Ok(message.what);
             }
-            let frame =
-                tokio::time::timeout(SILENCE, self.body.frame()).await.map_err(|_| SessionError::Silent)?;
+            let frame = tokio::time::timeout_at(self.heard + SILENCE, self.body.frame()).await;
+            let frame = frame.map_err(|_| SessionError::Silent)?;
+            self.heard = tokio::time::Instant::now();
             match frame {
                 Some(Ok(frame)) => {
                     if let Some(data) = frame.data_ref() {
                         self.deframer.push(data);
                     }
                 }
-                Some(Err(error)) => return Err(ConnectionError::Broken(Some(error.to_string())).into()),
+                Some(Err(error)) => return Err(ConnectionError::Broken(Some(chain(&error))).into()),
                 None => return Err(ConnectionError::Broken(None).into()),
             }
         }

@@ -57,7 +57,12 @@ pub(crate) fn main() -> ExitCode {
         if cli.log_json { wasl_runtime::logging::Format::Json } else { wasl_runtime::logging::Format::Text };
     wasl_runtime::logging::init(format, &cli.log);
     // One thread is plenty: probing has threads of its own, and the spool too.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        // Longer than any collector's pause, so that a round does not start a thread of its own.
+        .thread_keep_alive(std::time::Duration::from_secs(90))
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("wasl-agent: the runtime could not be started: {error}");

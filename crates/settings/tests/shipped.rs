@@ -83,13 +83,14 @@ fn an_assignment_survives_its_json_unchanged_and_in_the_same_order() {
 }
 
 #[test]
-fn the_starter_watches_this_machine_its_gateway_and_its_name_server() {
+fn the_starter_watches_this_machine_its_gateway_and_two_targets_that_are_on_no_foreign_network() {
     let files = [(PathBuf::from("wasl.yaml"), wasl_settings::starter().to_owned())];
     let settings = wasl_settings::load_from(&files).expect("the starter is sound");
     let own = settings.assignment_for(&agent("this-machine")).expect("the agent of the starter");
     assert_eq!((own.host_every_ms, own.window_ms), (2_000, 5_000));
     let addresses: Vec<&Address> = own.targets.iter().map(|target| &target.address).collect();
-    assert_eq!(addresses, [&Address::DefaultGateway, &Address::Resolver]);
+    let itself = Address::Host("127.0.0.1".to_owned());
+    assert_eq!(addresses, [&Address::DefaultGateway, &itself, &Address::Resolver]);
     assert!(own.devices.is_empty() && own.backups.is_empty());
 }
 
@@ -111,7 +112,7 @@ fn the_starters_commented_examples_are_sound_too() {
     let files = [(PathBuf::from("wasl.yaml"), text.clone())];
     let settings =
         wasl_settings::load_from(&files).unwrap_or_else(|problems| panic!("{}\n{text}", problems[0]));
-    assert_eq!(settings.targets().len(), 3);
+    assert_eq!(settings.targets().len(), 4);
     assert_eq!((settings.devices().len(), settings.backups().len()), (1, 1));
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use nix::sys::signal::Signal;
@@ -258,4 +259,34 @@ fn elsewhere_needs_tls_and_a_login() {
     assert_eq!(omar.get("/").status, StatusCode::OK, "one person's logout is nobody else's");
     let log = centre.daemon.log();
     assert!(!log.contains(&viewer) && !log.contains(&engineer), "a password stands in the log");
+}
+
+/// Catches: a page that cannot be used over a branch's narrow line, and a rate of the harness that limits
+/// nothing.
+#[test]
+fn the_pages_come_over_a_narrow_line() {
+    if let Err(reason) = packages::need_network() {
+        skip!("the_pages_come_over_a_narrow_line", reason);
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let net = Net::centre_and_branches(1);
+    let http = SocketAddr::from((net.centre_address(), 9443));
+    let centre = centre(&net.centre(), dir.path(), http, net.agents_listener());
+    let browser = centre.client.from(&net.branch(1));
+    let fetch = |path: &str| {
+        let begun = Instant::now();
+        let answer = browser.get(path);
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        (answer.text().len(), begun.elapsed())
+    };
+    let narrow = net.rate(1, 256);
+    let (_, login) = fetch("/login");
+    let (_, style) = fetch("/static/app.css");
+    assert!(login + style < Duration::from_secs(3), "{login:?} and {style:?} at 256 kbit/s");
+    let (bytes, slow) = fetch("/static/vendor/uPlot.iife.min.js");
+    let at_least = Duration::from_secs_f64(bytes as f64 * 8.0 / 256_000.0 / 2.0);
+    assert!(slow > at_least, "{bytes} bytes came within {slow:?} at 256 kbit/s");
+    narrow.heal();
+    let (_, quick) = fetch("/static/vendor/uPlot.iife.min.js");
+    assert!(quick < at_least, "{quick:?} without the limit");
 }
