@@ -7,6 +7,9 @@ SHELL := /bin/bash
 WASL_HOME ?= .wasl
 DENY_VERSION := 0.20.2
 
+# What the tests drive for real. As root they are installed; otherwise the tests that need one say so.
+TEST_PACKAGES := iproute2 nftables snmpd restic util-linux python3
+
 .PHONY: help run build lint test bench deny
 
 help: ## This list
@@ -27,6 +30,10 @@ lint: ## Formatting, clippy without a warning, licences and sources of dependenc
 
 test: build ## Everything; `make test T=name` runs the tests of that name
 	@mkdir -p target && : > target/test-skips.txt
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! dpkg -s $(TEST_PACKAGES) >/dev/null 2>&1; then
+		apt-get update -qq
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(TEST_PACKAGES) >/dev/null
+	fi
 	export WASL_TEST_SKIPS="$$PWD/target/test-skips.txt" WASL_BIN_DIR="$$PWD/target/debug"
 	if command -v cargo-nextest >/dev/null; then
 		cargo nextest run --workspace --locked $(if $(T),$(T),)

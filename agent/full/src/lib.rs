@@ -3,3 +3,6 @@
 pub mod backup;
 pub mod polling;
 pub mod probing;
+
+#[cfg(test)]
+mod skips;

@@ -1,6 +1,5 @@
 //! Looks at real repositories of the real restic.
 
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -16,12 +15,7 @@ use super::*;
 async fn restic_is_here(test: &str) -> bool {
     let found = Command::new("restic").arg("version").output().await.is_ok();
     if !found {
-        println!("SKIP {test}: restic is not installed");
-        if let Some(list) = std::env::var_os("WASL_TEST_SKIPS") {
-            let list = std::fs::OpenOptions::new().create(true).append(true).open(list);
-            let mut list = list.expect("the list of skips can be opened");
-            list.write_all(format!("{test}: restic is not installed\n").as_bytes()).expect("written");
-        }
+        crate::skips::skip(test, "restic is not installed");
     }
     found
 }

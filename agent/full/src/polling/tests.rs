@@ -1,6 +1,5 @@
 //! Polls of the real net-snmp agent, each with its own configuration, state and port.
 
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::Duration;
@@ -25,12 +24,7 @@ const SNMPD: &str = "/usr/sbin/snmpd";
 fn snmpd_is_here(test: &str) -> bool {
     let found = std::path::Path::new(SNMPD).exists();
     if !found {
-        println!("SKIP {test}: snmpd is not installed");
-        if let Some(list) = std::env::var_os("WASL_TEST_SKIPS") {
-            let list = std::fs::OpenOptions::new().create(true).append(true).open(list);
-            let mut list = list.expect("the list of skips can be opened");
-            list.write_all(format!("{test}: snmpd is not installed\n").as_bytes()).expect("written");
-        }
+        crate::skips::skip(test, "snmpd is not installed");
     }
     found
 }

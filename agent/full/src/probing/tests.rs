@@ -104,7 +104,7 @@ fn tcp() -> Options {
 fn icmp_is_permitted() -> bool {
     let permitted = EchoSocket::open(Family::V4).is_ok();
     if !permitted {
-        println!("skipped: ICMP sockets need ping_group_range or CAP_NET_RAW");
+        crate::skips::skip("probing by ICMP", "ICMP sockets need ping_group_range or CAP_NET_RAW");
     }
     permitted
 }

@@ -16,7 +16,7 @@ fn inside(test: &str, wrapper: &[&str]) -> bool {
         return true;
     }
     if !is_root() {
-        println!("skipped: a network namespace of one's own needs root");
+        crate::skips::skip(test, "a network namespace of one's own needs root");
         return false;
     }
     let exe = std::env::current_exe().expect("the test's own binary");
@@ -30,7 +30,7 @@ fn inside(test: &str, wrapper: &[&str]) -> bool {
     let output = match output {
         Ok(output) => output,
         Err(error) => {
-            println!("skipped: could not run unshare: {error}");
+            crate::skips::skip(test, &format!("could not run unshare: {error}"));
             return false;
         }
     };
