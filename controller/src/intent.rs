@@ -85,6 +85,7 @@ impl Intent {
             EntityKind::Target => settings.targets().get(&subject.id).is_some_and(|t| t.from.contains(agent)),
             EntityKind::Device => settings.devices().get(&subject.id).is_some_and(|d| d.from == *agent),
             EntityKind::BackupJob => settings.backups().get(&subject.id).is_some_and(|b| b.from == *agent),
+            EntityKind::Site => false,
         }
     }
 
@@ -95,7 +96,7 @@ impl Intent {
             || settings.agents().get(agent).map_or(Duration::from_secs(10), |a| a.host_every.as_duration());
         let device = |id: &str| settings.devices().get(id).map(|d| d.every.as_duration());
         match subject.kind {
-            EntityKind::Machine | EntityKind::Disk => host(),
+            EntityKind::Machine | EntityKind::Disk | EntityKind::Site => host(),
             EntityKind::Agent => Duration::from_secs(10),
             EntityKind::Interface => {
                 subject.id.split_once('/').and_then(|(owner, _)| device(owner)).unwrap_or_else(host)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wasl_model::health::Proof;
 use wasl_model::units::Scalar;
-use wasl_model::{AgentId, EntityKind, Localized, Subject, Timestamp, Value, series};
+use wasl_model::{AgentId, EntityKind, Localized, SiteId, Subject, Timestamp, Value, series};
 use wasl_pages::view::{
     AgentDetailView, AgentView, AgentsView, BackupView, BackupsView, ChartView, DeviceView, DiskView,
     EntityView, FigureView, InterfaceView, JoinHint, Judgement, KindTotal, LinksView, MachineView,
@@ -163,7 +163,7 @@ fn site(shared: &Shared, entity: &Entity) -> Option<Localized> {
     Some(site_name(shared, entity.site.as_ref()?))
 }
 
-fn site_name(shared: &Shared, site: &wasl_model::SiteId) -> Localized {
+fn site_name(shared: &Shared, site: &SiteId) -> Localized {
     let settings = shared.intent.settings();
     settings.sites().get(site).map_or_else(|| Localized::from(site.as_str()), |s| s.name.clone())
 }
@@ -176,6 +176,9 @@ fn name(shared: &Shared, subject: &Subject) -> Localized {
         EntityKind::Target => settings.targets().get(id).map(|t| t.name.clone()),
         EntityKind::Device => settings.devices().get(id).map(|d| d.name.clone()),
         EntityKind::BackupJob => settings.backups().get(id).map(|b| b.name.clone()),
+        EntityKind::Site => {
+            SiteId::new(id).ok().and_then(|s| settings.sites().get(&s)).map(|s| s.name.clone())
+        }
         EntityKind::Agent | EntityKind::Machine | EntityKind::Disk | EntityKind::Interface => None,
     };
     named.unwrap_or_else(|| Localized::from(id))

@@ -9,6 +9,7 @@ pub mod assignment;
 pub mod health;
 pub mod histogram;
 pub mod id;
+pub mod incident;
 pub mod observation;
 pub mod sample;
 pub mod series;
@@ -20,6 +21,9 @@ pub mod units;
 pub use access::{AgentRole, UserRole};
 pub use histogram::Histogram;
 pub use id::{AgentId, InvalidId, SiteId};
+pub use incident::{
+    Acknowledgement, Incident, IncidentEvent, IncidentSeverity, Maintenance, MaintenanceScope, TimelineEntry,
+};
 pub use observation::{
     AgentSample, BackupEvidence, BackupOutcome, DeviceSample, DiskSample, HostSample, InterfaceSample,
     Notice, NoticeCode, Observation, ProbeMethod, ProbeWindow, Severity, Value, VoidReason,

@@ -110,6 +110,7 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             &[("answered", Flag), ("duration", Seconds), ("requests", Count), ("uptime", Seconds)]
         }
         EntityKind::BackupJob => &[("snapshots", Count), ("newest_at", UnixSeconds), ("newest_bytes", Bytes)],
+        EntityKind::Site => &[],
     }
 }
 

@@ -45,7 +45,7 @@ macro_rules! kinds {
 /// A word that names no kind of entity.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{0}` is not a kind of entity; known are agent, machine, disk, interface, target, device and backup_job"
+    "`{0}` is not a kind of entity; known are agent, machine, disk, interface, target, device, backup_job and site"
 )]
 pub struct UnknownKind(pub String);
 
@@ -64,6 +64,8 @@ kinds!(
     Device = 6 "device",
     /// One backup job of one tool and repository.
     BackupJob = 7 "backup_job",
+    /// A place of the institution. Agents do not speak of it; it is judged by what leads to it.
+    Site = 8 "site",
 );
 
 impl EntityKind {

@@ -75,7 +75,7 @@ pub fn entity(p: &Painter<'_>, frame: &Frame, view: &EntityView) -> String {
         EntityKind::Agent => Some(Nav::Agents),
         EntityKind::Target | EntityKind::Device | EntityKind::Interface => Some(Nav::Links),
         EntityKind::BackupJob => Some(Nav::Backups),
-        EntityKind::Machine | EntityKind::Disk => Some(Nav::Overview),
+        EntityKind::Machine | EntityKind::Disk | EntityKind::Site => Some(Nav::Overview),
     };
     fill(&Entity { p, frame, title: p.plain(&view.subject.id), nav, view })
 }

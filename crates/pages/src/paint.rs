@@ -321,6 +321,7 @@ impl<'a> Painter<'a> {
             EntityKind::Machine | EntityKind::Disk => "#machines-title",
             EntityKind::Target | EntityKind::Device | EntityKind::Interface => "/links",
             EntityKind::BackupJob => "/backups",
+            EntityKind::Site => "/",
         }
     }
 

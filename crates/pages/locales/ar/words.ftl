@@ -37,6 +37,7 @@ kind-interface = واجهة شبكة
 kind-target = هدف
 kind-device = جهاز شبكة
 kind-backup_job = مهمة نسخ احتياطي
+kind-site = فرع
 
 kinds-agent = الوكلاء
 kinds-machine = الحواسيب

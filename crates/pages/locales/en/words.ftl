@@ -37,6 +37,7 @@ kind-interface = Interface
 kind-target = Target
 kind-device = Device
 kind-backup_job = Backup job
+kind-site = Site
 
 kinds-agent = Agents
 kinds-machine = Machines
