@@ -46,6 +46,7 @@ kinds-interface = واجهات الشبكة
 kinds-target = الأهداف
 kinds-device = أجهزة الشبكة
 kinds-backup_job = مهام النسخ
+kinds-site = الفروع
 
 method-icmp = ICMP
 method-icmp_raw = ICMP (خام)

@@ -46,6 +46,7 @@ kinds-interface = Interfaces
 kinds-target = Targets
 kinds-device = Devices
 kinds-backup_job = Backup jobs
+kinds-site = Sites
 
 method-icmp = ICMP
 method-icmp_raw = ICMP (raw)
