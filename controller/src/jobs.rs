@@ -60,7 +60,8 @@ pub async fn history(shared: Arc<Shared>, stop: CancellationToken) -> Result<(),
         }
         if retained.elapsed() >= RETAIN {
             retained = tokio::time::Instant::now();
-            let wanted = shared.intent.settings().controller().retention;
+            let settings = shared.intent.settings();
+            let wanted = settings.controller().retention.all;
             let retention = Retention {
                 raw: wanted.raw.as_duration(),
                 five_minutes: wanted.five_minutes.as_duration(),

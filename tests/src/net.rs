@@ -10,6 +10,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
 use nix::sched::{CloneFlags, setns};
@@ -93,7 +94,9 @@ struct Namespace(String);
 
 impl Namespace {
     fn make(label: &str) -> Self {
-        let name = format!("wasl-{}-{label}", std::process::id());
+        // Without nextest all stories are threads of one process.
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!("wasl-{}-{label}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
         tool::run("ip", &["netns", "add", &name]);
         let made = Self(name);
         made.ip(&["link", "set", "lo", "up"]);

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use wasl_model::assignment::{BackupTool, SnmpAccess};
-use wasl_model::{AgentId, Localized, SiteId};
+use wasl_model::{AgentId, EntityKind, Localized, SiteId, Subject};
 
 use crate::file::{self, File, Snmp, SnmpVersion, Tool};
 use crate::period::Period;
 use crate::problem::{Code, Complaint, Problem};
-use crate::settings::{Agent, Backup, Controller, Device, Institution, Retention, Settings, Site, Target};
+use crate::settings::{
+    Agent, Backup, Controller, Device, HealthPolicy, Institution, Kept, Retention, Settings, Site, Target,
+};
 use crate::snippet::quote;
 use crate::source::{Defined, Sources, Spot};
-use crate::values::Name;
+use crate::values::{EntityRef, Name};
 
 /// The most probes a second that one agent is asked for: 500 targets at 100 ms. One gateway with two cores
 /// answers for that; ten times as many are a misplaced unit.
@@ -33,6 +35,7 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
     let institution = sources.single("institution", parts.institution);
     let controller = sources.single("controller", parts.controller);
     let defaults = sources.single("defaults", parts.defaults);
+    let health = sources.single("health", parts.health).map(|health| health.value).unwrap_or_default();
     let sites = sources.gather("site", "sites", parts.sites);
     let agents = sources.gather("agent", "agents", parts.agents);
     let targets = sources.gather("target", "targets", parts.targets);
@@ -51,6 +54,10 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
     let mut check = Check {
         known_sites: sources.names("sites"),
         known_agents: sources.names("agents"),
+        known_targets: sources.names("targets"),
+        known_devices: sources.names("devices"),
+        known_backups: sources.names("backups"),
+        sites_of_agents: agents.iter().map(|(id, agent)| (id.clone(), agent.value.site.clone())).collect(),
         defaults: Fallbacks::new(&defaults.map(|defaults| defaults.value).unwrap_or_default()),
         sources,
     };
@@ -71,10 +78,7 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
         .collect();
     check.load(&targets, &agent_places);
 
-    let sites = sites
-        .into_iter()
-        .filter_map(|(id, site)| Some((SiteId::new(id).ok()?, Site { name: site.value.name.into() })))
-        .collect();
+    let sites = sites.into_iter().filter_map(|(id, site)| check.site(&id, site)).collect();
     match institution {
         Some(institution) if check.sources.problems.is_empty() => Ok(Settings {
             institution: Institution {
@@ -83,6 +87,11 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
                 timezone: institution.value.timezone.0,
             },
             controller,
+            health: HealthPolicy {
+                confirm_after: health.confirm_after.unwrap_or(Period::from_secs(5)),
+                flap_window: health.flap_window.unwrap_or(Period::from_secs(600)),
+                flap_changes: health.flap_changes.unwrap_or(6),
+            },
             window: check.defaults.window,
             sites,
             agents,
@@ -100,6 +109,7 @@ struct Parts {
     institution: Vec<Option<file::Institution>>,
     controller: Vec<Option<file::Controller>>,
     defaults: Vec<Option<file::Defaults>>,
+    health: Vec<Option<file::Health>>,
     sites: Vec<BTreeMap<crate::values::Id, file::Site>>,
     agents: Vec<BTreeMap<crate::values::Id, file::Agent>>,
     targets: Vec<BTreeMap<crate::values::Id, file::Target>>,
@@ -113,6 +123,7 @@ fn split(files: Vec<File>) -> Parts {
         parts.institution.push(file.institution);
         parts.controller.push(file.controller);
         parts.defaults.push(file.defaults);
+        parts.health.push(file.health);
         parts.sites.push(file.sites);
         parts.agents.push(file.agents);
         parts.targets.push(file.targets);
@@ -147,41 +158,138 @@ struct Check<'a> {
     sources: Sources<'a>,
     known_sites: BTreeMap<String, Spot>,
     known_agents: BTreeMap<String, Spot>,
+    known_targets: BTreeMap<String, Spot>,
+    known_devices: BTreeMap<String, Spot>,
+    known_backups: BTreeMap<String, Spot>,
+    /// The site of each agent, as it was given.
+    sites_of_agents: BTreeMap<String, String>,
     defaults: Fallbacks,
 }
 
 impl Check<'_> {
     fn controller(&mut self, given: Option<Defined<file::Controller>>) -> Controller {
         let retention = given.as_ref().and_then(|given| given.value.retention.as_ref());
-        let kept = Retention {
+        let all = Kept {
             raw: retention.and_then(|kept| kept.raw).unwrap_or(Period::from_days(30)),
             five_minutes: retention.and_then(|kept| kept.five_minutes).unwrap_or(Period::from_days(365)),
             one_hour: retention.and_then(|kept| kept.one_hour).unwrap_or(Period::from_days(5 * 365)),
         };
-        let order = [
-            ("five_minutes", kept.five_minutes, "raw", kept.raw),
-            ("one_hour", kept.one_hour, "five_minutes", kept.five_minutes),
-        ];
-        for (coarse, longer, fine, shorter) in order {
-            if let Some(given) = given.as_ref().filter(|given| given.sound && longer < shorter) {
-                let message =
-                    format!("`{coarse}` ({longer}) is kept for less time than `{fine}` ({shorter})");
-                let complaint = Complaint::new(Code::OutOfRange, message)
-                    .help(format!("raise `{coarse}` to {shorter} at least, or lower `{fine}`"));
-                self.sources.report(self.sources.spot(given, &format!("retention.{coarse}")), complaint);
+        let kinds: BTreeMap<EntityKind, Kept> = retention
+            .and_then(|kept| kept.kinds.as_ref())
+            .into_iter()
+            .flatten()
+            .map(|(kind, kept)| {
+                let kept = Kept {
+                    raw: kept.raw.unwrap_or(all.raw),
+                    five_minutes: kept.five_minutes.unwrap_or(all.five_minutes),
+                    one_hour: kept.one_hour.unwrap_or(all.one_hour),
+                };
+                (kind.0, kept)
+            })
+            .collect();
+        if let Some(given) = given.as_ref().filter(|given| given.sound) {
+            self.coarser_is_longer(given, "retention", all);
+            for (kind, kept) in &kinds {
+                self.coarser_is_longer(given, &format!("retention.kinds.{kind}"), *kept);
             }
         }
         Controller {
             loopback_role: given.as_ref().and_then(|given| given.value.loopback_role).unwrap_or_default(),
             agent_certificate_days: given.and_then(|given| given.value.agent_certificate_days).unwrap_or(30),
-            retention: kept,
+            retention: Retention { all, kinds },
         }
+    }
+
+    fn coarser_is_longer(&mut self, given: &Defined<file::Controller>, group: &str, kept: Kept) {
+        let order = [
+            ("five_minutes", kept.five_minutes, "raw", kept.raw),
+            ("one_hour", kept.one_hour, "five_minutes", kept.five_minutes),
+        ];
+        for (coarse, longer, fine, shorter) in order {
+            if longer < shorter {
+                let message =
+                    format!("`{coarse}` ({longer}) is kept for less time than `{fine}` ({shorter})");
+                let complaint = Complaint::new(Code::OutOfRange, message)
+                    .help(format!("raise `{coarse}` to {shorter} at least, or lower `{fine}`"));
+                self.sources.report(self.sources.spot(given, &format!("{group}.{coarse}")), complaint);
+            }
+        }
+    }
+
+    fn site(&mut self, id: &str, site: Defined<file::Site>) -> Option<(SiteId, Site)> {
+        let own = Subject::lenient(EntityKind::Site, id);
+        let uplinks = self.entities(&site, "uplinks", site.value.uplinks.as_deref(), &own);
+        Some((SiteId::new(id).ok()?, Site { name: site.value.name.into(), uplinks }))
+    }
+
+    /// What a list of references names; what does not exist is reported.
+    fn entities<T>(
+        &mut self,
+        thing: &Defined<T>,
+        key: &str,
+        given: Option<&[EntityRef]>,
+        own: &Subject,
+    ) -> Vec<Subject> {
+        let mut subjects = Vec::new();
+        for (index, EntityRef(subject)) in given.into_iter().flatten().enumerate() {
+            let spot = self.sources.spot(thing, &format!("{key}[{index}]"));
+            if subject == own {
+                let complaint = Complaint::new(Code::BadValue, format!("{own} cannot hang on itself"))
+                    .help("delete this entry");
+                self.sources.report(spot, complaint);
+            } else if subjects.contains(subject) {
+                let message = format!("{subject} stands twice in this list");
+                let complaint = Complaint::new(Code::DuplicateKey, message).help("delete one of the two");
+                self.sources.report(spot, complaint);
+            } else {
+                self.known(spot, subject);
+                subjects.push(subject.clone());
+            }
+        }
+        subjects
+    }
+
+    fn known(&mut self, spot: Spot, subject: &Subject) {
+        let id = subject.id.as_str();
+        let (word, name, known) = match subject.kind {
+            EntityKind::Site => ("site", id, &self.known_sites),
+            EntityKind::Agent | EntityKind::Machine | EntityKind::Disk => ("agent", id, &self.known_agents),
+            EntityKind::Target => ("target", id, &self.known_targets),
+            EntityKind::Device => ("device", id, &self.known_devices),
+            EntityKind::BackupJob => ("backup", id, &self.known_backups),
+            EntityKind::Interface => {
+                let owner = id.split_once('/').map_or(id, |(owner, _)| owner);
+                match self.known_agents.contains_key(owner) {
+                    true => ("agent", owner, &self.known_agents),
+                    false => ("device", owner, &self.known_devices),
+                }
+            }
+        };
+        self.sources.unknown(spot, word, name, known);
+    }
+
+    /// Where a thing stands: as it says, or else where its observer does.
+    fn site_of<T>(
+        &mut self,
+        thing: &Defined<T>,
+        given: Option<&String>,
+        observer: Option<&AgentId>,
+    ) -> Option<SiteId> {
+        if let Some(site) = given {
+            let spot = self.sources.spot(thing, "site");
+            self.sources.unknown(spot, "site", site, &self.known_sites);
+            return SiteId::new(site.as_str()).ok();
+        }
+        let site = self.sites_of_agents.get(observer?.as_str())?;
+        SiteId::new(site.as_str()).ok()
     }
 
     fn agent(&mut self, id: &str, agent: Defined<file::Agent>) -> Option<(AgentId, Agent)> {
         let spot = self.sources.spot(&agent, "site");
         self.sources.unknown(spot, "site", &agent.value.site, &self.known_sites);
-        let file::Agent { site, role, host_every, description } = agent.value;
+        let own = Subject::lenient(EntityKind::Agent, id);
+        let depends_on = self.entities(&agent, "depends_on", agent.value.depends_on.as_deref(), &own);
+        let file::Agent { site, role, host_every, description, .. } = agent.value;
         Some((
             AgentId::new(id).ok()?,
             Agent {
@@ -189,6 +297,7 @@ impl Check<'_> {
                 role,
                 host_every: host_every.unwrap_or(self.defaults.host_every),
                 description,
+                depends_on,
             },
         ))
     }
@@ -224,6 +333,9 @@ impl Check<'_> {
             let key = if target.value.timeout.is_some() { "timeout" } else { "every" };
             self.sources.report(self.sources.spot(&target, key), complaint);
         }
+        let own = Subject::lenient(EntityKind::Target, id);
+        let depends_on = self.entities(&target, "depends_on", target.value.depends_on.as_deref(), &own);
+        let site = self.site_of(&target, target.value.site.as_ref(), from.first());
         Target {
             name: name(target.value.name, id),
             address: target.value.address.0,
@@ -231,6 +343,8 @@ impl Check<'_> {
             every,
             timeout,
             tcp_port: target.value.tcp_port.unwrap_or(DEFAULT_TCP_PORT),
+            site,
+            depends_on,
         }
     }
 
@@ -238,6 +352,9 @@ impl Check<'_> {
         let spot = self.sources.spot(&device, "from");
         let from = self.agent_called(&device.value.from, spot);
         let access = self.snmp(&device);
+        let own = Subject::lenient(EntityKind::Device, id);
+        let depends_on = self.entities(&device, "depends_on", device.value.depends_on.as_deref(), &own);
+        let site = self.site_of(&device, device.value.site.as_ref(), from.as_ref());
         Some(Device {
             name: name(device.value.name, id),
             host: device.value.host.0,
@@ -245,6 +362,8 @@ impl Check<'_> {
             from: from?,
             every: device.value.every.unwrap_or(self.defaults.poll_every),
             access: access?,
+            site,
+            depends_on,
         })
     }
 
@@ -318,6 +437,9 @@ impl Check<'_> {
             let key = if backup.value.every.is_some() { "every" } else { "expect_every" };
             self.sources.report(self.sources.spot(&backup, key), complaint);
         }
+        let own = Subject::lenient(EntityKind::BackupJob, id);
+        let depends_on = self.entities(&backup, "depends_on", backup.value.depends_on.as_deref(), &own);
+        let site = self.site_of(&backup, backup.value.site.as_ref(), from.as_ref());
         let file::Backup { name: given, tool, repository, password, .. } = backup.value;
         Some(Backup {
             name: name(given, id),
@@ -329,6 +451,8 @@ impl Check<'_> {
             from: from?,
             every,
             expect_every,
+            site,
+            depends_on,
         })
     }
 

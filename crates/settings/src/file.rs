@@ -13,10 +13,12 @@ use wasl_model::assignment::{AuthProtocol, PrivacyProtocol};
 
 use crate::period::Period;
 use crate::problem::{Code, Complaint};
-use crate::values::{Host, Id, LoopbackRole, Name, Repository, SecretName, TargetAddress, TimeZone, line};
+use crate::values::{
+    EntityRef, Host, Id, Kind, LoopbackRole, Name, Repository, SecretName, TargetAddress, TimeZone, line,
+};
 
 /// One file of a Wasl configuration. Every section may be spread over several files, except `institution`,
-/// `controller` and `defaults`, which stand once.
+/// `controller`, `defaults` and `health`, which stand once.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Wasl configuration")]
@@ -27,6 +29,8 @@ pub(crate) struct File {
     pub(crate) controller: Option<Controller>,
     /// What applies where an agent, target or device says nothing else.
     pub(crate) defaults: Option<Defaults>,
+    /// When trouble becomes an incident.
+    pub(crate) health: Option<Health>,
     /// The places of the institution, by identifier.
     #[serde(default)]
     pub(crate) sites: BTreeMap<Id, Site>,
@@ -88,6 +92,24 @@ pub(crate) struct Retention {
     /// Roll-ups of one hour, 1d to 20y. Default: 5y.
     #[garde(custom(KEPT.rule()))]
     pub(crate) one_hour: Option<Period>,
+    /// Kinds of things whose history is kept for another time, such as `interface: { raw: 7d }`.
+    #[garde(dive)]
+    pub(crate) kinds: Option<BTreeMap<Kind, KindRetention>>,
+}
+
+/// How long the history of one kind is kept, where that differs.
+#[derive(Debug, Default, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KindRetention {
+    /// Every sample, 1d to 20y.
+    #[garde(custom(KEPT.rule()))]
+    pub(crate) raw: Option<Period>,
+    /// Roll-ups of five minutes, 1d to 20y.
+    #[garde(custom(KEPT.rule()))]
+    pub(crate) five_minutes: Option<Period>,
+    /// Roll-ups of one hour, 1d to 20y.
+    #[garde(custom(KEPT.rule()))]
+    pub(crate) one_hour: Option<Period>,
 }
 
 /// What applies where an agent, target or device says nothing else.
@@ -118,6 +140,27 @@ pub(crate) struct Site {
     /// Its name for people.
     #[garde(dive)]
     pub(crate) name: Name,
+    /// What leads to it, such as `target/jenin-from-centre`; one of these is enough to reach it. While all
+    /// are down the site is down and everything there is a consequence; while some are, it is degraded.
+    #[garde(inner(length(max = 16)))]
+    pub(crate) uplinks: Option<Vec<EntityRef>>,
+}
+
+/// When trouble becomes an incident.
+#[derive(Debug, Default, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Health {
+    /// How long trouble must last before an incident is opened, 1s to 5m. Meanwhile its cause may come to
+    /// light. Default: 5s.
+    #[garde(custom(CONFIRM.rule()))]
+    pub(crate) confirm_after: Option<Period>,
+    /// The stretch in which changes are counted, 1m to 1d. Default: 10m.
+    #[garde(custom(FLAP_WINDOW.rule()))]
+    pub(crate) flap_window: Option<Period>,
+    /// So many changes between healthy and not within `flap_window` are called flapping, 3 to 100. Default: 6.
+    #[garde(inner(custom(changes)))]
+    #[schemars(range(min = 3, max = 100))]
+    pub(crate) flap_changes: Option<u16>,
 }
 
 /// One running agent.
@@ -137,6 +180,9 @@ pub(crate) struct Agent {
     /// A note for colleagues.
     #[garde(inner(custom(line)))]
     pub(crate) description: Option<String>,
+    /// Without which of these it cannot work, such as `device/jenin-core`.
+    #[garde(inner(length(max = 16)))]
+    pub(crate) depends_on: Option<Vec<EntityRef>>,
 }
 
 /// An address to probe.
@@ -162,6 +208,12 @@ pub(crate) struct Target {
     #[garde(inner(custom(port_number)))]
     #[schemars(range(min = 1, max = 65535))]
     pub(crate) tcp_port: Option<u16>,
+    /// Where it stands. Default: where its first observer stands.
+    #[garde(skip)]
+    pub(crate) site: Option<String>,
+    /// Without which of these it cannot work, such as `device/jenin-core`.
+    #[garde(inner(length(max = 16)))]
+    pub(crate) depends_on: Option<Vec<EntityRef>>,
 }
 
 /// A device to poll by SNMP.
@@ -187,6 +239,12 @@ pub(crate) struct Device {
     /// How to prove oneself to it.
     #[garde(dive)]
     pub(crate) snmp: Snmp,
+    /// Where it stands. Default: where the agent stands that observes it.
+    #[garde(skip)]
+    pub(crate) site: Option<String>,
+    /// Without which of these it cannot work, such as `device/jenin-core`.
+    #[garde(inner(length(max = 16)))]
+    pub(crate) depends_on: Option<Vec<EntityRef>>,
 }
 
 /// How to prove oneself to a device: with `version: v3` a user and, better, passwords for authentication
@@ -268,6 +326,12 @@ pub(crate) struct Backup {
     /// How often there must be a new backup, 1h to 1y, not below `every`. Default: 1d.
     #[garde(custom(EXPECT_EVERY.rule()))]
     pub(crate) expect_every: Option<Period>,
+    /// Where it stands. Default: where the agent stands that observes it.
+    #[garde(skip)]
+    pub(crate) site: Option<String>,
+    /// Without which of these it cannot work, such as `device/jenin-core`.
+    #[garde(inner(length(max = 16)))]
+    pub(crate) depends_on: Option<Vec<EntityRef>>,
 }
 
 /// A backup tool.
@@ -290,6 +354,8 @@ const PROBE_TIMEOUT: Limits = Limits(Period::from_millis(10), Period::from_secs(
 const POLL_EVERY: Limits = Limits(Period::from_secs(5), Period::from_secs(3600));
 const LOOK_EVERY: Limits = Limits(Period::from_secs(60), Period::from_days(7));
 const EXPECT_EVERY: Limits = Limits(Period::from_secs(3600), Period::from_days(365));
+const CONFIRM: Limits = Limits(Period::from_secs(1), Period::from_secs(300));
+const FLAP_WINDOW: Limits = Limits(Period::from_secs(60), Period::from_days(1));
 const KEPT: Limits = Limits(Period::from_days(1), Period::from_days(20 * 365));
 
 impl Limits {
@@ -318,6 +384,13 @@ fn days(days: &u16, (): &()) -> garde::Result {
         return Ok(());
     }
     Err(refuse(format!("a certificate cannot be valid for {days} days"), "write 1 to 365; 30 is usual"))
+}
+
+fn changes(changes: &u16, (): &()) -> garde::Result {
+    if (3..=100).contains(changes) {
+        return Ok(());
+    }
+    Err(refuse(format!("{changes} changes cannot tell flapping from a fault"), "write 3 to 100; 6 is usual"))
 }
 
 fn port_number(port: &u16, (): &()) -> garde::Result {

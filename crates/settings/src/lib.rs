@@ -37,7 +37,9 @@ use serde_json::Value;
 
 pub use period::{InvalidPeriod, Period};
 pub use problem::{Code, Problem};
-pub use settings::{Agent, Backup, Controller, Device, Institution, Retention, Settings, Site, Target};
+pub use settings::{
+    Agent, Backup, Controller, Device, HealthPolicy, Institution, Kept, Retention, Settings, Site, Target,
+};
 pub use values::LoopbackRole;
 
 /// Reads every `*.yaml` and `*.yml` below `dir`.

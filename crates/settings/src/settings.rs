@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use wasl_model::assignment::{
     Address, Assignment, BackupAssignment, BackupTool, DeviceAssignment, SnmpAccess, TargetAssignment,
 };
-use wasl_model::{AgentId, AgentRole, Localized, SiteId};
+use wasl_model::{AgentId, AgentRole, EntityKind, Localized, SiteId, Subject};
 
 use crate::period::Period;
 use crate::values::LoopbackRole;
@@ -17,6 +17,7 @@ use crate::values::LoopbackRole;
 pub struct Settings {
     pub(crate) institution: Institution,
     pub(crate) controller: Controller,
+    pub(crate) health: HealthPolicy,
     pub(crate) window: Period,
     pub(crate) sites: BTreeMap<SiteId, Site>,
     pub(crate) agents: BTreeMap<AgentId, Agent>,
@@ -37,7 +38,7 @@ pub struct Institution {
 }
 
 /// What the controller itself does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Controller {
     /// What somebody on the loopback listener may see without a login.
     pub loopback_role: LoopbackRole,
@@ -47,9 +48,29 @@ pub struct Controller {
     pub retention: Retention,
 }
 
-/// How long history is kept; a coarser resolution at least as long as a finer one.
+/// When trouble becomes an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HealthPolicy {
+    /// How long trouble must last before an incident is opened.
+    pub confirm_after: Period,
+    /// The stretch in which changes are counted.
+    pub flap_window: Period,
+    /// So many changes within it are called flapping.
+    pub flap_changes: u16,
+}
+
+/// How long history is kept; a coarser resolution at least as long as a finer one.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
+    /// Where nothing else is said.
+    pub all: Kept,
+    /// The kinds that differ.
+    pub kinds: BTreeMap<EntityKind, Kept>,
+}
+
+/// How long each resolution is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
     /// Every sample.
     pub raw: Period,
     /// Roll-ups of five minutes.
@@ -63,6 +84,8 @@ pub struct Retention {
 pub struct Site {
     /// Its name for people.
     pub name: Localized,
+    /// What leads to it; any one of these is enough.
+    pub uplinks: Vec<Subject>,
 }
 
 /// One agent.
@@ -76,6 +99,8 @@ pub struct Agent {
     pub host_every: Period,
     /// A note for colleagues.
     pub description: Option<String>,
+    /// Without which it cannot work.
+    pub depends_on: Vec<Subject>,
 }
 
 /// An address to probe.
@@ -93,6 +118,10 @@ pub struct Target {
     pub timeout: Period,
     /// The port for TCP connect where ICMP is not permitted.
     pub tcp_port: u16,
+    /// Where it stands; one of [`Settings::sites`], unless none is known.
+    pub site: Option<SiteId>,
+    /// Without which it cannot work.
+    pub depends_on: Vec<Subject>,
 }
 
 /// A device to poll by SNMP.
@@ -110,6 +139,10 @@ pub struct Device {
     pub every: Period,
     /// How to prove oneself to it; secrets are names.
     pub access: SnmpAccess,
+    /// Where it stands; one of [`Settings::sites`], unless none is known.
+    pub site: Option<SiteId>,
+    /// Without which it cannot work.
+    pub depends_on: Vec<Subject>,
 }
 
 /// A backup job to look at.
@@ -125,6 +158,10 @@ pub struct Backup {
     pub every: Period,
     /// How often there must be a new backup.
     pub expect_every: Period,
+    /// Where it stands; one of [`Settings::sites`], unless none is known.
+    pub site: Option<SiteId>,
+    /// Without which it cannot work.
+    pub depends_on: Vec<Subject>,
 }
 
 impl Settings {
@@ -136,6 +173,11 @@ impl Settings {
     /// What the controller itself does.
     pub fn controller(&self) -> &Controller {
         &self.controller
+    }
+
+    /// When trouble becomes an incident.
+    pub fn health(&self) -> HealthPolicy {
+        self.health
     }
 
     /// The time that one summary of probes covers, for every agent.

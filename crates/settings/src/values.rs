@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use wasl_model::assignment::Address;
 use wasl_model::id::MAX_LEN;
-use wasl_model::{Localized, SiteId};
+use wasl_model::{EntityKind, Localized, SiteId, Subject};
 
 use crate::problem::{Code, Complaint};
 use crate::snippet::quote;
@@ -59,6 +59,105 @@ impl JsonSchema for Id {
             "description": "An identifier; it stands in certificates, metrics and URLs.",
             "type": "string",
             "pattern": "^[a-z0-9][a-z0-9_.-]{0,62}$",
+        })
+    }
+}
+
+/// A thing that is named elsewhere in the configuration: `kind/identifier`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct EntityRef(pub(crate) Subject);
+
+/// The kinds that a reference may name: those that the configuration itself defines, and the interfaces of
+/// its devices and agents.
+const REFERABLE: [EntityKind; 6] = [
+    EntityKind::Agent,
+    EntityKind::Device,
+    EntityKind::Interface,
+    EntityKind::Site,
+    EntityKind::Target,
+    EntityKind::BackupJob,
+];
+
+impl TryFrom<String> for EntityRef {
+    type Error = Complaint;
+
+    fn try_from(text: String) -> Result<Self, Complaint> {
+        let complaint = |message: String| Complaint::new(Code::BadValue, message);
+        let kinds = REFERABLE.map(|kind| format!("`{kind}`")).join(", ");
+        match text.parse::<Subject>() {
+            Ok(subject) if REFERABLE.contains(&subject.kind) => Ok(Self(subject)),
+            Ok(subject) => Err(complaint(format!("a {} cannot stand here", subject.kind))
+                .help(format!("the kinds that can are {kinds}"))),
+            Err(_) => Err(complaint(format!("{} names no entity", quote(&text))).help(format!(
+                "write the kind and the identifier, such as `target/jenin-centre`; the kinds are {kinds}"
+            ))),
+        }
+    }
+}
+
+impl JsonSchema for EntityRef {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "EntityRef".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A thing that the configuration defines, as kind/identifier; an interface as \
+                            interface/OWNER/NAME.",
+            "type": "string",
+            "pattern": "^(agent|device|interface|site|target|backup_job)/.+$",
+            "examples": ["target/jenin-from-centre", "interface/jenin-core/Gi0/1"],
+        })
+    }
+}
+
+/// A kind of thing that has a history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Kind(pub(crate) EntityKind);
+
+impl TryFrom<String> for Kind {
+    type Error = Complaint;
+
+    fn try_from(text: String) -> Result<Self, Complaint> {
+        let with_history = |kind: &EntityKind| *kind != EntityKind::Site;
+        if let Some(kind) = text.parse().ok().filter(with_history) {
+            return Ok(Self(kind));
+        }
+        let words: Vec<&str> =
+            EntityKind::ALL.iter().filter(|kind| with_history(kind)).map(|kind| kind.as_str()).collect();
+        let complaint =
+            Complaint::new(Code::BadValue, format!("{} is no kind of thing with a history", quote(&text)));
+        Err(match crate::nearest::nearest(&text, words.iter().copied()) {
+            Some(word) => complaint.help(format!("did you mean `{word}`?")),
+            None => complaint.help(format!("write one of {}", words.join(", "))),
+        })
+    }
+}
+
+impl garde::error::PathComponentKind for Kind {
+    fn component_kind() -> garde::error::Kind {
+        garde::error::Kind::Key
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl JsonSchema for Kind {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Kind".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A kind of thing that has a history.",
+            "type": "string",
+            "enum": ["agent", "machine", "disk", "interface", "target", "device", "backup_job"],
         })
     }
 }

@@ -28,7 +28,7 @@ fn the_example_is_a_whole_institution() {
     let settings = loaded("example");
     assert_eq!(settings.institution().timezone, "Asia/Hebron");
     assert_eq!(settings.controller().loopback_role, LoopbackRole::Viewer);
-    assert_eq!(settings.controller().retention.one_hour, Period::from_days(5 * 365));
+    assert_eq!(settings.controller().retention.all.one_hour, Period::from_days(5 * 365));
     let gateways = settings.agents().values().filter(|agent| agent.role == AgentRole::Gateway);
     let with_gateway: BTreeSet<_> = gateways.map(|agent| agent.site.clone()).collect();
     assert_eq!(settings.sites().len(), 21, "a presidency and twenty branches");
