@@ -13,11 +13,11 @@ use crate::{Judgement, reasons};
 
 /// A session may be away this long before its agent counts as down: an agent or a controller that is
 /// started again comes back within seconds.
-const SESSION_GRACE: Duration = Duration::from_secs(30);
+pub const SESSION_GRACE: Duration = Duration::from_secs(30);
 /// A clock may be off by this much before its observations are placed wrongly on a chart.
 const CLOCK_LIMIT_S: f64 = 5.0;
 /// A certificate that was not renewed this long before its end needs a person.
-const CERTIFICATE_NOTICE: Duration = Duration::from_secs(5 * 24 * 3600);
+pub(crate) const CERTIFICATE_NOTICE: Duration = Duration::from_secs(5 * 24 * 3600);
 /// Less free memory than this is trouble near.
 const MEMORY_LOW: f64 = 0.05;
 /// A file system is nearly full below this share of free room, and full below the other.
@@ -28,12 +28,16 @@ const INTERFACE_ERRORS: f64 = 1.0;
 /// More loss than this and a target is degraded; all lost and it is down.
 const TARGET_LOSSY: f64 = 0.05;
 
-/// Judges a value of this age: too old a value says nothing of the present.
-///
-/// `every` is how often the value is renewed; three of these and ten seconds may pass.
+/// How long a value holds that is renewed every `every`: three of these and ten seconds may pass.
+pub fn holds(every: Duration) -> Duration {
+    every * 3 + Duration::from_secs(10)
+}
+
+/// Judges a value of this age: too old a value says nothing of the present. `every` is how often the
+/// value is renewed.
 pub fn fresh(at: Timestamp, every: Duration, now: Timestamp, judgement: Judgement) -> Judgement {
     let age = now.since(at);
-    if age <= every * 3 + Duration::from_secs(10) {
+    if age <= holds(every) {
         return judgement;
     }
     Judgement::new(Health::Unknown, Reason::new(reasons::OBSERVATIONS_STALE).with("age_s", age.as_secs()))

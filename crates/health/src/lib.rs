@@ -3,15 +3,27 @@
 //! Nothing here reads a clock, so any sequence of observations can be judged again in a test. Every
 //! judgement carries a reason code with figures; the codes are listed in [`reasons::ALL`], and the
 //! pages have a text for each in every language.
+//!
+//! [`judge`] looks at one value of one entity. [`Engine`] keeps all of them together: it holds every
+//! witness's [`Word`], follows the [`Graph`] of what depends on what, and tells causes from consequences.
 
+pub mod engine;
+pub mod graph;
 pub mod judge;
 pub mod reasons;
+pub mod word;
+
+pub use engine::{Engine, Policy};
+pub use graph::{Dependency, Graph, Node};
+pub use word::Word;
+
+use serde::{Deserialize, Serialize};
 
 use wasl_model::Timestamp;
 use wasl_model::health::{EntityState, Health, Proof, Reason};
 
 /// What an entity is, without since when.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     /// Does it work?
     pub health: Health,

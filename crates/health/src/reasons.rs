@@ -49,6 +49,15 @@ reasons! {
     BACKUP_STALE = "backup_stale" ["age_hours", "limit_hours"] "The newest snapshot is too old";
     BACKUP_UNREADABLE = "backup_unreadable" ["outcome"] "The repository could not be read";
     BACKUP_EMPTY = "backup_empty" [] "The repository holds no snapshot";
+    NOT_HEARD = "not_heard" ["since"] "Nothing has been heard of it since then, which is too long ago to say anything of the present";
+    SITE_REACHABLE = "site_reachable" [] "An agent of the site has a session with the controller";
+    SITE_SILENT = "site_silent" ["count"] "No agent of the site has a session with the controller";
+    UPLINKS_UP = "uplinks_up" ["total"] "What leads to the site works";
+    UPLINKS_DEGRADED = "uplinks_degraded" ["count", "names", "total"] "What leads to the site works, but not as it should";
+    UPLINKS_DOWN = "uplinks_down" ["count", "names", "total"] "Some or all of what leads to the site does not work";
+    REDUNDANCY_LOST = "redundancy_lost" ["count", "names", "total"] "It works, but one of several things that it could rely on does not";
+    FLAPPING = "flapping" ["count", "window_s"] "It changes so often that it counts as degraded until it is steady";
+    IN_MAINTENANCE = "in_maintenance" ["until"] "It is being worked on, and its trouble is expected";
 }
 
 /// The page `docs/reasons.md`.

@@ -77,6 +77,20 @@ impl Incident {
     pub fn is_open(&self) -> bool {
         self.ended.is_none()
     }
+
+    /// Enters what happened. The last place of the timeline is kept for what ends the incident.
+    pub fn enter(&mut self, at: Timestamp, event: IncidentEvent) {
+        let ends = matches!(
+            event,
+            IncidentEvent::Ended | IncidentEvent::MergedInto { .. } | IncidentEvent::Maintenance { .. }
+        );
+        let room = if ends { Self::MAX_TIMELINE } else { Self::MAX_TIMELINE - 1 };
+        if self.timeline.len() < room {
+            self.timeline.push(TimelineEntry { at, event });
+        } else {
+            self.omitted += 1;
+        }
+    }
 }
 
 /// Somebody has taken an incident on.
@@ -183,4 +197,35 @@ pub struct Maintenance {
     pub by: String,
     /// Why.
     pub note: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::subject::EntityKind;
+
+    #[test]
+    fn a_full_timeline_still_tells_the_end() {
+        let root = Subject::lenient(EntityKind::Target, "t");
+        let mut incident = Incident {
+            id: 1,
+            root: root.clone(),
+            severity: IncidentSeverity::Warning,
+            reason: Reason::new("target_lossy"),
+            opened: Timestamp(0),
+            ended: None,
+            affected: BTreeSet::new(),
+            acknowledged: None,
+            merged_into: None,
+            timeline: Vec::new(),
+            omitted: 0,
+        };
+        for at in 0..600 {
+            incident.enter(Timestamp(at), IncidentEvent::Left { subject: root.clone() });
+        }
+        incident.enter(Timestamp(600), IncidentEvent::Ended);
+        assert_eq!(incident.timeline.len(), Incident::MAX_TIMELINE);
+        assert_eq!(incident.timeline.last().map(|e| &e.event), Some(&IncidentEvent::Ended));
+        assert_eq!(incident.omitted, 101);
+    }
 }

@@ -302,6 +302,12 @@ words!(
         DiskFull = 8 "disk_full",
         /// A target's name has no address.
         NameUnresolved = 9 "name_unresolved",
+        /// The spool's folder had gone back to an older copy of itself.
+        SpoolRolledBack = 10 "spool_rolled_back",
+        /// The controller refuses a batch for good.
+        UploadRefused = 11 "upload_refused",
+        /// The controller works with another store than before.
+        StoreReplaced = 12 "store_replaced",
     }
 );
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::{env, fs, io};
 
 use jiff::tz::{TimeZone, offset};
-use wasl_pages::view::{AgentsView, BackupsView, ErrorView, LinksView, LoginError, LoginView};
+use wasl_pages::view::{AgentsView, BackupsView, ErrorView, IncidentsView, LinksView, LoginError, LoginView};
 use wasl_pages::{Lang, Painter, Texts, assets, pages};
 
 #[path = "../testdata/fixture.rs"]
@@ -46,6 +46,12 @@ fn main() -> io::Result<()> {
             ("no-links", pages::links(&p, &frame, &LinksView::default())),
             ("backups", pages::backups(&p, &frame, &fixture::backups())),
             ("no-backups", pages::backups(&p, &frame, &BackupsView::default())),
+            ("incidents", pages::incidents(&p, &frame, &fixture::incidents())),
+            ("no-incidents", pages::incidents(&p, &frame, &IncidentsView::default())),
+            ("incident", pages::incident(&p, &frame, &fixture::cut_branch(), true)),
+            ("incident-taken", pages::incident(&p, &frame, &fixture::filling_disk(), true)),
+            ("incident-ended", pages::incident(&p, &frame, &fixture::ended_incident(), true)),
+            ("hostile-incidents", pages::incidents(&p, &frame, &fixture::hostile_incidents())),
             ("agents", pages::agents(&p, &frame, &fixture::agents_view())),
             ("no-agents", pages::agents(&p, &frame, &AgentsView::default())),
             ("agent", pages::agent(&p, &frame, &fixture::agent_detail())),

@@ -182,6 +182,11 @@ pub fn date_time(at: Timestamp, zone: &TimeZone) -> String {
     strftime(at, zone, "%Y-%m-%d %H:%M")
 }
 
+/// A point in time for people, to the second: `2026-11-23 19:20:31`.
+pub fn moment(at: Timestamp, zone: &TimeZone) -> String {
+    strftime(at, zone, "%Y-%m-%d %H:%M:%S")
+}
+
 /// The time of day for people: `19:20:31`.
 pub fn time_of_day(at: Timestamp, zone: &TimeZone) -> String {
     strftime(at, zone, "%H:%M:%S")

@@ -36,6 +36,7 @@ macro_rules! fragment {
     };
 }
 
+fragment!(Incidents, "live/incidents.html");
 fragment!(Notices, "live/notices.html");
 fragment!(Targets, "live/targets.html");
 fragment!(Machines, "live/machines.html");
@@ -59,6 +60,7 @@ pub fn overview_fragments(p: &Painter<'_>, view: &OverviewView) -> Vec<Fragment>
     let (worst, sentence) = headline(p, view);
     vec![
         ("live-summary", fill(&Summary { p, view, title: title(p, view), worst, sentence })),
+        ("live-incidents", fill(&Incidents { p, view })),
         ("live-notices", fill(&Notices { p, view })),
         ("live-targets", fill(&Targets { p, view })),
         ("live-machines", fill(&Machines { p, view })),

@@ -2,15 +2,15 @@
 //! page and the page's view, and returns a whole HTML document.
 
 use askama::Template;
-use wasl_model::EntityKind;
 use wasl_model::health::Health;
+use wasl_model::{EntityKind, IncidentEvent};
 
 use crate::Painter;
 use crate::live;
 use crate::paint::Markup;
 use crate::view::{
-    AgentDetailView, AgentsView, BackupsView, EntityView, ErrorView, Frame, LinksView, LoginError, LoginView,
-    Nav, OverviewView,
+    AgentDetailView, AgentsView, BackupsView, EntityView, ErrorView, Frame, IncidentView, IncidentsView,
+    LinksView, LoginError, LoginView, Nav, OverviewView,
 };
 
 /// Fills a template. Templates write to memory and call nothing that fails.
@@ -36,6 +36,8 @@ macro_rules! page {
 page!(Overview, "overview.html", [Markup]);
 page!(Links, "links.html", LinksView);
 page!(Backups, "backups.html", BackupsView);
+page!(Incidents, "incidents.html", IncidentsView);
+page!(Incident, "incident.html", IncidentView, may_act: bool);
 page!(Agents, "agents.html", AgentsView);
 page!(AgentDetail, "agent.html", AgentDetailView);
 page!(Entity, "entity.html", EntityView);
@@ -57,6 +59,19 @@ pub fn links(p: &Painter<'_>, frame: &Frame, view: &LinksView) -> String {
 /// `/backups`: backup jobs, judged by what their repositories hold.
 pub fn backups(p: &Painter<'_>, frame: &Frame, view: &BackupsView) -> String {
     fill(&Backups { p, frame, title: p.t("nav-backups"), nav: Some(Nav::Backups), view })
+}
+
+/// `/incidents`: what is broken now, what was lately, and what is being worked on. Its forms post
+/// `csrf` and `note` to `/incidents/{id}/acknowledge`.
+pub fn incidents(p: &Painter<'_>, frame: &Frame, view: &IncidentsView) -> String {
+    fill(&Incidents { p, frame, title: p.incidents_title(&view.open), nav: Some(Nav::Incidents), view })
+}
+
+/// `/incidents/{id}`: one incident with its whole timeline; with the form to take it on where the
+/// reader may.
+pub fn incident(p: &Painter<'_>, frame: &Frame, view: &IncidentView, may_act: bool) -> String {
+    let title = format!("{} {}: {}", p.t("incident"), view.id, p.plain(p.called(&view.name)));
+    fill(&Incident { p, frame, title, nav: Some(Nav::Incidents), view, may_act })
 }
 
 /// `/agents`: all agents.

@@ -4,6 +4,8 @@
 //! `<bdi>`, figures in `<bdi dir="ltr">`. Methods take `impl Borrow`, because the template engine
 //! hands over references.
 
+pub(crate) mod incidents;
+
 use std::borrow::Borrow;
 use std::fmt::{self, Write as _};
 

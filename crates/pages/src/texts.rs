@@ -16,7 +16,7 @@
 //! | `…percent` | 0 to 100 | `12.5 %` |
 //! | `…per_second` | a rate | `0.250 /s` |
 //! | `days`, `count` | a whole number | with the right plural |
-//! | `since` | milliseconds since 1970 | a date and time |
+//! | `since`, `until` | milliseconds since 1970 | a date and time |
 //! | `outcome` | a word of [`BackupOutcome`](wasl_model::BackupOutcome) | in words |
 //!
 //! A text that does not parse so is shown as it is.
@@ -63,6 +63,15 @@ pub const REASONS: &[&str] = &[
     "backup_empty",
     "not_observed",
     "observations_stale",
+    "not_heard",
+    "site_reachable",
+    "site_silent",
+    "uplinks_up",
+    "uplinks_degraded",
+    "uplinks_down",
+    "redundancy_lost",
+    "flapping",
+    "in_maintenance",
 ];
 
 const ENGLISH: [(&str, &str); 3] = [
@@ -212,7 +221,7 @@ impl Texts {
         if matches!(name, "days" | "count") {
             return Ok(number.max(0.0).round() as u64);
         }
-        Err(if name == "since" {
+        Err(if matches!(name, "since" | "until") {
             let zone_name = if *zone == TimeZone::UTC { " UTC" } else { "" };
             format!("{}{zone_name}", format::date_time(Timestamp(number as i64), zone))
         } else if name.ends_with("_ms") {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::tz::{TimeZone, offset};
-use wasl_pages::view::{AgentsView, BackupsView, ErrorView, LinksView, LoginError, LoginView};
+use wasl_pages::view::{AgentsView, BackupsView, ErrorView, IncidentsView, LinksView, LoginError, LoginView};
 use wasl_pages::{Lang, Painter, Texts, assets, live, pages};
 
 #[path = "../testdata/fixture.rs"]
@@ -36,6 +36,11 @@ fn all(p: &Painter<'_>) -> Vec<(&'static str, String)> {
         ("no-links", pages::links(p, &frame, &LinksView::default())),
         ("backups", pages::backups(p, &frame, &fixture::backups())),
         ("no-backups", pages::backups(p, &frame, &BackupsView::default())),
+        ("incidents", pages::incidents(p, &frame, &fixture::incidents())),
+        ("no-incidents", pages::incidents(p, &frame, &IncidentsView::default())),
+        ("incident", pages::incident(p, &frame, &fixture::cut_branch(), true)),
+        ("incident-taken", pages::incident(p, &frame, &fixture::filling_disk(), true)),
+        ("incident-ended", pages::incident(p, &frame, &fixture::ended_incident(), true)),
         ("agents", pages::agents(p, &frame, &fixture::agents_view())),
         ("no-agents", pages::agents(p, &frame, &AgentsView::default())),
         ("agent", pages::agent(p, &frame, &fixture::agent_detail())),
@@ -48,7 +53,10 @@ fn all(p: &Painter<'_>) -> Vec<(&'static str, String)> {
 fn hostile(p: &Painter<'_>) -> Vec<(&'static str, String)> {
     let frame = fixture::frame();
     let (overview, links, entity) = fixture::hostile();
+    let incidents = fixture::hostile_incidents();
     vec![
+        ("hostile incidents", pages::incidents(p, &frame, &incidents)),
+        ("hostile incident", pages::incident(p, &frame, &incidents.open[0], true)),
         ("hostile overview", pages::overview(p, &frame, &overview)),
         ("hostile links", pages::links(p, &frame, &links)),
         ("hostile entity", pages::entity(p, &frame, &entity)),
@@ -328,4 +336,76 @@ fn no_agents_leads_to_the_two_commands() {
         assert!(html.contains("wasl token create "));
         assert!(html.contains("wasl-agent join --controller wasl.qou.example:8443 "));
     }
+}
+
+#[test]
+fn the_most_urgent_incident_stands_first_and_the_overview_says_how_many_it_leaves_out() {
+    let texts = Texts::new();
+    let p = painter(&texts, Lang::En);
+    let order = |html: &str| -> Vec<String> {
+        html.split("/incidents/")
+            .skip(1)
+            .filter_map(|rest| Some(rest.split_once("\"><bdi>")?.0.to_owned()))
+            .filter(|id| id.chars().all(|c| c.is_ascii_digit()))
+            .collect()
+    };
+    let view = fixture::incidents();
+    let html = pages::incidents(&p, &fixture::frame(), &view);
+    let ended = view.ended.iter().map(|i| i.id.to_string());
+    let expected: Vec<String> =
+        ["1041", "1040", "1042", "1036"].map(str::to_owned).into_iter().chain(ended).collect();
+    assert_eq!(order(&html), expected);
+
+    let mut overview = fixture::overview();
+    overview.incidents.extend(overview.incidents.clone());
+    let html = pages::overview(&p, &fixture::frame(), &overview);
+    assert_eq!(order(&html), ["1041", "1041", "1040", "1040", "1042"]);
+    assert!(html.contains("and 3 more"));
+
+    let calm = pages::overview(&p, &fixture::frame(), &fixture::calm());
+    assert!(calm.contains("<section id=\"live-incidents\" aria-labelledby=\"incidents-title\" hidden>"));
+}
+
+#[test]
+fn every_event_of_an_incident_is_told_in_words() {
+    for (page, html) in everything() {
+        for family in ["event-", "incident-severity-", "incident-", "maintenance-"] {
+            assert!(!html.contains(&format!(">{family}")), "{page} shows a key of {family}");
+        }
+    }
+    let texts = Texts::new();
+    let html = pages::incident(&painter(&texts, Lang::En), &fixture::frame(), &fixture::cut_branch(), false);
+    for told in [
+        "It began:",
+        "It changed 6 times",
+        "It changed:",
+        "Suffers too:",
+        "Suffers no longer:",
+        "a consequence of this:",
+        "<a href=\"/incidents/1039\">",
+    ] {
+        assert!(html.contains(told), "{told}");
+    }
+    let html =
+        pages::incident(&painter(&texts, Lang::En), &fixture::frame(), &fixture::ended_incident(), false);
+    assert!(html.contains("Ended by maintenance") && html.contains("12 entries had no room here"));
+}
+
+#[test]
+fn only_who_may_act_is_asked_to_and_only_where_nobody_has() {
+    let texts = Texts::new();
+    let p = painter(&texts, Lang::En);
+    let frame = fixture::frame();
+    let forms = |html: &str| html.matches("/acknowledge\"").count();
+    let mut view = fixture::incidents();
+    let html = pages::incidents(&p, &frame, &view);
+    assert_eq!(forms(&html), 3, "one of the four is taken on");
+    assert!(html.contains("action=\"/incidents/1041/acknowledge\""));
+    assert!(html.contains("name=\"csrf\" value=\"c5rf-t0ken\"") && html.contains("name=\"note\""));
+    view.may_act = false;
+    assert_eq!(forms(&pages::incidents(&p, &frame, &view)), 0);
+    assert_eq!(forms(&pages::incident(&p, &frame, &fixture::cut_branch(), true)), 1);
+    assert_eq!(forms(&pages::incident(&p, &frame, &fixture::cut_branch(), false)), 0);
+    assert_eq!(forms(&pages::incident(&p, &frame, &fixture::filling_disk(), true)), 0, "taken on");
+    assert_eq!(forms(&pages::incident(&p, &frame, &fixture::ended_incident(), true)), 0, "over");
 }

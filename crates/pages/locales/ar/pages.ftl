@@ -6,6 +6,7 @@ nav-label = الصفحات
 nav-overview = نظرة عامة
 nav-links = الوصلات
 nav-backups = النسخ الاحتياطية
+nav-incidents = الأعطال
 nav-agents = الوكلاء
 log-in = تسجيل الدخول
 log-out = تسجيل الخروج
@@ -150,6 +151,87 @@ confidence = الثقة
 parts = ما يتبعه
 up-since = بدأ التشغيل
 backups-lead = يُحكم عليها بما تحويه المستودعات. لا يُثبت النسخةَ إلا استعادةٌ قورنت بالأصل بايتًا ببايت.
+
+incident = العطل
+incidents-lead = لكل سبب عطل واحد، ومعه كل ما يتأثر به.
+incidents-open = القائمة الآن
+incidents-none = لا أعطال قائمة.
+incidents-all = كل الأعطال
+incidents-more =
+    { $n ->
+        [zero] ولا غيرها
+        [one] وعطل آخر
+        [two] وعطلان آخران
+        [few] و{ $n } أعطال أخرى
+        [many] و{ $n } عطلًا آخر
+       *[other] و{ $n } عطل آخر
+    }
+incidents-ended = المنتهية حديثًا
+incident-cause = السبب
+incident-state = العطل
+incident-goes-on = قائم
+incident-over = منتهٍ
+incident-began = البداية
+incident-ended = النهاية
+incident-duration = المدة
+incident-suffers = ما يتأثر به
+incident-suffered = ما تأثر به
+incident-root-now = السبب الآن
+incident-merged = ناتج عن
+part-of = ضمن
+affected =
+    { $n ->
+        [zero] لا يتأثر به غيره
+        [one] يتأثر به عنصر واحد
+        [two] يتأثر به عنصران
+        [few] تتأثر به { $n } عناصر
+        [many] يتأثر به { $n } عنصرًا
+       *[other] يتأثر به { $n } عنصر
+    }
+affected-more =
+    { $n ->
+        [zero] ولا غيرها
+        [one] وعنصر آخر
+        [two] وعنصران آخران
+        [few] و{ $n } عناصر أخرى
+        [many] و{ $n } عنصرًا آخر
+       *[other] و{ $n } عنصر آخر
+    }
+timeline = ما جرى
+timeline-whole = السجل كاملًا
+timeline-earlier =
+    { $n ->
+        [zero] لا أحداث أسبق
+        [one] حدث واحد أسبق
+        [two] حدثان أسبق
+        [few] { $n } أحداث أسبق
+        [many] { $n } حدثًا أسبق
+       *[other] { $n } حدث أسبق
+    }
+timeline-omitted =
+    { $n ->
+        [zero] اتسع السجل لكل الأحداث
+        [one] لم يتسع السجل لحدث واحد
+        [two] لم يتسع السجل لحدثين
+        [few] لم يتسع السجل لـ{ $n } أحداث
+        [many] لم يتسع السجل لـ{ $n } حدثًا
+       *[other] لم يتسع السجل لـ{ $n } حدث
+    }
+taken-by = تولّى أمره
+not-taken = لم يتولَّ أحد أمره بعد
+take-on = أتولّى أمره
+take-note = ملاحظة للآخرين (اختيارية)
+col-ended-by = كيف انتهى
+col-suffered = المتأثر
+maintenance = الصيانة
+maintenance-none = لا صيانة جارية أو مخطط لها.
+maintenance-under-way = جارية
+maintenance-planned = مخطط لها
+maintenance-over = انتهت
+col-covers = ما تشمله
+col-until = حتى
+col-by = طلبها
+col-why = السبب
 
 no-agents = لم ينضم أي وكيل بعد.
 join-token = 1. هنا، أنشئ رمز انضمام للجهاز. يصلح مرة واحدة ولمدة محدودة:

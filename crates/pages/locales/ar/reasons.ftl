@@ -44,3 +44,20 @@ reason-backup_unreadable = تعذّرت قراءة المستودع: { $outcome 
 reason-backup_empty = لا نسخ في المستودع
 reason-not_observed = لم يُراقَب بعد
 reason-observations_stale = لا مشاهدات منذ { $age_s }
+reason-not_heard = لا خبر منذ { $since }
+reason-site_reachable = وكلاؤه متصلون
+reason-site_silent =
+    { $count ->
+        [zero] لا وكيل متصل
+        [one] وكيله غير متصل
+        [two] وكيلاه غير متصلين
+        [few] لا أحد من وكلائه ({ $count }) متصل
+        [many] لا أحد من وكلائه ({ $count }) متصل
+       *[other] لا أحد من وكلائه ({ $count }) متصل
+    }
+reason-uplinks_up = الطرق إليه تعمل
+reason-uplinks_degraded = وصلات إليه تعمل بضعف، عددها { $count } من { $total }: { $names }
+reason-uplinks_down = وصلات إليه لا تعمل، عددها { $count } من { $total }: { $names }
+reason-redundancy_lost = يعمل بلا احتياط: فُقد { $count } من { $total } ({ $names })
+reason-flapping = متقلّب: عدد التغيّرات { $count } على الأقل خلال { $window_s }
+reason-in_maintenance = في صيانة حتى { $until }

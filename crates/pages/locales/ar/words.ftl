@@ -19,6 +19,28 @@ severity-info = ملاحظة
 severity-warning = تحذير
 severity-error = خطأ
 
+incident-severity-warning = تحذير
+incident-severity-critical = حرج
+
+event-opened = بدأ:
+event-changed = تغيّر:
+event-joined = تأثّر أيضًا:
+event-left = لم يعد متأثرًا:
+event-flapping =
+    { $n ->
+        [zero] لم تتغيّر الحالة، ويُعدّ العطل قائمًا حتى تستقر
+        [one] تغيّرت الحالة مرة واحدة، ويُعدّ العطل قائمًا حتى تستقر
+        [two] تغيّرت الحالة مرتين، ويُعدّ العطل قائمًا حتى تستقر
+        [few] تغيّرت الحالة { $n } مرات، ويُعدّ العطل قائمًا حتى تستقر
+        [many] تغيّرت الحالة { $n } مرة، ويُعدّ العطل قائمًا حتى تستقر
+       *[other] تغيّرت الحالة { $n } مرة، ويُعدّ العطل قائمًا حتى تستقر
+    }
+event-absorbed = تبيّن أنه ناتج عن هذا:
+event-merged_into = تبيّن أنه ناتج عن:
+event-acknowledged = تولّى أمره
+event-maintenance = أنهته صيانة
+event-ended = انتهى
+
 role-gateway = بوابة
 role-server = خادم
 role-lab = مختبر
@@ -70,6 +92,9 @@ notice-secret_missing = سر مفقود
 notice-not_supported = طُلب ما لا يستطيعه هذا الوكيل
 notice-disk_full = امتلأ قرص مخزن الانتظار
 notice-name_unresolved = اسم بلا عنوان
+notice-spool_rolled_back = عاد مخزن الانتظار إلى نسخة أقدم
+notice-upload_refused = يرفض المركز دفعة مشاهدات
+notice-store_replaced = لدى المركز مستودع آخر
 
 remedy-icmp_not_permitted = تُقاس الأهداف باتصال TCP، وهو أقل دقة. امنح الوكيل الصلاحية CAP_NET_RAW، أو أدرج مجموعته في net.ipv4.ping_group_range.
 remedy-clock_stepped = استُبعدت عينات تلك اللحظة. إن تكرر ذلك فافحص خدمة الوقت على الجهاز.
@@ -80,6 +105,9 @@ remedy-secret_missing = ضع الملف الذي يحمل هذا الاسم في
 remedy-not_supported = حدّث الوكيل، أو أزل هذا الجزء من إعداداته.
 remedy-disk_full = لا يمكن حفظ مشاهدات جديدة. أفسح مكانًا على قرص الوكيل.
 remedy-name_unresolved = تحقق من اسم الهدف في الإعدادات ومن خوادم الأسماء لدى الوكيل.
+remedy-spool_rolled_back = تستمر المشاهدات الجديدة في حقبة جديدة. إن كان قرص الجهاز يُعاد عند كل إقلاع فضع مجلد حالة الوكيل على قرص لا يُعاد.
+remedy-upload_refused = نُحّيت الدفعة جانبًا ويستمر الباقي. حدّث الأقدم من الوكيل والمركز، وأبلغ القائمين على البرنامج.
+remedy-store_replaced = يُرسل ما لا يزال لدى الوكيل من جديد. إن لم يُستبدل المستودع عمدًا فاستعد نسخته الاحتياطية.
 
 field-cpu_busy = انشغال المعالجات
 field-memory_used = الذاكرة المستخدمة

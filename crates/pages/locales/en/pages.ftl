@@ -6,6 +6,7 @@ nav-label = Pages
 nav-overview = Overview
 nav-links = Links
 nav-backups = Backups
+nav-incidents = Incidents
 nav-agents = Agents
 log-in = Log in
 log-out = Log out
@@ -123,6 +124,68 @@ confidence = Confidence
 parts = Parts
 up-since = Started
 backups-lead = Judged by what the repositories hold. Only a restore that was compared byte by byte proves a backup.
+
+incident = Incident
+incidents-lead = One incident for one cause, with everything that suffers from it.
+incidents-open = Open now
+incidents-none = No incident is open.
+incidents-all = All incidents
+incidents-more =
+    { $n ->
+        [one] and { $n } more
+       *[other] and { $n } more
+    }
+incidents-ended = Ended lately
+incident-cause = Cause
+incident-state = Incident
+incident-goes-on = Open
+incident-over = Over
+incident-began = Began
+incident-ended = Ended
+incident-duration = Duration
+incident-suffers = What suffers from it
+incident-suffered = What suffered from it
+incident-root-now = The cause now
+incident-merged = Consequence of
+part-of = Part of
+affected =
+    { $n ->
+        [0] Nothing else suffers from it
+        [one] { $n } thing suffers from it
+       *[other] { $n } things suffer from it
+    }
+affected-more =
+    { $n ->
+        [one] and { $n } more
+       *[other] and { $n } more
+    }
+timeline = What happened
+timeline-whole = The whole story
+timeline-earlier =
+    { $n ->
+        [one] { $n } earlier entry
+       *[other] { $n } earlier entries
+    }
+timeline-omitted =
+    { $n ->
+        [one] { $n } entry had no room here
+       *[other] { $n } entries had no room here
+    }
+taken-by = Taken on by
+not-taken = Nobody has taken it on yet
+take-on = Take it on
+take-note = Note for the others (may be empty)
+col-ended-by = How it ended
+col-suffered = Suffered
+maintenance = Maintenance
+maintenance-none = No maintenance is under way or planned.
+maintenance-under-way = Under way
+maintenance-planned = Planned
+maintenance-over = Over
+col-covers = What
+col-until = Until
+col-by = By
+col-why = Why
 
 no-agents = No agent has joined yet.
 join-token = 1. Here, make a token for the machine. It works once and only for a while:

@@ -37,3 +37,16 @@ reason-backup_unreadable = The repository could not be read: { $outcome }
 reason-backup_empty = The repository holds no backup
 reason-not_observed = Not observed yet
 reason-observations_stale = Nothing heard for { $age_s }
+reason-not_heard = Nothing heard since { $since }
+reason-site_reachable = Its agents are connected
+reason-site_silent =
+    { $count ->
+        [one] Its agent is not connected
+       *[other] None of its { $count } agents is connected
+    }
+reason-uplinks_up = What leads there works
+reason-uplinks_degraded = { $count } of { $total } links to it work poorly: { $names }
+reason-uplinks_down = { $count } of { $total } links to it do not work: { $names }
+reason-redundancy_lost = Works, but without reserve: { $count } of { $total } lost ({ $names })
+reason-flapping = Keeps changing: { $count } times or more within { $window_s }
+reason-in_maintenance = Maintenance until { $until }

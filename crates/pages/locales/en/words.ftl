@@ -19,6 +19,24 @@ severity-info = Note
 severity-warning = Warning
 severity-error = Error
 
+incident-severity-warning = Warning
+incident-severity-critical = Critical
+
+event-opened = It began:
+event-changed = It changed:
+event-joined = Suffers too:
+event-left = Suffers no longer:
+event-flapping =
+    { $n ->
+        [one] It changed { $n } time, and counts as trouble until it is steady
+       *[other] It changed { $n } times, and counts as trouble until it is steady
+    }
+event-absorbed = Turned out to be a consequence of this:
+event-merged_into = Turned out to be a consequence of:
+event-acknowledged = Taken on by
+event-maintenance = Ended by maintenance
+event-ended = Over
+
 role-gateway = Gateway
 role-server = Server
 role-lab = Laboratory
@@ -70,6 +88,9 @@ notice-secret_missing = A secret is missing
 notice-not_supported = Something is beyond this agent
 notice-disk_full = The spool's disk is full
 notice-name_unresolved = A name has no address
+notice-spool_rolled_back = The spool went back to an older copy
+notice-upload_refused = The controller refuses a batch
+notice-store_replaced = The controller has another store
 
 remedy-icmp_not_permitted = Targets are measured by TCP connect, which is less exact. Give the agent CAP_NET_RAW, or put its group into net.ipv4.ping_group_range.
 remedy-clock_stepped = The samples of that moment were left out. If it happens again, check the machine's time service.
@@ -80,6 +101,9 @@ remedy-secret_missing = Put the file of that name into the agent's secrets folde
 remedy-not_supported = Update the agent, or take that part out of its configuration.
 remedy-disk_full = New observations cannot be kept. Make room on the agent's disk.
 remedy-name_unresolved = Check the target's name in the configuration and the agent's name servers.
+remedy-spool_rolled_back = New observations go on in a new epoch. If the machine's disk is reset at every boot, keep the agent's state folder on a disk that is not.
+remedy-upload_refused = The batch was put aside and the rest goes on. Update the older of agent and controller, and tell the maintainers.
+remedy-store_replaced = What the agent still holds is sent again. If the store was not replaced on purpose, restore its backup.
 
 field-cpu_busy = Processors busy
 field-memory_used = Memory used

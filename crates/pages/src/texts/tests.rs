@@ -3,9 +3,13 @@ use std::fs;
 use std::path::Path;
 
 use wasl_model::health::{Health, Proof};
-use wasl_model::{AgentRole, BackupOutcome, EntityKind, NoticeCode, ProbeMethod, Severity, UserRole, series};
+use wasl_model::{
+    AgentRole, BackupOutcome, EntityKind, IncidentEvent, IncidentSeverity, NoticeCode, ProbeMethod, Severity,
+    Subject, UserRole, series,
+};
 
 use super::*;
+use crate::paint::incidents::event_word;
 
 /// The keys of a language and the source of each text.
 fn sources(files: &[(&str, &'static str)]) -> BTreeMap<&'static str, &'static str> {
@@ -37,6 +41,24 @@ fn variables(body: &str) -> BTreeSet<&str> {
         .collect()
 }
 
+/// One event of each kind.
+fn events() -> [IncidentEvent; 10] {
+    let subject = Subject::lenient(EntityKind::Target, "t");
+    let (health, reason) = (Health::Down, Reason::new("target_silent"));
+    [
+        IncidentEvent::Opened { health, reason: reason.clone() },
+        IncidentEvent::Changed { health, reason },
+        IncidentEvent::Joined { subject: subject.clone() },
+        IncidentEvent::Left { subject },
+        IncidentEvent::Flapping { changes: 6 },
+        IncidentEvent::Absorbed { incident: 1 },
+        IncidentEvent::MergedInto { incident: 1 },
+        IncidentEvent::Acknowledged { by: String::new(), note: String::new() },
+        IncidentEvent::Maintenance { maintenance: 1 },
+        IncidentEvent::Ended,
+    ]
+}
+
 /// The words of the model that have a text each: family, then words.
 fn families() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     fn coded<T>(from_code: fn(u32) -> Option<T>, word: fn(T) -> &'static str) -> BTreeSet<&'static str> {
@@ -49,6 +71,8 @@ fn families() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("health", Health::ALL.iter().map(|h| h.as_str()).collect()),
         ("proof", [Proof::Proved, Proof::Due, Proof::None, Proof::Failed].map(Proof::as_str).into()),
         ("severity", coded(Severity::from_code, Severity::as_str)),
+        ("incident-severity", IncidentSeverity::ALL.map(IncidentSeverity::as_str).into()),
+        ("event", events().iter().map(event_word).collect()),
         ("role", AgentRole::ALL.iter().map(|r| r.as_str()).collect()),
         ("user-role", UserRole::ALL.iter().map(|r| r.as_str()).collect()),
         ("kind", kinds.clone()),
@@ -171,6 +195,17 @@ fn arabic_plurals_are_right() {
         ["اليوم", "قبل يوم", "قبل يومين", "قبل 3 أيام", "قبل 11 يومًا", "قبل 100 يوم"]
     );
     assert_eq!(
+        forms("affected", "n"),
+        [
+            "لا يتأثر به غيره",
+            "يتأثر به عنصر واحد",
+            "يتأثر به عنصران",
+            "تتأثر به 3 عناصر",
+            "يتأثر به 11 عنصرًا",
+            "يتأثر به 100 عنصر"
+        ]
+    );
+    assert_eq!(
         forms("reason-agent_certificate_ends", "days"),
         [
             "تنتهي الشهادة اليوم",
@@ -217,6 +252,11 @@ fn a_reasons_figures_get_their_units() {
             Reason::new("agent_spool_dropping").with("count", 1),
             "The spool is full; 1 batch was given up",
             "امتلأ مخزن الانتظار وفُقدت دفعة واحدة",
+        ),
+        (
+            Reason::new("in_maintenance").with("until", 1_795_461_631_000i64),
+            "Maintenance until 2026-11-23 19:20 UTC",
+            "في صيانة حتى 2026-11-23 19:20 UTC",
         ),
         (Reason::new("interface_errors").with("per_second", 0.25), "0.250 /s errors", "أخطاء بمعدل 0.250 /s"),
     ] {
