@@ -36,6 +36,10 @@ pub enum ErrorKind {
     Foreign,
     /// The file cannot be opened, made or written by this user.
     Permission,
+    /// A file of the name that was asked for is there already.
+    Exists,
+    /// A copy was made and found damaged, and is gone again; what was found is in the text.
+    BadCopy(String),
     /// No such series is kept.
     NoSuchSeries,
     /// Anything else; the source says more.
@@ -66,6 +70,11 @@ impl fmt::Display for ErrorKind {
             ),
             Self::Permission => f.write_str(
                 "the file cannot be opened for writing; check that its directory exists and belongs to the user that runs Wasl",
+            ),
+            Self::Exists => f.write_str("a file of that name exists; choose another name, or move it away"),
+            Self::BadCopy(what) => write!(
+                f,
+                "the copy is damaged and was not kept ({what}); run `wasl doctor --full`, and look at the disk"
             ),
             Self::NoSuchSeries => f.write_str("the history keeps no series of that kind and field"),
             Self::Other => f.write_str("the database refused; run `wasl doctor`, and report this if it finds nothing"),

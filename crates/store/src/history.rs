@@ -1,10 +1,11 @@
 //! The past of each series: made from batches by compaction, read for charts, let go by age.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use wasl_model::units::Unit;
-use wasl_model::{SeriesKey, Timestamp};
+use wasl_model::{EntityKind, SeriesKey, Timestamp};
 
 use crate::Error;
 
@@ -31,16 +32,26 @@ pub struct History {
 /// How much compaction takes on at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompactOptions {
-    /// Batches stay hot for this long after they came, and a stretch of two hours is closed this
-    /// long after its end.
+    /// Batches stay hot for this long after they came.
     pub seal_after: Duration,
-    /// Takes all batches, however young.
+    /// Batches are taken by the stride, those that came within the same one together: a stride of
+    /// a minute wrote twelve times as many small blocks as one of ten. A stretch of two hours is closed
+    /// one stride after its last batches were due, so that those that were a little late find it open.
+    pub stride: Duration,
+    /// Takes all batches, however young, and closes every stretch that is over.
     pub force: bool,
     /// The most batches in one transaction.
     pub max_batches: usize,
     /// The most bytes of batches in one transaction, as the agents made them; at least one batch is
     /// taken. Decoded they are held in memory, at some 10 times their size.
     pub max_bytes: usize,
+    /// The most points held in memory at a time; what one batch unpacks to is on top. A small batch can
+    /// unpack to very many.
+    pub max_points: usize,
+    /// The most series of one agent. Points of further ones are left out and counted: whoever names
+    /// things anew all the time fills the disk otherwise. A gateway with 500 targets and 2000
+    /// interfaces has 20 000.
+    pub max_series: usize,
     /// The most small blocks in one transaction that are merged because their time is over.
     pub max_blocks: usize,
 }
@@ -49,9 +60,12 @@ impl Default for CompactOptions {
     fn default() -> Self {
         Self {
             seal_after: Duration::from_mins(10),
+            stride: Duration::from_mins(10),
             force: false,
             max_batches: 10_000,
             max_bytes: 8 << 20,
+            max_points: 8_000_000,
+            max_series: 100_000,
             max_blocks: 30_000,
         }
     }
@@ -66,6 +80,8 @@ pub struct Compacted {
     pub points: u64,
     /// Observations whose time no calendar shows; they are not part of the history.
     pub timeless: u64,
+    /// Points that were left out because their agent has too many series; the agent is named in the log.
+    pub crowded: u64,
     /// Blocks written, roll-ups included.
     pub blocks_written: u64,
     /// Blocks that others took the place of.
@@ -92,6 +108,44 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         Self { raw: DAY * 30, five_minutes: DAY * 365, one_hour: DAY * 365 * 5 }
+    }
+}
+
+/// How long each tier of one kind of entity is kept; what is not set is as for every kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KindRetention {
+    /// Points as they were measured.
+    pub raw: Option<Duration>,
+    /// Cells of five minutes.
+    pub five_minutes: Option<Duration>,
+    /// Cells of an hour.
+    pub one_hour: Option<Duration>,
+}
+
+/// How long history is kept, and which kinds of entities are exceptions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RetentionRules {
+    /// For every kind.
+    pub every: Retention,
+    /// For these kinds instead.
+    pub kinds: BTreeMap<EntityKind, KindRetention>,
+}
+
+impl RetentionRules {
+    /// What holds for one kind.
+    pub fn of(&self, kind: EntityKind) -> Retention {
+        let own = self.kinds.get(&kind).copied().unwrap_or_default();
+        Retention {
+            raw: own.raw.unwrap_or(self.every.raw),
+            five_minutes: own.five_minutes.unwrap_or(self.every.five_minutes),
+            one_hour: own.one_hour.unwrap_or(self.every.one_hour),
+        }
+    }
+}
+
+impl From<Retention> for RetentionRules {
+    fn from(every: Retention) -> Self {
+        Self { every, kinds: BTreeMap::new() }
     }
 }
 
@@ -130,7 +184,8 @@ pub trait HistoryStore: Send + Sync {
     /// rolls them up, keeps `snapshot` under the name `live`, and deletes the batches, all in one
     /// transaction.
     ///
-    /// The snapshot must cover every batch that was ingested before the call.
+    /// The snapshot must cover every batch that was ingested before the call. Where nothing is to be done,
+    /// nothing is written.
     async fn compact(
         &self,
         now: Timestamp,
@@ -138,9 +193,15 @@ pub trait HistoryStore: Send + Sync {
         snapshot: Option<Vec<u8>>,
     ) -> Result<Compacted, Error>;
 
-    /// Deletes what is older than the retention, in small steps, and gives room back to the disk
-    /// where much has become free.
-    async fn retain(&self, now: Timestamp, retention: &Retention) -> Result<Retained, Error>;
+    /// Deletes what is older than its kind's retention, in small steps, and gives room back to the disk
+    /// where much has become free. What once was too old for a kind and tier stays so, even if a
+    /// longer retention follows.
+    async fn retain_by_kind(&self, now: Timestamp, rules: &RetentionRules) -> Result<Retained, Error>;
+
+    /// [`Self::retain_by_kind`] with one retention for every kind.
+    async fn retain(&self, now: Timestamp, retention: &Retention) -> Result<Retained, Error> {
+        self.retain_by_kind(now, &RetentionRules::from(retention.clone())).await
+    }
 
     /// A snapshot that compaction stored.
     async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, Error>;

@@ -7,6 +7,14 @@ use wasl_model::AgentId;
 
 use crate::Error;
 
+/// The most stretches of received sequence numbers of one epoch, between which numbers are missing. An
+/// agent that counts up without holes has one for each lane; more are held against a hostile one, because the
+/// whole list is read and written with every upload.
+pub const MAX_RANGES: usize = 10_000;
+
+/// The most epochs of one agent. A new one begins when an agent loses its spool.
+pub const MAX_EPOCHS: usize = 1_000;
+
 /// What one agent delivered at once: batches of one epoch, and word of batches it gave up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
@@ -57,6 +65,10 @@ pub struct Ingested {
     pub duplicates: u64,
     /// Per item of the upload, in its order: whether it was stored.
     pub fresh: Vec<bool>,
+    /// How many of this upload's batches and gaps were refused because the agent would have gone
+    /// beyond [`MAX_RANGES`] or [`MAX_EPOCHS`]; they count as never received. An agent that keeps to the
+    /// protocol comes nowhere near.
+    pub refused: u64,
 }
 
 /// The account of one agent's epoch.

@@ -18,6 +18,7 @@ mod audit;
 mod block;
 mod chart;
 mod error;
+mod health;
 mod history;
 mod ingest;
 mod people;
@@ -26,18 +27,27 @@ mod rollup;
 mod seal;
 mod sqlite;
 mod transpose;
+mod upkeep;
 
 use wasl_model::Observation;
 
 pub use agents::{AgentFacts, AgentRecord, AgentRegistry, EnrolToken, Redemption, RevokedSerial};
 pub use audit::{AuditEntry, AuditEvent, AuditLog};
 pub use error::{Error, ErrorKind};
-pub use history::{CompactOptions, Compacted, History, HistoryStore, MAX_POINTS, Retained, Retention};
-pub use ingest::{Gap, HotBatch, Ingest, Ingested, Item, StreamAccount, Upload};
+pub use health::{
+    HealthChange, HealthEvent, HealthRetained, HealthRetention, HealthStore, IncidentFilter, StateRecord,
+    StoredEvent,
+};
+pub use history::{
+    CompactOptions, Compacted, History, HistoryStore, KindRetention, MAX_POINTS, Retained, Retention,
+    RetentionRules,
+};
+pub use ingest::{Gap, HotBatch, Ingest, Ingested, Item, MAX_EPOCHS, MAX_RANGES, StreamAccount, Upload};
 pub use people::{Account, ApiToken, NewAccount, People, WebSession};
 pub use ranges::{DamagedRanges, RangeSet};
 pub use rollup::Point;
 pub use sqlite::SqliteStore;
+pub use upkeep::{BackupReport, Depth, Finding, Gravity, Upkeep};
 
 /// Reads a batch's body as the agent made it. What this version does not understand is left out; a
 /// body was checked before it was ingested, so there is no error to give.
@@ -49,6 +59,6 @@ pub type Digest = [u8; 32];
 
 /// Everything that the controller keeps. Calls may be made at the same time and dropped at any time:
 /// a change happens whole or not at all.
-pub trait Store: Ingest + HistoryStore + AgentRegistry + People + AuditLog {}
+pub trait Store: Ingest + HistoryStore + HealthStore + AgentRegistry + People + AuditLog + Upkeep {}
 
-impl<T: Ingest + HistoryStore + AgentRegistry + People + AuditLog> Store for T {}
+impl<T: Ingest + HistoryStore + HealthStore + AgentRegistry + People + AuditLog + Upkeep> Store for T {}

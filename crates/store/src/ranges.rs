@@ -62,6 +62,21 @@ impl RangeSet {
         self.ranges.last().map(|(_, end)| *end)
     }
 
+    /// Whether `first..=last` can be added without the list growing beyond `most` ranges.
+    pub fn has_room_for(&self, first: u64, last: u64, most: usize) -> bool {
+        if self.ranges.len() < most {
+            return true;
+        }
+        let from = self.ranges.partition_point(|(_, end)| end.saturating_add(1) < first);
+        let to = self.ranges.partition_point(|(start, _)| *start <= last.saturating_add(1));
+        to > from && self.ranges.len() - (to - from) < most
+    }
+
+    /// How many ranges there are.
+    pub fn count(&self) -> usize {
+        self.ranges.len()
+    }
+
     /// The ranges, ascending, both ends included.
     pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.ranges.iter().copied()
@@ -101,7 +116,7 @@ fn count(first: u64, last: u64) -> u128 {
     u128::from(last - first) + 1
 }
 
-fn put(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -109,7 +124,7 @@ fn put(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-fn take(bytes: &mut &[u8]) -> Result<u64, DamagedRanges> {
+pub(crate) fn take(bytes: &mut &[u8]) -> Result<u64, DamagedRanges> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
         let (byte, rest) = bytes.split_first().ok_or(DamagedRanges)?;

@@ -9,6 +9,7 @@
 //! commit and its change in memory happen under `layout`, which a reader holds until its transaction
 //! has a fixed view, so that no reader sees a batch both hot and compacted.
 
+use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::future::Future;
 use std::io;
@@ -17,15 +18,19 @@ use std::sync::{Arc, Mutex as BlockingMutex, MutexGuard as BlockingGuard, Poison
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, RwLock};
 
+use crate::block::Tier;
 use crate::{Decode, Error, ErrorKind};
 
 mod agents;
 mod audit;
+mod backup;
 mod blocks;
+mod check;
 mod compact;
+mod health;
 mod history;
 mod hot;
 mod ingest;
@@ -59,11 +64,21 @@ struct Inner {
     writer: Mutex<writer::Writer>,
     readers: SqlitePool,
     /// Held by whoever rearranges blocks: one compaction or retention at a time.
-    maintenance: Mutex<()>,
+    maintenance: Mutex<Maintenance>,
+    /// Held by whoever makes a copy: one at a time, because the log cannot be cut back meanwhile.
+    copying: Mutex<()>,
     layout: RwLock<()>,
     hot: BlockingMutex<hot::Hot>,
     /// Locked as long as the store is open.
     _lock: Option<File>,
+}
+
+/// What whoever rearranges blocks remembers from one turn to the next.
+#[derive(Default)]
+struct Maintenance {
+    /// By tier and kind: where retention has looked before there is nothing left to delete. Empty at the
+    /// start, so that what an earlier run left over is found.
+    swept: HashMap<(Tier, i64), i64>,
 }
 
 impl SqliteStore {
@@ -95,7 +110,6 @@ impl SqliteStore {
         let fail = |error| failure("open the store", file, error);
         private_file(file)
             .map_err(|e| Error::new("open the store", file, ErrorKind::Permission).with_source(e))?;
-        // Nothing is written before the file has turned out to be ours.
         let options = SqliteConnectOptions::new()
             .filename(file)
             .busy_timeout(BUSY_TIMEOUT)
@@ -103,8 +117,13 @@ impl SqliteStore {
             .disable_statement_logging();
         let writing =
             options.clone().synchronous(SqliteSynchronous::Full).pragma("journal_size_limit", WAL_LIMIT);
+        // Nothing is written before the file has turned out to be ours; a connection that may write would
+        // move the log into the file when it ends.
+        let mut looking = options.clone().read_only(true).connect().await.map_err(fail)?;
+        let is_new = migrate::check(&mut looking, file).await?;
+        looking.close().await.map_err(fail)?;
         let mut writer = writer::Writer::connect(writing).await.map_err(fail)?;
-        let setup = if migrate::check(&mut writer, file).await? {
+        let setup = if is_new {
             // In this order: once anything is written it is too late for auto_vacuum.
             "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL"
         } else {
@@ -127,7 +146,8 @@ impl SqliteStore {
                 incarnation,
                 writer: Mutex::new(writer),
                 readers,
-                maintenance: Mutex::new(()),
+                maintenance: Mutex::default(),
+                copying: Mutex::new(()),
                 layout: RwLock::new(()),
                 hot: BlockingMutex::new(hot),
                 _lock: lock,

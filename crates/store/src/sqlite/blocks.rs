@@ -1,6 +1,6 @@
 //! The block table.
 
-use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, FromRow, QueryBuilder, Row as _, Sqlite, SqliteConnection};
 
 use crate::block::{Encoded, Tier};
 use crate::seal::{Floors, Stored};
@@ -16,7 +16,7 @@ pub(super) struct NewBlock {
     pub(super) block: Encoded,
 }
 
-type Row = (i64, i64, bool, i64, i64, i64, i64, i64, Vec<u8>);
+pub(super) type Row = (i64, i64, bool, i64, i64, i64, i64, i64, Vec<u8>);
 
 /// The blocks of a series and tier that begin within `from..to` and, unless `sealed_too`, are in no
 /// roll-up yet; in the order in which they were made.
@@ -43,8 +43,47 @@ pub(super) async fn select(
     Ok(rows.into_iter().map(stored).collect())
 }
 
+/// Like [`select`] with sealed ones, for many series at once: of each, by its number.
+pub(super) async fn select_many(
+    connection: &mut SqliteConnection,
+    series: &[i64],
+    tier: Tier,
+    (from, to): (i64, i64),
+) -> sqlx::Result<Vec<(i64, Stored)>> {
+    let mut all = Vec::new();
+    for series in series.chunks(ROWS) {
+        let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+            "SELECT id, tier, sealed, start_ms, end_ms, count, codec, crc, body, series FROM block WHERE tier = ",
+        );
+        query.push_bind(tier.code()).push(" AND start_ms >= ").push_bind(from);
+        query.push(" AND start_ms < ").push_bind(to).push(" AND series IN (");
+        let mut list = query.separated(", ");
+        for series in series {
+            list.push_bind(*series);
+        }
+        query.push(") ORDER BY id");
+        let rows = query.build().persistent(series.len() == ROWS).fetch_all(&mut *connection).await?;
+        for row in rows {
+            all.push((row.try_get("series")?, stored(Row::from_row(&row)?)));
+        }
+    }
+    Ok(all)
+}
+
+/// Up to `limit` blocks after the one with this number, with the series that each belongs to.
+pub(super) async fn after(
+    connection: &mut SqliteConnection,
+    after: i64,
+    limit: u32,
+) -> sqlx::Result<Vec<(i64, Row)>> {
+    let sql = "SELECT id, tier, sealed, start_ms, end_ms, count, codec, crc, body, series FROM block \
+               WHERE id > $1 ORDER BY id LIMIT $2";
+    let rows = sqlx::query(sql).bind(after).bind(limit).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((row.try_get("series")?, Row::from_row(row)?))).collect()
+}
+
 /// Numbers beyond what a block can have become numbers that fail its checks.
-fn stored((id, tier, sealed, start, end, count, codec, crc, body): Row) -> Stored {
+pub(super) fn stored((id, tier, sealed, start, end, count, codec, crc, body): Row) -> Stored {
     Stored {
         id,
         tier: Tier::from_code(tier).unwrap_or(Tier::Raw),
@@ -125,14 +164,31 @@ pub(super) async fn bodies(
     Ok(all)
 }
 
-pub(super) async fn floors(connection: &mut SqliteConnection) -> sqlx::Result<Floors> {
-    let rows: Vec<(i64, i64)> =
-        sqlx::query_as("SELECT tier, floor_ms FROM floor").fetch_all(connection).await?;
-    let mut floors = Floors::NONE;
-    for (tier, floor) in rows {
-        if let Some(tier) = Tier::from_code(tier) {
-            floors.0[tier as usize] = floor;
+/// The floors of every kind of entity, by the kind's number.
+#[derive(Debug, Default)]
+pub(super) struct AllFloors {
+    rows: Vec<(Tier, i64, i64)>,
+}
+
+/// Stands for every kind in the table `kind_floor`.
+const EVERY_KIND: i64 = 0;
+
+impl AllFloors {
+    pub(super) fn of(&self, kind: i64) -> Floors {
+        let mut floors = Floors::NONE;
+        for (tier, of, floor) in &self.rows {
+            if *of == kind || *of == EVERY_KIND {
+                let own = &mut floors.0[*tier as usize];
+                *own = (*own).max(*floor);
+            }
         }
+        floors
     }
-    Ok(floors)
+}
+
+pub(super) async fn floors(connection: &mut SqliteConnection) -> sqlx::Result<AllFloors> {
+    let rows: Vec<(i64, i64, i64)> =
+        sqlx::query_as("SELECT tier, kind, floor_ms FROM kind_floor").fetch_all(connection).await?;
+    let known = |(tier, kind, floor)| Some((Tier::from_code(tier)?, kind, floor));
+    Ok(AllFloors { rows: rows.into_iter().filter_map(known).collect() })
 }

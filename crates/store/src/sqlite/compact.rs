@@ -5,6 +5,7 @@
 //! leaves either the batches or the blocks.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use sqlx::SqliteConnection;
 use wasl_model::{AgentId, Subject};
@@ -19,7 +20,7 @@ use crate::transpose::Transposed;
 use crate::{CompactOptions, Compacted, Decode};
 
 /// How many series are read and compressed at a time; bounds memory, not the outcome.
-const SERIES_AT_ONCE: usize = 64;
+const SERIES_AT_ONCE: usize = 100;
 
 /// How many batches are read and decoded at a time.
 const BATCHES_AT_ONCE: usize = 200;
@@ -40,6 +41,8 @@ struct SeriesName {
 /// What is to be done to one series.
 struct Work {
     series: SeriesRef,
+    /// The number of the kind of entity that it is about.
+    kind: i64,
     /// Points by the beginning of their two hours.
     buckets: BTreeMap<i64, Vec<Point>>,
 }
@@ -61,48 +64,72 @@ pub(super) async fn compact(
     snapshot: Option<Vec<u8>>,
 ) -> sqlx::Result<Compacted> {
     let _turn = inner.maintenance.lock().await;
-    let delay = if options.force { 0 } else { options.seal_after.as_millis() };
-    let ripe_until = now.saturating_sub(i64::try_from(delay).unwrap_or(i64::MAX));
-    let closed_before = floor(ripe_until, BUCKET);
-    let received_until = if options.force { i64::MAX } else { ripe_until };
-    let (picked, more) = inner.hot().pick(received_until, options.max_batches, options.max_bytes);
+    let (received_until, closed_before) = if options.force {
+        (i64::MAX, floor(now, BUCKET))
+    } else {
+        let stride = millis(options.stride).max(1);
+        let received_until = floor(now.saturating_sub(millis(options.seal_after)), stride);
+        (received_until, floor(received_until.saturating_sub(stride), BUCKET))
+    };
+    let (mut picked, more) = inner.hot().pick(received_until, options.max_batches, options.max_bytes);
     let mut plan = Plan::default();
     plan.report.more = more;
-    prepare(inner, &picked, closed_before, options.max_blocks, &mut plan).await?;
+    prepare(inner, &mut picked, closed_before, options, &mut plan).await?;
+    if picked.is_empty() && plan.insert.is_empty() && plan.delete.is_empty() && plan.give_up.is_empty() {
+        return Ok(plan.report);
+    }
     write(inner, now, &picked, snapshot, plan).await
 }
 
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Finds what is to be written. Of `picked`, what is too much for one round is taken out.
 async fn prepare(
     inner: &Inner,
-    picked: &Picked,
+    picked: &mut Picked,
     closed_before: i64,
-    max_blocks: usize,
+    options: &CompactOptions,
     plan: &mut Plan,
 ) -> sqlx::Result<()> {
     let mut tx = inner.readers.begin().await?;
     let floors = blocks::floors(&mut tx).await?;
     let mut work = Vec::new();
-    for (agent, ids) in picked {
-        let data = read_batches(&mut tx, inner.decode, ids).await?;
+    let mut room = options.max_points;
+    for (agent, ids) in picked.iter_mut() {
+        let wanted = ids.len();
+        let data = read_batches(&mut tx, inner.decode, ids, room).await?;
+        plan.report.more |= ids.len() < wanted;
+        room = room.saturating_sub(data.points);
         plan.report.batches += ids.len() as u64;
         plan.report.points += data.points as u64;
         plan.report.timeless += data.timeless;
         if data.timeless > 0 {
             tracing::warn!(%agent, observations = data.timeless, "left out of the history: their times are before 1970 or after 9999; set that machine's clock");
         }
-        name_series(&mut tx, agent, data, &mut work, plan).await?;
+        name_series(&mut tx, agent, data, options.max_series, &mut work, plan).await?;
     }
-    add_ripe(&mut tx, closed_before, max_blocks, &mut work, plan).await?;
+    picked.retain(|(_, ids)| !ids.is_empty());
+    add_ripe(&mut tx, closed_before, options.max_blocks, &mut work, plan).await?;
     while !work.is_empty() {
         let rest = work.split_off(work.len().min(SERIES_AT_ONCE));
-        let mut ready = Vec::with_capacity(work.len());
-        for work in work {
-            let existing = existing_blocks(&mut tx, &work, closed_before).await?;
-            ready.push((work, existing));
-        }
+        let mut existing = existing_blocks(&mut tx, &work, closed_before).await?;
+        let ready: Vec<(Work, Vec<Stored>, Floors)> = work
+            .into_iter()
+            .map(|work| {
+                let own = match work.series {
+                    SeriesRef::Known(series) => existing.remove(&series).unwrap_or_default(),
+                    SeriesRef::New(_) => Vec::new(),
+                };
+                let floors = floors.of(work.kind);
+                (work, own, floors)
+            })
+            .collect();
         let done = blocking(move || {
-            let rearrange =
-                |(work, existing): (Work, Vec<Stored>)| rearrange(work, &existing, closed_before, &floors);
+            let rearrange = |(work, existing, floors): (Work, Vec<Stored>, Floors)| {
+                rearrange(work, &existing, closed_before, &floors)
+            };
             ready.into_iter().map(rearrange).collect::<Vec<_>>()
         })
         .await?;
@@ -114,18 +141,37 @@ async fn prepare(
     Ok(())
 }
 
-async fn read_batches(tx: &mut SqliteConnection, decode: Decode, ids: &[i64]) -> sqlx::Result<Transposed> {
+/// Reads batches until there are `room` points, and takes from `ids` those that were not read. The first
+/// is read in any case where there is room at all.
+async fn read_batches(
+    tx: &mut SqliteConnection,
+    decode: Decode,
+    ids: &mut Vec<i64>,
+    room: usize,
+) -> sqlx::Result<Transposed> {
     let mut data = Transposed::default();
-    for ids in ids.chunks(BATCHES_AT_ONCE) {
-        let bodies = blocks::bodies(tx, ids).await?;
-        data = blocking(move || {
-            for (_, body) in bodies {
+    let mut read = 0;
+    while read < ids.len() && data.points < room {
+        let some = &ids[read..ids.len().min(read + BATCHES_AT_ONCE)];
+        let bodies = blocks::bodies(tx, some).await?;
+        let all = some.len();
+        let (filled, done) = blocking(move || {
+            for (place, (_, body)) in bodies.into_iter().enumerate() {
+                if data.points >= room {
+                    return (data, place);
+                }
                 data.add(decode(&body));
             }
-            data
+            (data, all)
         })
         .await?;
+        data = filled;
+        read += done;
+        if data.points >= room {
+            break;
+        }
     }
+    ids.truncate(read);
     Ok(data)
 }
 
@@ -141,6 +187,7 @@ async fn name_series(
     tx: &mut SqliteConnection,
     agent: &AgentId,
     data: Transposed,
+    max_series: usize,
     work: &mut Vec<Work>,
     plan: &mut Plan,
 ) -> sqlx::Result<()> {
@@ -149,6 +196,8 @@ async fn name_series(
             .bind(agent.as_str())
             .fetch_all(tx)
             .await?;
+    let mut room = max_series.saturating_sub(rows.len());
+    let mut crowded = 0;
     let mut known: HashMap<(i64, String), Vec<(String, i64)>> = HashMap::new();
     for (id, kind, subject, field) in rows {
         known.entry((kind, subject)).or_default().push((field, id));
@@ -158,6 +207,11 @@ async fn name_series(
         let ids = known.get(&key).map_or(&[][..], Vec::as_slice);
         for (field, points) in fields {
             let id = ids.iter().find(|(name, _)| name == field).map(|(_, id)| *id);
+            if id.is_none() && room == 0 {
+                crowded += points.len() as u64;
+                continue;
+            }
+            room -= usize::from(id.is_none());
             let series = id.map_or_else(
                 || {
                     plan.new_series.push(SeriesName {
@@ -173,8 +227,12 @@ async fn name_series(
             for point in points {
                 buckets.entry(floor(point.0, BUCKET)).or_default().push(point);
             }
-            work.push(Work { series, buckets });
+            work.push(Work { series, kind: key.0, buckets });
         }
+    }
+    plan.report.crowded += crowded;
+    if crowded > 0 {
+        tracing::error!(%agent, points = crowded, series = max_series, "left out of the history: the agent has too many series; look at what that machine reports, and revoke the agent if it is not yours");
     }
     Ok(())
 }
@@ -187,9 +245,10 @@ async fn add_ripe(
     work: &mut Vec<Work>,
     plan: &mut Plan,
 ) -> sqlx::Result<()> {
-    let ripe: Vec<(i64, i64)> = sqlx::query_as(
-        "SELECT series, start_ms FROM block WHERE NOT sealed AND start_ms < $1 \
-         ORDER BY start_ms, series LIMIT $2",
+    let ripe: Vec<(i64, i64, i64)> = sqlx::query_as(
+        "SELECT b.series, b.start_ms, s.kind FROM block b CROSS JOIN series s \
+         WHERE s.id = b.series AND NOT b.sealed AND b.start_ms < $1 \
+         ORDER BY b.start_ms, b.series LIMIT $2",
     )
     .bind(closed_before)
     .bind(i64::try_from(max_blocks.max(1)).unwrap_or(i64::MAX))
@@ -202,9 +261,9 @@ async fn add_ripe(
             places.insert(id, place);
         }
     }
-    for (series, start) in ripe {
+    for (series, start, kind) in ripe {
         let place = *places.entry(series).or_insert_with(|| {
-            work.push(Work { series: SeriesRef::Known(series), buckets: BTreeMap::new() });
+            work.push(Work { series: SeriesRef::Known(series), kind, buckets: BTreeMap::new() });
             work.len() - 1
         });
         work[place].buckets.entry(floor(start, BUCKET)).or_default();
@@ -212,20 +271,27 @@ async fn add_ripe(
     Ok(())
 }
 
-/// The blocks that sealing the closed buckets of `work` needs to see.
+/// The blocks that sealing the closed buckets of `work` needs to see, by series. Most series need the same
+/// stretches, which are then read together.
 async fn existing_blocks(
     tx: &mut SqliteConnection,
-    work: &Work,
+    work: &[Work],
     closed_before: i64,
-) -> sqlx::Result<Vec<Stored>> {
-    let mut existing = Vec::new();
-    let SeriesRef::Known(series) = work.series else {
-        return Ok(existing);
-    };
-    for tier in Tier::ALL {
-        let closed = work.buckets.keys().filter(|bucket| **bucket < closed_before);
-        for (from, to) in runs(closed.map(|bucket| floor(*bucket, tier.span())), tier.span()) {
-            existing.extend(blocks::select(tx, series, tier, from, to, true).await?);
+) -> sqlx::Result<HashMap<i64, Vec<Stored>>> {
+    let mut wanted: BTreeMap<(Tier, (i64, i64)), Vec<i64>> = BTreeMap::new();
+    for work in work {
+        let SeriesRef::Known(series) = work.series else { continue };
+        for tier in Tier::ALL {
+            let closed = work.buckets.keys().filter(|bucket| **bucket < closed_before);
+            for run in runs(closed.map(|bucket| floor(*bucket, tier.span())), tier.span()) {
+                wanted.entry((tier, run)).or_default().push(series);
+            }
+        }
+    }
+    let mut existing: HashMap<i64, Vec<Stored>> = HashMap::new();
+    for ((tier, run), series) in wanted {
+        for (series, stored) in blocks::select_many(tx, &series, tier, run).await? {
+            existing.entry(series).or_default().push(stored);
         }
     }
     Ok(existing)

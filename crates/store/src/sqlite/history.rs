@@ -8,6 +8,7 @@ use wasl_model::units::Unit;
 use wasl_model::{SeriesKey, Timestamp, series};
 
 use super::compact::{self, blocking};
+use super::hot::MAX_CACHED_POINTS;
 use super::{Inner, SqliteStore, blocks, retain};
 use crate::block::{BUCKET, Damage, Tier, decode_cells, decode_points};
 use crate::chart::draw;
@@ -15,7 +16,7 @@ use crate::history::MAX_POINTS;
 use crate::rollup::{Cell, Point, floor, settle, widen};
 use crate::seal::{Floors, Stored};
 use crate::transpose::Transposed;
-use crate::{CompactOptions, Compacted, Error, ErrorKind, History, HistoryStore, Retained, Retention};
+use crate::{CompactOptions, Compacted, Error, ErrorKind, History, HistoryStore, Retained, RetentionRules};
 
 /// The most stored points that one chart decodes where it asks for fewer: some eleven days at one
 /// every 10 s.
@@ -52,8 +53,8 @@ impl HistoryStore for SqliteStore {
         .await
     }
 
-    async fn retain(&self, now: Timestamp, retention: &Retention) -> Result<Retained, Error> {
-        retain::retain(&self.inner, now.0, retention).await.map_err(self.inner.fail("delete old blocks"))
+    async fn retain_by_kind(&self, now: Timestamp, rules: &RetentionRules) -> Result<Retained, Error> {
+        retain::retain(&self.inner, now, rules).await.map_err(self.inner.fail("delete old blocks"))
     }
 
     async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
@@ -76,17 +77,21 @@ async fn history(
     let (floors, mut wanted) = {
         let _layout = inner.layout.read().await;
         // The first read fixes what the transaction sees.
-        let floors = blocks::floors(&mut tx).await?;
+        let floors = blocks::floors(&mut tx).await?.of(i64::from(key.subject.kind.code()));
         let first = from.saturating_sub(Tier::OneHour.cell().unwrap_or(0));
         (floors, inner.hot().want(key, first, to))
     };
     let series = find(&mut tx, key).await?;
-    let (counts, earliest) = match series {
-        Some(series) => extent(&mut tx, series, from, to).await?,
-        None => ([0; 3], i64::MAX),
+    let earliest = match series {
+        Some(series) => earliest(&mut tx, series).await?,
+        None => i64::MAX,
     };
     let begin = from.max(earliest.min(wanted.earliest));
-    let tier = choose(begin, &floors, counts, step);
+    let tier = match (enough(begin, &floors, step), series) {
+        (Some(tier), _) => tier,
+        (None, Some(series)) => finest(&mut tx, series, (from, to), begin, &floors, step).await?,
+        (None, None) => Tier::ALL.into_iter().find(|tier| begin >= floors.of(*tier)).unwrap_or(Tier::OneHour),
+    };
     // A chart of cells begins with the cell that `from` is in.
     let from = tier.cell().map_or(from, |width| floor(from, width));
     let mut blocks = Vec::new();
@@ -104,19 +109,23 @@ async fn history(
     drop(tx);
 
     let decode = inner.decode;
-    let decoded = blocking(move || {
-        let transpose = |(id, body): (i64, Vec<u8>)| {
+    let own = key.clone();
+    let (found, decoded) = blocking(move || {
+        let (mut found, mut kept, mut decoded) = (Vec::new(), 0, Vec::new());
+        for (id, body) in missing {
             let mut data = Transposed::default();
             data.add(decode(&body));
-            (id, data)
-        };
-        missing.into_iter().map(transpose).collect::<Vec<_>>()
+            found.extend(data.points_of(&own.subject, &own.field, from, to));
+            kept += data.points;
+            if kept <= MAX_CACHED_POINTS {
+                decoded.push((id, data));
+            }
+        }
+        (found, decoded)
     })
     .await?;
     let mut points = std::mem::take(&mut wanted.points);
-    for (_, data) in &decoded {
-        points.extend(data.points_of(&key.subject, &key.field, from, to));
-    }
+    points.extend(found);
     inner.hot().keep(&wanted, &key.agent, decoded);
 
     let (history, damaged) = blocking(move || {
@@ -143,11 +152,40 @@ async fn find(tx: &mut SqliteConnection, key: &SeriesKey) -> sqlx::Result<Option
         .await
 }
 
-/// How many points or cells each tier's blocks around the range hold, and where the series begins.
-async fn extent(tx: &mut SqliteConnection, series: i64, from: i64, to: i64) -> sqlx::Result<([u64; 3], i64)> {
-    let mut counts = [0; 3];
+/// Where a series begins.
+async fn earliest(tx: &mut SqliteConnection, series: i64) -> sqlx::Result<i64> {
     let mut earliest = i64::MAX;
     for tier in Tier::ALL {
+        let first: Option<i64> =
+            sqlx::query_scalar("SELECT MIN(start_ms) FROM block WHERE series = $1 AND tier = $2")
+                .bind(series)
+                .bind(tier.code())
+                .fetch_one(&mut *tx)
+                .await?;
+        earliest = earliest.min(first.unwrap_or(i64::MAX));
+    }
+    Ok(earliest)
+}
+
+/// The coarsest tier whose cells add up to the steps that were asked for: it tells the same as any finer one,
+/// from fewer blocks.
+fn enough(begin: i64, floors: &Floors, step: Option<i64>) -> Option<Tier> {
+    let step = step?;
+    let whole = |tier: &Tier| tier.cell().is_some_and(|width| step % width == 0);
+    Tier::ALL.into_iter().rev().find(|tier| whole(tier) && begin >= floors.of(*tier))
+}
+
+/// The finest tier that reaches back to `begin` and is not too many points; the coarsest otherwise.
+async fn finest(
+    tx: &mut SqliteConnection,
+    series: i64,
+    (from, to): (i64, i64),
+    begin: i64,
+    floors: &Floors,
+    step: Option<i64>,
+) -> sqlx::Result<Tier> {
+    let most = if step.is_some() { MAX_DECODED } else { MAX_POINTS as u64 };
+    for tier in Tier::ALL.into_iter().filter(|tier| begin >= floors.of(*tier)) {
         let count: i64 = sqlx::query_scalar(
             "SELECT COALESCE(SUM(count), 0) FROM block \
              WHERE series = $1 AND tier = $2 AND start_ms >= $3 AND start_ms <= $4 AND end_ms >= $5",
@@ -159,25 +197,11 @@ async fn extent(tx: &mut SqliteConnection, series: i64, from: i64, to: i64) -> s
         .bind(from)
         .fetch_one(&mut *tx)
         .await?;
-        counts[tier as usize] = u64::try_from(count).unwrap_or(0);
-        let first: Option<i64> =
-            sqlx::query_scalar("SELECT MIN(start_ms) FROM block WHERE series = $1 AND tier = $2")
-                .bind(series)
-                .bind(tier.code())
-                .fetch_one(&mut *tx)
-                .await?;
-        earliest = earliest.min(first.unwrap_or(i64::MAX));
+        if u64::try_from(count).unwrap_or(0) <= most {
+            return Ok(tier);
+        }
     }
-    Ok((counts, earliest))
-}
-
-/// The finest tier that reaches back to `begin` and is not too many points; the coarsest otherwise.
-fn choose(begin: i64, floors: &Floors, counts: [u64; 3], step: Option<i64>) -> Tier {
-    let most = if step.is_some() { MAX_DECODED } else { MAX_POINTS as u64 };
-    Tier::ALL
-        .into_iter()
-        .find(|tier| begin >= floors.of(*tier) && counts[*tier as usize] <= most)
-        .unwrap_or(Tier::OneHour)
+    Ok(Tier::OneHour)
 }
 
 /// Everything between the ends (included) as ascending cells, each time once, and which blocks could

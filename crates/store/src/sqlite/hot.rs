@@ -13,7 +13,7 @@ use crate::rollup::Point;
 use crate::transpose::Transposed;
 
 /// At 16 bytes per point some 32 MB, plus names.
-const MAX_CACHED_POINTS: usize = 2_000_000;
+pub(super) const MAX_CACHED_POINTS: usize = 2_000_000;
 
 /// One hot batch, without its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use wasl_model::AgentId;
 use super::hot::HotRow;
 use super::rows::{count, parsed, ranges, whole};
 use super::{Inner, SqliteStore};
+use crate::ingest::{MAX_EPOCHS, MAX_RANGES};
 use crate::{Error, HotBatch, Ingest, Ingested, RangeSet, StreamAccount, Upload};
 
 #[async_trait]
@@ -46,12 +47,24 @@ async fn ingest(inner: &Inner, uploads: Vec<Upload>) -> sqlx::Result<Vec<Ingeste
     let mut answers = Vec::with_capacity(uploads.len());
     let mut rows: Vec<(AgentId, HotRow)> = Vec::new();
     for upload in uploads {
-        let mut stream = stream(&mut tx, &upload.agent, upload.epoch).await?;
+        let Some(mut stream) = stream(&mut tx, &upload.agent, upload.epoch).await? else {
+            tracing::error!(agent = %upload.agent, epoch = upload.epoch, epochs = MAX_EPOCHS, "refused an upload: the agent has had too many epochs; look at that machine, and revoke the agent if it is not yours");
+            answers.push(refuse_all(&upload));
+            continue;
+        };
+        let mut refused = 0;
+        let mut duplicates = 0;
         let mut fresh = Vec::with_capacity(upload.items.len());
         for item in upload.items {
+            if !stream.received.has_room_for(item.seq, item.seq, MAX_RANGES) {
+                refused += 1;
+                fresh.push(false);
+                continue;
+            }
             let is_fresh = stream.received.insert(item.seq);
             fresh.push(is_fresh);
             if !is_fresh {
+                duplicates += 1;
                 continue;
             }
             let bytes = item.body.len();
@@ -77,17 +90,24 @@ async fn ingest(inner: &Inner, uploads: Vec<Upload>) -> sqlx::Result<Vec<Ingeste
             rows.push((upload.agent.clone(), row));
         }
         for gap in upload.gaps {
+            if !stream.received.has_room_for(gap.first, gap.last, MAX_RANGES) {
+                refused += 1;
+                continue;
+            }
             let given_up = stream.received.insert_range(gap.first, gap.last);
             if given_up > 0 {
                 add_dropped(&mut tx, stream.id, &gap.policy, given_up).await?;
             }
         }
+        if refused > 0 {
+            tracing::error!(agent = %upload.agent, refused, ranges = MAX_RANGES, "refused batches: the agent leaves too many holes in its sequence numbers; look at that machine, and revoke the agent if it is not yours");
+        }
         let stored = fresh.iter().filter(|fresh| **fresh).count() as u64;
-        let duplicates = fresh.len() as u64 - stored;
         stream.stored += stored;
         stream.duplicates += duplicates;
         save(&mut tx, &stream).await?;
-        answers.push(Ingested { contiguous: stream.received.contiguous(), stored, duplicates, fresh });
+        let contiguous = stream.received.contiguous();
+        answers.push(Ingested { contiguous, stored, duplicates, fresh, refused });
     }
     tx.commit().await?;
     let mut hot = inner.hot();
@@ -97,7 +117,18 @@ async fn ingest(inner: &Inner, uploads: Vec<Upload>) -> sqlx::Result<Vec<Ingeste
     Ok(answers)
 }
 
-async fn stream(tx: &mut SqliteConnection, agent: &AgentId, epoch: u64) -> sqlx::Result<Stream> {
+fn refuse_all(upload: &Upload) -> Ingested {
+    Ingested {
+        contiguous: 0,
+        stored: 0,
+        duplicates: 0,
+        fresh: vec![false; upload.items.len()],
+        refused: (upload.items.len() + upload.gaps.len()) as u64,
+    }
+}
+
+/// The account of an epoch, which may be new; `None` if the agent has had too many.
+async fn stream(tx: &mut SqliteConnection, agent: &AgentId, epoch: u64) -> sqlx::Result<Option<Stream>> {
     let known: Option<(i64, Vec<u8>, i64, i64)> =
         sqlx::query_as("SELECT id, received, stored, duplicates FROM stream WHERE agent = $1 AND epoch = $2")
             .bind(agent.as_str())
@@ -105,12 +136,19 @@ async fn stream(tx: &mut SqliteConnection, agent: &AgentId, epoch: u64) -> sqlx:
             .fetch_optional(&mut *tx)
             .await?;
     if let Some((id, received, stored, duplicates)) = known {
-        return Ok(Stream {
+        return Ok(Some(Stream {
             id,
             received: ranges(&received)?,
             stored: count(stored),
             duplicates: count(duplicates),
-        });
+        }));
+    }
+    let epochs: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM stream WHERE agent = $1")
+        .bind(agent.as_str())
+        .fetch_one(&mut *tx)
+        .await?;
+    if count(epochs) >= MAX_EPOCHS as u64 {
+        return Ok(None);
     }
     let id = sqlx::query_scalar(
         "INSERT INTO stream (agent, epoch, received, stored, duplicates) \
@@ -121,7 +159,7 @@ async fn stream(tx: &mut SqliteConnection, agent: &AgentId, epoch: u64) -> sqlx:
     .bind(RangeSet::default().to_bytes())
     .fetch_one(tx)
     .await?;
-    Ok(Stream { id, received: RangeSet::default(), stored: 0, duplicates: 0 })
+    Ok(Some(Stream { id, received: RangeSet::default(), stored: 0, duplicates: 0 }))
 }
 
 async fn save(tx: &mut SqliteConnection, stream: &Stream) -> sqlx::Result<()> {

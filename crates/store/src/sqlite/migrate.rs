@@ -16,6 +16,7 @@ const APPLICATION: i64 = 0x5761_736c;
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_observations.sql"),
     include_str!("../../migrations/sqlite/0002_registry.sql"),
+    include_str!("../../migrations/sqlite/0003_health.sql"),
 ];
 
 /// Refuses, without writing, what is not a store or is one from the future. Whether the file is new.
@@ -33,6 +34,11 @@ pub(super) async fn check(connection: &mut SqliteConnection, file: &Path) -> Res
     }
 }
 
+/// Which schema the file has.
+pub(super) async fn version(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("PRAGMA user_version").fetch_one(connection).await
+}
+
 /// Applies what is missing, each migration in a transaction of its own.
 pub(super) async fn migrate(connection: &mut SqliteConnection, file: &Path) -> Result<(), Error> {
     for (version, sql) in (1..).zip(MIGRATIONS) {
@@ -41,7 +47,11 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, file: &Path) -> R
     Ok(())
 }
 
-async fn step(connection: &mut SqliteConnection, version: i64, sql: &'static str) -> sqlx::Result<()> {
+pub(super) async fn step(
+    connection: &mut SqliteConnection,
+    version: i64,
+    sql: &'static str,
+) -> sqlx::Result<()> {
     let current: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
     if current >= version {
         return Ok(());

@@ -8,7 +8,7 @@ use wasl_model::Timestamp;
 use crate::Digest;
 
 /// A record that holds what no version of this program wrote.
-fn damaged(source: impl Into<Box<dyn Error + Send + Sync>>) -> sqlx::Error {
+pub(super) fn damaged(source: impl Into<Box<dyn Error + Send + Sync>>) -> sqlx::Error {
     sqlx::Error::Decode(source.into())
 }
 

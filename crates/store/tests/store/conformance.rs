@@ -5,13 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasl_model::units::Unit;
-use wasl_model::{AgentRole, Timestamp, UserRole};
+use wasl_model::{AgentRole, EntityKind, SeriesKey, Timestamp, UserRole};
 use wasl_store::{
-    Account, AgentFacts, AgentRecord, ApiToken, AuditEvent, CompactOptions, EnrolToken, ErrorKind,
-    MAX_POINTS, NewAccount, Redemption, Retention, Store, Upload, WebSession,
+    Account, AgentFacts, AgentRecord, ApiToken, AuditEvent, CompactOptions, EnrolToken, ErrorKind, History,
+    KindRetention, MAX_EPOCHS, MAX_POINTS, MAX_RANGES, NewAccount, Redemption, Retention, RetentionRules,
+    Store, Upload, WebSession,
 };
 
 use crate::fixtures::*;
+
+mod health;
+pub(crate) use health::*;
 
 macro_rules! stories {
     ($place:ty: $($story:ident)*) => {$(
@@ -33,12 +37,19 @@ macro_rules! stories {
             charts_drawn_while_compacting_never_see_a_point_twice_or_not_at_all
             a_compaction_round_is_bounded_and_tells_that_more_remains
             young_batches_stay_hot
+            what_came_within_one_stride_is_compacted_together
+            a_batch_that_unpacks_to_very_much_waits_for_its_turn
+            an_agent_that_names_things_for_ever_is_bounded_and_counted
+            an_agent_that_leaves_holes_for_ever_is_bounded_and_told
+            an_agent_with_ever_new_epochs_is_bounded_and_told
             a_late_batch_for_a_closed_stretch_lands_in_points_and_roll_ups
             a_late_batch_beyond_the_raw_points_still_lands_in_the_roll_ups
             a_gap_in_the_line_is_a_null
             steps_are_means_and_empty_steps_are_nulls
+            wide_steps_tell_the_same_whatever_they_are_made_of
             a_chart_is_never_larger_than_the_limit
             old_tiers_go_and_coarser_ones_answer_instead
+            each_kind_is_kept_for_as_long_as_its_own_rule_says
             broken_clocks_are_left_out_and_counted
             a_series_that_does_not_exist_is_refused_and_an_empty_one_is_empty
             the_incarnation_stays
@@ -49,6 +60,13 @@ macro_rules! stories {
             an_agent_that_enrols_anew_loses_its_old_certificates
             accounts_sessions_and_tokens_come_back_as_they_were_kept
             the_audit_log_is_read_page_by_page
+            since_times_and_sites_survive_a_restart
+            what_was_judged_is_kept_whole_or_not_at_all
+            an_event_keeps_its_number_across_restarts_and_deletion
+            an_incident_is_found_by_time_entity_and_site
+            the_number_of_an_incident_is_never_given_again
+            incidents_that_last_are_never_too_old
+            maintenance_is_kept_changed_and_forgotten
         );
     };
 }
@@ -290,6 +308,122 @@ pub(crate) async fn young_batches_stay_hot(place: &impl Place) {
     assert_eq!(hot.iter().map(|b| b.seq).collect::<Vec<_>>(), [2]);
 }
 
+pub(crate) async fn what_came_within_one_stride_is_compacted_together(place: &impl Place) {
+    let store = place.open().await;
+    let options = CompactOptions::default();
+    let mut rounds = Vec::new();
+    for minute in 0..150i64 {
+        let at = START + minute * MINUTE;
+        // The last one of each minute is seen in it and comes in the next.
+        let seen = [("a", at - SECOND, minute), ("a", at, minute)];
+        let items = vec![item(minute as u64 + 1, if minute == 0 { &seen[1..] } else { &seen })];
+        take(&*store, vec![upload("gw", at, items)]).await;
+        let done = store.compact(Timestamp(at), &options, Some(b"state".to_vec())).await.expect("compaction");
+        if done != wasl_store::Compacted::default() {
+            rounds.push((minute, done.batches, done.blocks_merged));
+        }
+    }
+    // The stretch of two hours is closed once, after what came late for it.
+    let expected: Vec<(i64, u64, u64)> =
+        (1..=14).map(|n| (n * 10, if n == 1 { 1 } else { 10 }, if n == 14 { 13 } else { 0 })).collect();
+    assert_eq!(rounds, expected);
+    assert_eq!(filled(&all(&*store, &key("a", "gw")).await).len(), 299);
+}
+
+pub(crate) async fn a_batch_that_unpacks_to_very_much_waits_for_its_turn(place: &impl Place) {
+    let store = place.open().await;
+    for name in ["a", "b"] {
+        let items = (1..=4).map(|seq| {
+            let seen: Vec<_> = (0..100).map(|n| ("a", START + seq as i64 * HOUR + n * SECOND, n)).collect();
+            item(seq, &seen)
+        });
+        take(&*store, vec![upload(name, START, items.collect())]).await;
+    }
+    // Two numbers for each of the hundred: how many were sent, and that there was no loss to tell of.
+    let options = CompactOptions { max_points: 250, ..force() };
+    let mut rounds = Vec::new();
+    loop {
+        let done = store.compact(Timestamp(START + DAY), &options, None).await.expect("compaction");
+        rounds.push(done.batches);
+        if !done.more {
+            break;
+        }
+    }
+    assert!(rounds.len() > 1 && rounds.iter().all(|batches| (1..=3).contains(batches)), "{rounds:?}");
+    assert_eq!(rounds.iter().sum::<u64>(), 8);
+    for name in ["a", "b"] {
+        assert_eq!(filled(&all(&*store, &key("a", name)).await).len(), 400);
+    }
+    // A round without room still takes one batch, or it would never end.
+    take(&*store, vec![upload("a", START, vec![item(9, &[("a", START, 1)])])]).await;
+    let none = CompactOptions { max_points: 1, ..force() };
+    let done = store.compact(Timestamp(START + DAY), &none, None).await.expect("compaction");
+    assert_eq!((done.batches, done.more), (1, false));
+}
+
+pub(crate) async fn an_agent_that_names_things_for_ever_is_bounded_and_counted(place: &impl Place) {
+    let store = place.open().await;
+    let options = CompactOptions { max_series: 10, ..force() };
+    let mut left_out = 0;
+    for seq in 1..=5u64 {
+        let names: Vec<String> = (0..4).map(|n| format!("t{}", seq * 4 + n)).collect();
+        let seen: Vec<_> = names.iter().map(|name| (name.as_str(), START, 1)).collect();
+        take(&*store, vec![upload("bad", START, vec![item(seq, &seen)])]).await;
+        take(&*store, vec![upload("good", START, vec![item(seq, &[("a", START + seq as i64, 1)])])]).await;
+        let done = store.compact(Timestamp(START), &options, None).await.expect("compaction");
+        assert_eq!(done.batches, 2, "it holds nobody up");
+        left_out += done.crowded;
+    }
+    let account = store.streams(Some(&agent("bad"))).await.expect("accounts");
+    assert_eq!(account[0].stored, 5, "the batches count as stored; their content is what is left out");
+    assert_eq!(filled(&all(&*store, &key("a", "good")).await).len(), 5);
+    let mut kept = 0;
+    for n in 4..24 {
+        kept += filled(&all(&*store, &key(&format!("t{n}"), "bad")).await).len();
+    }
+    assert!((1..=10).contains(&kept), "{kept}");
+    assert!(left_out >= 20 - kept as u64, "{left_out} were told");
+    // What is known goes on.
+    take(&*store, vec![upload("bad", START, vec![item(6, &[("t4", START + 9, 3)])])]).await;
+    let done = store.compact(Timestamp(START), &options, None).await.expect("compaction");
+    assert_eq!(done.crowded, 0);
+}
+
+pub(crate) async fn an_agent_that_leaves_holes_for_ever_is_bounded_and_told(place: &impl Place) {
+    let store = place.open().await;
+    let most = MAX_RANGES as u64;
+    let mut first = upload("bad", START, Vec::new());
+    first.gaps = (0..most - 1).map(|n| gap(10 + n * 10, 11 + n * 10, "quota")).collect();
+    take(&*store, vec![first]).await;
+    let far = most * 100;
+    let mut more = upload("bad", START, empty([far, far + 10, 12, 10]));
+    more.gaps = vec![gap(far + 50, far + 60, "quota"), gap(13, 19, "quota")];
+    let answers = take(&*store, vec![more, upload("good", START, empty([1, 2]))]).await;
+    // The list is full with the first; what joins known stretches still comes in.
+    assert_eq!((answers[0].fresh.as_slice(), answers[0].refused), (&[true, false, true, false][..], 2));
+    assert_eq!((answers[0].stored, answers[0].duplicates), (2, 1));
+    assert_eq!((answers[1].stored, answers[1].refused), (2, 0), "nobody else suffers");
+    let account = &store.streams(Some(&agent("bad"))).await.expect("accounts")[0];
+    assert_eq!((account.stored, account.last_seq), (2, far));
+    assert_eq!(account.dropped["quota"], (most - 1) * 2 + 7);
+    // The last gap joined two stretches, so there is room for one again.
+    let again = take(&*store, vec![upload("bad", START, empty([far + 10, far + 20]))]).await;
+    assert_eq!(again[0].fresh, [true, false], "refused is not received");
+}
+
+pub(crate) async fn an_agent_with_ever_new_epochs_is_bounded_and_told(place: &impl Place) {
+    let store = place.open().await;
+    let of = |epoch: u64| Upload { epoch, ..upload("bad", START, empty([1])) };
+    take(&*store, (1..=MAX_EPOCHS as u64).map(of).collect()).await;
+    let answers =
+        take(&*store, vec![of(MAX_EPOCHS as u64 + 1), of(5), upload("good", START, empty([1]))]).await;
+    assert_eq!(
+        (answers[0].fresh.as_slice(), answers[0].refused, answers[0].contiguous),
+        (&[false][..], 1, 0)
+    );
+    assert_eq!((answers[1].duplicates, answers[2].stored), (1, 1));
+}
+
 pub(crate) async fn a_late_batch_for_a_closed_stretch_lands_in_points_and_roll_ups(place: &impl Place) {
     let store = place.open().await;
     let series = key("a", "gw");
@@ -364,6 +498,44 @@ pub(crate) async fn steps_are_means_and_empty_steps_are_nulls(place: &impl Place
     assert_eq!(history.points, expected);
 }
 
+pub(crate) async fn wide_steps_tell_the_same_whatever_they_are_made_of(place: &impl Place) {
+    let store = place.open().await;
+    let mut dice = Dice(3);
+    let mut points = Vec::new();
+    for n in 0..2_000i64 {
+        // Now and then nothing is seen for a while.
+        if n % 200 < 170 {
+            points.push((START + n * MINUTE + dice.roll(MINUTE as u64) as i64, dice.roll(1000) as i64));
+        }
+    }
+    let (early, late) = points.split_at(1_500);
+    for (seq, part) in [early, late].into_iter().enumerate() {
+        let seen: Vec<_> = part.iter().map(|(at, value)| ("a", *at, *value)).collect();
+        take(&*store, vec![upload("gw", START, vec![item(seq as u64 + 1, &seen)])]).await;
+        if seq == 0 {
+            // The rest stays as batches, and the last stretch as points in no roll-up.
+            compact_all(&*store, early[early.len() - 1].0, &force()).await;
+        }
+    }
+    let series = key("a", "gw");
+    for step in [5 * MINUTE, 10 * MINUTE, 7 * MINUTE, 90 * MINUTE, HOUR, 6 * HOUR, MINUTE] {
+        let mut steps: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+        for (at, value) in &points {
+            let cell = steps.entry(at - at.rem_euclid(step)).or_default();
+            *cell = (cell.0 + value, cell.1 + 1);
+        }
+        let means: Vec<(i64, f64)> =
+            steps.iter().map(|(at, (sum, n))| (*at, *sum as f64 / *n as f64)).collect();
+        let wanted = Some(Duration::from_millis(step as u64));
+        let history = store
+            .history(&series, Timestamp(START), Timestamp(START + 2 * DAY), wanted)
+            .await
+            .expect("a history");
+        let got: Vec<(i64, f64)> = history.points.iter().filter_map(|(t, v)| Some((*t, (*v)?))).collect();
+        assert_eq!((history.resolution_ms, got), (step, means), "in steps of {step} ms");
+    }
+}
+
 pub(crate) async fn a_chart_is_never_larger_than_the_limit(place: &impl Place) {
     let store = place.open().await;
     let mut items = Vec::new();
@@ -415,6 +587,57 @@ pub(crate) async fn old_tiers_go_and_coarser_ones_answer_instead(place: &impl Pl
     // A longer retention does not bring back what is gone, and does not pretend to.
     store.retain(Timestamp(now), &Retention::default()).await.expect("retention");
     assert_eq!(filled(&all(&*store, &series).await), weeks);
+}
+
+pub(crate) async fn each_kind_is_kept_for_as_long_as_its_own_rule_says(place: &impl Place) {
+    let series: SeriesKey = "interface/sw/1#up@gw".parse().expect("a series");
+    let store = place.open().await;
+    let mut items = Vec::new();
+    for day in 0..10 {
+        let at = START + day * DAY;
+        let mut both = item(day as u64 + 1, &[("a", at, day)]);
+        both.body.extend(interface_line("sw/1", at, day % 2 == 0).into_bytes());
+        items.push(both);
+    }
+    take(&*store, vec![upload("gw", START, items)]).await;
+    let now = Timestamp(START + 10 * DAY);
+    compact_all(&*store, now.0, &force()).await;
+    let days = |n: i64| Duration::from_millis((n * DAY) as u64);
+    let mut rules =
+        RetentionRules { every: Retention { raw: days(4), ..Retention::default() }, ..Default::default() };
+    rules.kinds.insert(EntityKind::Interface, KindRetention { raw: Some(days(8)), ..Default::default() });
+    let gone = store.retain_by_kind(now, &rules).await.expect("retention");
+    assert_eq!((gone.raw, gone.five_minutes), (6 + 2, 0));
+    let first = |history: History| (history.resolution_ms, history.points.first().map(|point| point.0));
+    let since = async |store: &dyn Store, key: &SeriesKey, day: i64| {
+        let history = store.history(key, Timestamp(START + day * DAY), now, None).await.expect("a history");
+        first(history)
+    };
+    let target = key("a", "gw");
+    assert_eq!(since(&*store, &series, 2).await, (DAY, Some(START + 2 * DAY)), "raw");
+    assert_eq!(since(&*store, &target, 6).await, (DAY, Some(START + 6 * DAY)), "raw");
+    assert_eq!(since(&*store, &target, 2).await, (5 * MINUTE, Some(START + 2 * DAY)), "cells");
+
+    // The exception ends; what is gone of the others does not come back, after a restart neither.
+    drop(store);
+    let store = place.open().await;
+    rules
+        .kinds
+        .insert(EntityKind::Interface, KindRetention { five_minutes: Some(days(3)), ..Default::default() });
+    let gone = store.retain_by_kind(now, &rules).await.expect("retention");
+    assert_eq!((gone.raw, gone.five_minutes), (4, 7));
+    assert_eq!(since(&*store, &series, 5).await.0, HOUR);
+    assert_eq!(since(&*store, &target, 5).await.0, 5 * MINUTE);
+    rules.every.raw = days(9);
+    store.retain_by_kind(now, &rules).await.expect("retention");
+    assert_eq!(since(&*store, &target, 2).await.0, 5 * MINUTE, "it does not pretend to have raw points");
+    // A late point of a kind whose raw points of that day are kept lands among them.
+    take(&*store, vec![upload("gw", START, vec![item(11, &[("a", START + 7 * DAY + HOUR, 50)])])]).await;
+    compact_all(&*store, now.0, &force()).await;
+    let history = store.history(&target, Timestamp(START + 7 * DAY), now, None).await.expect("a history");
+    assert!(filled(&history).contains(&(START + 7 * DAY + HOUR, 50)), "{:?}", history.points);
+    // Nothing is left for another round.
+    assert_eq!(store.retain_by_kind(now, &rules).await.expect("retention"), wasl_store::Retained::default());
 }
 
 pub(crate) async fn broken_clocks_are_left_out_and_counted(place: &impl Place) {
@@ -477,6 +700,8 @@ pub(crate) async fn a_caller_that_goes_away_leaves_store_and_memory_in_step(plac
     };
     let deadline = Duration::from_secs(30);
     let account = tokio::time::timeout(deadline, all_stored).await.expect("some were cut off");
+    // The last one may be committed and not yet at its end; this comes after it.
+    take(&*store, Vec::new()).await;
     let in_history = filled(&all(&*store, &key("a", "gw")).await).len() as u64;
     assert_eq!(in_history, account.stored, "hot and compacted together");
     compact_all(&*store, START + DAY, &force()).await;

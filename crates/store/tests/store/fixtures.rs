@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use wasl_model::units::{Count, Scalar};
-use wasl_model::{AgentId, Observation, ProbeWindow, SeriesKey, Subject, Timestamp, Value};
+use wasl_model::{
+    AgentId, EntityKind, InterfaceSample, Observation, ProbeWindow, SeriesKey, Subject, Timestamp, Value,
+};
 use wasl_store::{CompactOptions, Gap, History, Item, SqliteStore, Store, Upload};
 
 pub(crate) const SECOND: i64 = 1_000;
@@ -64,14 +66,23 @@ impl Place for SqlitePlace {
     }
 }
 
-/// Lines of `target time count`; see [`body`].
+/// Lines of `target time count`, or of `interface name time up`.
 pub(crate) fn decode(body: &[u8]) -> Vec<Observation> {
-    let text = std::str::from_utf8(body).expect("made by `body`");
+    let text = std::str::from_utf8(body).expect("made by `item`");
     text.lines()
         .map(|line| {
             let mut words = line.split(' ');
+            if let Some(rest) = line.strip_prefix("interface ") {
+                words = rest.split(' ');
+                let mut word = || words.next().expect("three words");
+                let subject = Subject::new(EntityKind::Interface, word()).expect("an interface");
+                let at = Timestamp(word().parse().expect("a time"));
+                let up = Some(word() == "true");
+                let value = Value::Interface(InterfaceSample { up, ..Default::default() });
+                return Observation { subject, at, value };
+            }
             let mut word = || words.next().expect("three words");
-            let subject = Subject::new(wasl_model::EntityKind::Target, word()).expect("a target");
+            let subject = Subject::new(EntityKind::Target, word()).expect("a target");
             let at = Timestamp(word().parse().expect("a time"));
             let sent = Count::from_wire(word().parse().expect("a count"));
             Observation { subject, at, value: Value::Probe(ProbeWindow { sent, ..Default::default() }) }
@@ -87,6 +98,11 @@ pub(crate) fn item(seq: u64, observations: &[(&str, i64, i64)]) -> Item {
     }
     let times = || observations.iter().map(|(_, at, _)| *at);
     Item { seq, first_ms: times().min().unwrap_or(0), last_ms: times().max().unwrap_or(0), body }
+}
+
+/// More content for a batch.
+pub(crate) fn interface_line(name: &str, at: i64, up: bool) -> String {
+    format!("interface {name} {at} {up}\n")
 }
 
 /// Batches without content.

@@ -1,7 +1,7 @@
 //! The SQLite store: the common stories, and what concerns only a file.
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use wasl_model::Timestamp;
 use wasl_store::{AuditEvent, AuditLog, Error, ErrorKind, HistoryStore, Ingest, SqliteStore};
 
@@ -68,9 +68,11 @@ async fn a_store_of_a_newer_version_is_refused_untouched() {
     place.store().await.close().await.expect("closed");
     let mut other = shell(&place).await;
     run(&mut other, "PRAGMA user_version = 99").await;
-    drop(other);
+    other.close().await.expect("closed");
+    let before = std::fs::read(place.file()).expect("read");
     let error = refused(&place).await;
-    assert_eq!(error.kind(), &ErrorKind::Newer { found: 99, known: 2 });
+    assert!(std::fs::read(place.file()).expect("read") == before, "not a byte changed");
+    assert_eq!(error.kind(), &ErrorKind::Newer { found: 99, known: 3 });
     let text = error.to_string();
     assert!(text.contains("wasl.db") && text.contains("schema 99") && text.contains("install"), "{text}");
 }
