@@ -5,15 +5,16 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 WASL_HOME ?= .wasl
+PROFILE ?= release
 DENY_VERSION := 0.20.2
 
 # What the tests drive for real. As root they are installed; otherwise the tests that need one say so.
 TEST_PACKAGES := iproute2 nftables snmpd restic util-linux python3
 
-.PHONY: help run build lint test bench deny
+.PHONY: help run build lint test bench deny deb test-deb musl
 
 help: ## This list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 
 build: ## Compile the controller and the agent
 	@cargo build --quiet -p wasl -p wasl-agent
@@ -27,6 +28,7 @@ lint: ## Formatting, clippy without a warning, licences and sources of dependenc
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@$(DENY_VERSION)
 	cargo deny --log-level error check licenses bans sources
+	packaging/test-units.sh
 
 test: build ## Everything; `make test T=name` runs the tests of that name
 	@mkdir -p target && : > target/test-skips.txt
@@ -47,3 +49,24 @@ test: build ## Everything; `make test T=name` runs the tests of that name
 bench: ## Measure against the peers; `make bench BENCH=name` runs one
 	@cargo build --release --quiet --locked -p wasl-agent && cargo build --release --quiet --locked -p wasl
 	@for script in bench/$(if $(BENCH),$(BENCH),*).sh; do echo "== $$script"; bash "$$script"; done
+
+# Each program by itself, so that none gets the features of another's dependencies.
+PROGRAMS := wasl-agent wasl-lab-agent wasl-helper wasl
+BUILT = target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+
+deb: ## The .deb packages, in target/deb; `make deb PROFILE=dev` is quick, for trying
+	@for program in $(PROGRAMS); do cargo build --quiet --locked --profile "$(PROFILE)" -p $$program; done
+	cargo run --quiet --locked -p wasl-manual -- target/manual
+	rm -rf target/deb target/deb-next
+	BIN_DIR="$(BUILT)" packaging/build-deb.sh
+	@if command -v lintian >/dev/null; then
+		lintian --fail-on error --suppress-tags-from-file packaging/debian/lintian-suppressed target/deb/*.deb
+	fi
+
+test-deb: deb ## Install, upgrade, remove and purge the packages in a clean Debian
+	@version=$$(dpkg-deb -f target/deb/wasl_*.deb Version)
+	BIN_DIR="$(BUILT)" OUT=target/deb-next VERSION="$$version+next" packaging/build-deb.sh >/dev/null
+	packaging/test-deb.sh
+
+musl: ## Static programs for x86-64 and aarch64, in target/*-linux-musl
+	PROFILE="$(PROFILE)" packaging/musl.sh

@@ -1,92 +1,58 @@
-//! The command line of the agent.
+//! The full agent's program: what it has beyond the command line of every agent.
 
-mod doctor;
-mod join;
-mod run;
-mod spool;
+use wasl_agent_core::Agent;
+use wasl_agent_core::cli::Program;
+use wasl_model::{EntityKind, Subject};
+use wasl_runtime::supervise::OnFailure;
+use wasl_spool::Options;
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use crate::{backup, polling, probing};
 
-use clap::{Args, Parser, Subcommand};
+/// `wasl-agent`.
+pub const PROGRAM: Program = Program {
+    name: "wasl-agent",
+    about: "Observes this machine and what it was assigned, and brings it to the controller",
+    version: env!("CARGO_PKG_VERSION"),
+    state: "/var/lib/wasl-agent",
+    spool: Options::gateway,
+    add_collectors,
+    examinations: &[icmp],
+};
 
-/// Observes this machine and what it was assigned, and brings it to the controller.
-#[derive(Debug, Parser)]
-#[command(name = "wasl-agent", version, max_term_width = 100, propagate_version = true)]
-struct Cli {
-    /// What to log, in the syntax of RUST_LOG
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILTER",
-        env = "WASL_LOG",
-        default_value = "info,h2=warn,hyper=warn"
-    )]
-    log: String,
-    /// Log one JSON object a line
-    #[arg(long, global = true)]
-    log_json: bool,
-    #[command(subcommand)]
-    command: Command,
-}
-
-/// Where the agent keeps things.
-#[derive(Debug, Clone, Args)]
-struct Place {
-    /// The agent's state folder
-    #[arg(long, value_name = "DIR", env = "WASL_AGENT_STATE", default_value = "/var/lib/wasl-agent")]
-    state: PathBuf,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Join a controller with a one-time token
-    Join(join::Join),
-    /// Observe and deliver until a signal comes
-    Run(run::Run),
-    /// The account of the spool: produced = acknowledged + dropped + pending
-    Spool(spool::SpoolAccount),
-    /// Why does this not work? In words, with the next step
-    Doctor(doctor::Doctor),
-}
-
-/// Runs the command line of this process.
-pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let format =
-        if cli.log_json { wasl_runtime::logging::Format::Json } else { wasl_runtime::logging::Format::Text };
-    wasl_runtime::logging::init(format, &cli.log);
-    // One thread is plenty: probing has threads of its own, and the spool too.
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        // Longer than any collector's pause, so that a round does not start a thread of its own.
-        .thread_keep_alive(std::time::Duration::from_secs(90))
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("wasl-agent: the runtime could not be started: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let outcome = runtime.block_on(async {
-        match cli.command {
-            Command::Join(join) => join.run().await,
-            Command::Run(run) => run.run().await,
-            Command::Spool(spool) => spool.run(),
-            Command::Doctor(doctor) => doctor.run().await,
+fn add_collectors(agent: &Agent) {
+    let about = Subject::lenient(EntityKind::Agent, agent.id.as_str());
+    let stop = agent.collectors.stopping();
+    let (reporter, assignment, token) = (agent.reporter.clone(), agent.assignment.clone(), stop.clone());
+    agent.collectors.spawn("probing", OnFailure::Restart, move || {
+        let task = probing::run(reporter.clone(), assignment.clone(), about.clone(), token.clone());
+        async {
+            let _: () = task.await;
+            Ok::<(), std::convert::Infallible>(())
         }
     });
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    outcome.unwrap_or_else(|error| {
-        eprintln!("wasl-agent: {error:#}");
-        ExitCode::FAILURE
-    })
+    let (reporter, assignment, token) = (agent.reporter.clone(), agent.assignment.clone(), stop.clone());
+    let secrets = agent.secrets.clone();
+    agent.collectors.spawn("polling", OnFailure::Restart, move || {
+        let task = polling::run(reporter.clone(), secrets.clone(), assignment.clone(), token.clone());
+        async {
+            let _: () = task.await;
+            Ok::<(), std::convert::Infallible>(())
+        }
+    });
+    let (reporter, assignment, secrets) =
+        (agent.reporter.clone(), agent.assignment.clone(), agent.secrets.clone());
+    agent.collectors.spawn("backup", OnFailure::Restart, move || {
+        let task = backup::run(reporter.clone(), secrets.clone(), assignment.clone(), stop.clone());
+        async {
+            let _: () = task.await;
+            Ok::<(), std::convert::Infallible>(())
+        }
+    });
 }
 
-/// Prints text to standard output; a reader that went away is no failure.
-fn show(text: &str) {
-    use std::io::Write;
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+fn icmp() -> Result<String, String> {
+    match probing::icmp_permitted() {
+        Ok(how) => Ok(format!("ICMP can be sent ({how})")),
+        Err(remedy) => Err(format!("ICMP may not be sent, so targets are measured by TCP connect: {remedy}")),
+    }
 }

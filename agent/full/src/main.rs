@@ -1,9 +1,7 @@
 //! The full agent: for gateways, servers, and hosts of backups and mail.
 
-mod cli;
-
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    wasl_agent_core::cli::main(&wasl_agent::cli::PROGRAM)
 }

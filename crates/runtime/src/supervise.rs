@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +47,53 @@ pub struct TaskStatus {
     pub last_error: Option<String>,
 }
 
+/// A task that has not moved for longer than it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Still {
+    /// Its name.
+    pub name: &'static str,
+    /// Since when.
+    pub since: Duration,
+}
+
+/// When a task last gave the processor back by itself. One that waits for ever and one that computes for
+/// ever stand still alike.
+struct Pulse {
+    born: Instant,
+    moved_ms: AtomicU64,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self { born: Instant::now(), moved_ms: AtomicU64::new(0) }
+    }
+
+    fn beat(&self) {
+        self.moved_ms.store(self.born.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    fn since(&self) -> Duration {
+        self.born.elapsed().saturating_sub(Duration::from_millis(self.moved_ms.load(Ordering::Relaxed)))
+    }
+
+    /// Runs a task and notes each of its moves.
+    async fn watch<F: Future>(self: Arc<Self>, task: F) -> F::Output {
+        let mut task = pin!(task);
+        poll_fn(|context| {
+            let polled = task.as_mut().poll(context);
+            self.beat();
+            polled
+        })
+        .await
+    }
+}
+
+struct Entry {
+    status: TaskStatus,
+    pulse: Arc<Pulse>,
+    must_move: Option<Duration>,
+}
+
 /// What draining came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drained {
@@ -59,7 +108,7 @@ pub struct Drained {
 pub struct Supervisor {
     tracker: TaskTracker,
     stop: CancellationToken,
-    tasks: Arc<Mutex<BTreeMap<&'static str, TaskStatus>>>,
+    tasks: Arc<Mutex<BTreeMap<&'static str, Entry>>>,
 }
 
 impl Supervisor {
@@ -85,7 +134,7 @@ impl Supervisor {
         Fut: Future<Output = Result<(), E>> + Send + 'static,
         E: Display + Send + 'static,
     {
-        self.note(name, |_| {});
+        let pulse = self.note(name, |_| {});
         let own = self.clone();
         self.tracker.spawn(async move {
             let mut pause = Duration::from_millis(100);
@@ -93,7 +142,7 @@ impl Supervisor {
                 own.note(name, |task| task.phase = Phase::Running);
                 let started = Instant::now();
                 // A task of its own, so that a panic is a failure of this task and not of its supervisor.
-                let error = match tokio::spawn(make()).await {
+                let error = match tokio::spawn(pulse.clone().watch(make())).await {
                     Ok(Ok(())) => {
                         own.note(name, |task| task.phase = Phase::Ended);
                         return;
@@ -133,7 +182,32 @@ impl Supervisor {
 
     /// The tasks as they stand.
     pub fn tasks(&self) -> Vec<TaskStatus> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.values().map(|task| task.status.clone()).collect()
+    }
+
+    /// From now on the task of this name, which was spawned, must move at least once in each `within`: choose
+    /// it well above the pause that the task makes by itself, and above the half minute until a failed one is
+    /// started again.
+    pub fn must_move(&self, name: &'static str, within: Duration) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = tasks.get_mut(name) {
+            task.pulse.beat();
+            task.must_move = Some(within);
+        } else {
+            debug_assert!(false, "the task `{name}` was not spawned");
+        }
+    }
+
+    /// The tasks that must move and do not. One that has ended need not.
+    pub fn still(&self) -> Vec<Still> {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let still = tasks.values().filter_map(|task| {
+            let since = task.pulse.since();
+            let is_still = task.status.phase != Phase::Ended && since > task.must_move?;
+            is_still.then_some(Still { name: task.status.name, since })
+        });
+        still.collect()
     }
 
     /// Asks all tasks to end and waits for them until the deadline.
@@ -150,14 +224,15 @@ impl Supervisor {
         }
     }
 
-    fn note(&self, name: &'static str, change: impl FnOnce(&mut TaskStatus)) {
+    fn note(&self, name: &'static str, change: impl FnOnce(&mut TaskStatus)) -> Arc<Pulse> {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        change(tasks.entry(name).or_insert(TaskStatus {
-            name,
-            phase: Phase::Running,
-            restarts: 0,
-            last_error: None,
-        }));
+        let task = tasks.entry(name).or_insert_with(|| Entry {
+            status: TaskStatus { name, phase: Phase::Running, restarts: 0, last_error: None },
+            pulse: Arc::new(Pulse::new()),
+            must_move: None,
+        });
+        change(&mut task.status);
+        task.pulse.clone()
     }
 }
 

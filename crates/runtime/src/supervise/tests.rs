@@ -49,3 +49,32 @@ async fn a_task_that_does_not_end_is_named_at_the_deadline() {
     let drained = supervisor.drain(Duration::from_secs(3)).await;
     assert_eq!(drained.unfinished, ["deaf"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_stands_still_is_named_and_one_that_ended_is_not() {
+    let supervisor = Supervisor::new();
+    supervisor.spawn("deaf", OnFailure::Restart, || async {
+        std::future::pending::<()>().await;
+        Ok::<(), String>(())
+    });
+    supervisor.spawn("lively", OnFailure::Restart, || async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+        }
+        #[expect(unreachable_code, reason = "it names the type of the failure")]
+        Ok::<(), String>(())
+    });
+    supervisor.spawn("failing", OnFailure::Restart, || async { Err("again") });
+    supervisor.spawn("short", OnFailure::Restart, || async { Ok::<(), String>(()) });
+    supervisor.spawn("free", OnFailure::Restart, || async {
+        std::future::pending::<()>().await;
+        Ok::<(), String>(())
+    });
+    for name in ["deaf", "lively", "failing", "short"] {
+        supervisor.must_move(name, Duration::from_secs(40));
+    }
+    tokio::time::sleep(Duration::from_secs(39)).await;
+    assert_eq!(supervisor.still(), []);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(supervisor.still().iter().map(|task| task.name).collect::<Vec<_>>(), ["deaf"]);
+}

@@ -1,0 +1,99 @@
+//! From a request and a policy to what is done: pure.
+
+use crate::policy::Policy;
+use crate::request::{PowerAction, Request, Unit};
+
+/// What is done. A closed list; nothing in it is a caller's text but the checked name of an allowed unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Tell the version and what is allowed.
+    Tell {
+        /// The permissions, as the policy writes them.
+        allowed: String,
+    },
+    /// Let a group send ICMP echo requests.
+    LetPing {
+        /// The group's number.
+        group: u32,
+    },
+    /// Ask systemd for the state of a unit.
+    Show(Unit),
+    /// Let systemd reload a unit.
+    Reload(Unit),
+    /// Let systemd end the machine's run.
+    Power(PowerAction),
+}
+
+/// What may be done about a request of a caller whose group is `group`; or why nothing.
+pub fn decide(request: &Request, policy: &Policy, group: u32) -> Result<Action, String> {
+    let missing = |line: String| {
+        Err(format!(
+            "this is not allowed here: root can allow it by the line `{line}` in the helper's policy"
+        ))
+    };
+    match request {
+        Request::Version {} => {
+            Ok(Action::Tell { allowed: permissions(policy).collect::<Vec<_>>().join(", ") })
+        }
+        Request::PingGroupRange {} if policy.ping_group_range => Ok(Action::LetPing { group }),
+        Request::PingGroupRange {} => missing("ping-group-range".to_owned()),
+        Request::ServiceStatus { unit } if policy.status.contains(unit) => Ok(Action::Show(unit.clone())),
+        Request::ServiceStatus { unit } => missing(format!("status {unit}")),
+        Request::ServiceReload { unit } if policy.reload.contains(unit) => Ok(Action::Reload(unit.clone())),
+        Request::ServiceReload { unit } => missing(format!("reload {unit}")),
+        Request::Power { action } if policy.power.contains(action) => Ok(Action::Power(*action)),
+        Request::Power { action } => missing(format!("power {}", action.as_str())),
+    }
+}
+
+/// What a policy allows, a permission each, as the policy writes them.
+pub fn permissions(policy: &Policy) -> impl Iterator<Item = String> + '_ {
+    let ping = policy.ping_group_range.then(|| "ping-group-range".to_owned());
+    let status = policy.status.iter().map(|unit| format!("status {unit}"));
+    let reload = policy.reload.iter().map(|unit| format!("reload {unit}"));
+    let power = policy.power.iter().map(|action| format!("power {}", action.as_str()));
+    ping.into_iter().chain(status).chain(reload).chain(power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_verb_needs_its_own_permission() {
+        let unit = |name: &str| Unit::try_from(name.to_owned()).expect("a name");
+        let requests = [
+            (Request::PingGroupRange {}, "ping-group-range", Action::LetPing { group: 7 }),
+            (
+                Request::ServiceStatus { unit: unit("a.service") },
+                "status a.service",
+                Action::Show(unit("a.service")),
+            ),
+            (
+                Request::ServiceReload { unit: unit("a.service") },
+                "reload a.service",
+                Action::Reload(unit("a.service")),
+            ),
+            (Request::Power { action: PowerAction::Off }, "power off", Action::Power(PowerAction::Off)),
+            (
+                Request::Power { action: PowerAction::Reboot },
+                "power reboot",
+                Action::Power(PowerAction::Reboot),
+            ),
+        ];
+        for (request, line, action) in &requests {
+            let only = Policy::parse(line).expect("sound");
+            assert_eq!(decide(request, &only, 7).as_ref(), Ok(action));
+            assert_eq!(
+                decide(&Request::Version {}, &only, 7),
+                Ok(Action::Tell { allowed: (*line).to_owned() })
+            );
+            let others = requests.iter().map(|(_, line, _)| *line).filter(|other| other != line);
+            let others = Policy::parse(&others.collect::<Vec<_>>().join("\n")).expect("sound");
+            let refusal = decide(request, &others, 7).expect_err("not allowed");
+            assert!(refusal.contains(&format!("`{line}`")), "{refusal}");
+        }
+        let other = Policy::parse("reload b.service").expect("sound");
+        assert!(decide(&Request::ServiceReload { unit: unit("a.service") }, &other, 7).is_err());
+    }
+}
