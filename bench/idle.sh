@@ -154,29 +154,6 @@ serve_peers() {
 
 # --- measuring ------------------------------------------------------------------------------------
 
-# kilobytes FILE FIELD
-kilobytes() {
-    local field value rest
-    while read -r field value rest; do
-        if [[ $field == "$2:" ]]; then printf '%s' "$value" && return; fi
-    done <"$1"
-    printf 0
-}
-
-# Microseconds of processor time of a process, threads that ended included.
-processor_time() {
-    local pid=$1 meter=$2 stat field value
-    if [[ $meter ]]; then
-        while read -r field value; do
-            if [[ $field == usage_usec ]]; then printf '%s' "$value" && return; fi
-        done <"$meter/cpu.stat"
-    fi
-    read -r stat <"/proc/$pid/stat"
-    # shellcheck disable=SC2086
-    set -- ${stat##*) }
-    printf '%s' "$(((${12} + ${13}) * 1000000 / $(getconf CLK_TCK)))"
-}
-
 # A line a process: name, seconds, VmRSS kB, of it anonymous kB, Pss kB, threads, processor time in us, bytes to disk.
 sample() {
     local at proc

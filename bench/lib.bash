@@ -29,6 +29,8 @@ since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f", b - a }'; 
 
 started=()
 work=
+# A process in the namespace of the only other machine.
+peer=
 
 # Stops what was started, last first; the namespaces go with the last process in them.
 clean_up() {
@@ -97,7 +99,7 @@ inside_own_network() {
     mount -t sysfs sysfs /sys
     ip link set lo up
     begin /dev/null unshare --net -- sleep infinity
-    local peer=$begun
+    peer=$begun
     until_true 5 "the second network namespace" differs "$peer"
     ip link add name wan0 type veth peer name peer0 netns "$peer"
     ip address add "$SELF/24" dev wan0
@@ -124,6 +126,29 @@ meter() {
     group=$groups/wasl-bench-$1
     mkdir "$group" 2>/dev/null || return 0
     if { echo "$1" >"$group/cgroup.procs"; } 2>/dev/null; then printf '%s' "$group"; fi
+}
+
+# kilobytes FILE FIELD
+kilobytes() {
+    local field value rest
+    while read -r field value rest; do
+        if [[ $field == "$2:" ]]; then printf '%s' "$value" && return; fi
+    done <"$1"
+    printf 0
+}
+
+# processor_time PID METER: microseconds of processor time, threads that ended included.
+processor_time() {
+    local pid=$1 meter=$2 stat field value
+    if [[ $meter ]]; then
+        while read -r field value; do
+            if [[ $field == usage_usec ]]; then printf '%s' "$value" && return; fi
+        done <"$meter/cpu.stat"
+    fi
+    read -r stat <"/proc/$pid/stat"
+    # shellcheck disable=SC2086
+    set -- ${stat##*) }
+    printf '%s' "$(((${12} + ${13}) * 1000000 / $(getconf CLK_TCK)))"
 }
 
 # quantiles COLUMN: of the tab-separated lines on standard input: n, median, 99th percentile, largest.
@@ -168,3 +193,9 @@ revision() { git -C "$root" describe --always --dirty 2>/dev/null || echo unknow
 
 # built FILE: when a program was built; the working tree may have gone on since.
 built() { date -u -r "$1" +%FT%TZ; }
+
+# figure FILE KEY: a number of a flat JSON document as serde_json prints it, a key a line.
+figure() { sed -n "s/^ *\"$2\": *\([0-9.eE+-]*\),\{0,1\}$/\1/p" "$1" | head -n 1; }
+
+# within VALUE MOST: true or false.
+within() { awk -v a="$1" -v b="$2" 'BEGIN { print a + 0 <= b + 0 ? "true" : "false" }'; }

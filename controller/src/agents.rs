@@ -20,7 +20,7 @@ use wasl_protocol::message::path;
 use crate::shared::Shared;
 
 pub use accept::{Listener, run};
-pub use caller::Caller;
+pub use caller::{Caller, Connections};
 pub(crate) use enrol::token_digest;
 
 /// The requests that agents can make.
@@ -30,6 +30,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .route(path::ENROL, post(enrol::enrol).layer(small))
         .route(path::RENEW, post(enrol::renew).layer(small))
         .route(path::SESSION, post(session::open).layer(small))
+        .route(path::HOLDS, post(enrol::holds).layer(small))
         .route(path::UPLOAD, post(session::upload).layer(DefaultBodyLimit::max(limits::MAX_UPLOAD_BYTES)))
         .route(&format!("{}{{session}}", path::DOWNLINK), get(session::downlink))
         .fallback(respond::unknown)

@@ -1,13 +1,14 @@
-//! The judgement of every entity at one moment, and the events that led to it.
+//! The judgement of every entity now, the incidents that last, and the events that led to them, for all
+//! who only want to look. [`crate::judging`] keeps it.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use arc_swap::ArcSwap;
 use serde::Serialize;
 use tokio::sync::broadcast;
 use wasl_model::health::EntityState;
-use wasl_model::{AgentId, SiteId, Subject, Timestamp};
+use wasl_model::{AgentId, Incident, Maintenance, SiteId, Subject, Timestamp};
+use wasl_store::StoredEvent;
 
 /// How many events are remembered for those who were away for a moment.
 const REMEMBERED: usize = 10_000;
@@ -27,17 +28,29 @@ pub struct Entity {
     pub at: Option<Timestamp>,
 }
 
-/// Every entity at one moment.
+/// Every entity now.
 #[derive(Debug, Default)]
 pub struct Board {
     /// By subject.
     pub entities: BTreeMap<Subject, Entity>,
+    /// The incidents that last, by number.
+    pub incidents: BTreeMap<u64, Incident>,
+    /// The maintenances that are planned or under way, by number.
+    pub maintenances: BTreeMap<u64, Maintenance>,
+}
+
+impl Board {
+    /// The incident that an entity is the cause of or suffers from.
+    pub fn incident_of(&self, subject: &Subject) -> Option<&Incident> {
+        let root = self.entities.get(subject)?.state.caused_by.as_ref().unwrap_or(subject);
+        self.incidents.values().find(|incident| incident.root == *root)
+    }
 }
 
 /// A change of an entity's health.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Event {
-    /// Ascending within a run of the controller.
+    /// Ascending; never given twice, not even after a restart.
     pub id: u64,
     /// Milliseconds since 1970.
     pub at_ms: i64,
@@ -54,62 +67,57 @@ pub struct Event {
     pub reason: Option<String>,
 }
 
+impl From<StoredEvent> for Event {
+    fn from(stored: StoredEvent) -> Self {
+        let StoredEvent { id, event } = stored;
+        Self {
+            id,
+            at_ms: event.at.0,
+            subject: event.subject.to_string(),
+            was: event.was.map(|h| h.as_str().to_owned()),
+            health: event.health.map(|h| h.as_str().to_owned()),
+            reason: event.reason.map(|r| r.code),
+        }
+    }
+}
+
 /// The board in force and the events that led to it.
 pub struct Boards {
-    board: ArcSwap<Board>,
-    past: Mutex<(u64, VecDeque<Event>)>,
+    board: RwLock<Board>,
+    past: Mutex<VecDeque<Event>>,
     news: broadcast::Sender<Event>,
 }
 
 impl Default for Boards {
     fn default() -> Self {
-        Self { board: ArcSwap::default(), past: Mutex::default(), news: broadcast::channel(1024).0 }
+        Self { board: RwLock::default(), past: Mutex::default(), news: broadcast::channel(1024).0 }
     }
 }
 
 impl Boards {
-    /// The board in force.
-    pub fn board(&self) -> Arc<Board> {
-        self.board.load_full()
+    /// The board in force. It stands still while it is looked at, so look briefly.
+    pub fn board(&self) -> RwLockReadGuard<'_, Board> {
+        self.board.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the board.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Board)) {
+        change(&mut self.board.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The remembered events after one, and those to come.
     pub fn events_after(&self, after: u64) -> (Vec<Event>, broadcast::Receiver<Event>) {
         let past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
-        (past.1.iter().filter(|e| e.id > after).cloned().collect(), self.news.subscribe())
+        (past.iter().filter(|e| e.id > after).cloned().collect(), self.news.subscribe())
     }
 
-    /// Puts a new board in force and tells what changed.
-    pub fn replace(&self, new: Board, now: Timestamp) {
-        let old = self.board.swap(Arc::new(new));
-        let new = self.board.load();
-        let mut changes = Vec::new();
-        for (subject, entity) in &new.entities {
-            let was = old.entities.get(subject).map(|e| e.state.health);
-            if was != Some(entity.state.health) {
-                let reason = Some(entity.state.reason.code.clone());
-                changes.push((subject.clone(), was, Some(entity.state.health), reason));
-            }
-        }
-        for (subject, entity) in &old.entities {
-            if !new.entities.contains_key(subject) {
-                changes.push((subject.clone(), Some(entity.state.health), None, None));
-            }
-        }
+    /// Remembers events and tells them to whoever listens.
+    pub(crate) fn tell(&self, events: impl IntoIterator<Item = Event>) {
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
-        for (subject, was, health, reason) in changes {
-            past.0 += 1;
-            let event = Event {
-                id: past.0,
-                at_ms: now.0,
-                subject: subject.to_string(),
-                was: was.map(|h| h.as_str().to_owned()),
-                health: health.map(|h| h.as_str().to_owned()),
-                reason,
-            };
-            past.1.push_back(event.clone());
-            if past.1.len() > REMEMBERED {
-                past.1.pop_front();
+        for event in events {
+            past.push_back(event.clone());
+            if past.len() > REMEMBERED {
+                past.pop_front();
             }
             // Nobody listening is no fault.
             let _ = self.news.send(event);

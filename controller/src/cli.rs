@@ -2,10 +2,15 @@
 
 mod accounts;
 mod agents;
+mod backup;
+mod ca;
 mod check;
 mod client;
 mod doctor;
+mod incidents;
+mod restore;
 mod serve;
+mod simulate;
 mod status;
 mod table;
 mod token;
@@ -14,7 +19,7 @@ mod up;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 /// Exit codes (contract): 0 ok, 1 something is unhealthy, 2 usage, 64 bad configuration,
 /// 69 controller unreachable, 77 not permitted.
@@ -90,14 +95,31 @@ enum Command {
     Check(check::Check),
     /// What works and what does not
     Status(status::Status),
+    /// What is broken, why, and what suffers from it
+    Incidents(incidents::Incidents),
+    /// Stretches in which trouble is expected and raises no incident
+    Maintenance(incidents::Upkeep),
     /// The agents, or revoke one
     Agents(agents::Agents),
     /// Permissions to enrol agents
     Token(token::Token),
+    /// The certificate authority: show it, bring your own, replace it
+    Ca(ca::Ca),
+    /// Put everything that the controller keeps into one file
+    Backup(backup::Backup),
+    /// Make a state folder from a backup
+    Restore(restore::Restore),
     /// People's accounts
     Account(accounts::Accounts),
     /// Why does this not work? In words, with the next step
     Doctor(doctor::Doctor),
+    /// Let many simulated agents work against a controller, and compare the accounts
+    Simulate(simulate::Simulate),
+}
+
+/// The command line, for its manual and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command line of this process.
@@ -125,10 +147,16 @@ pub fn main() -> ExitCode {
             Command::Serve(serve) => serve.run().await,
             Command::Check(check) => Ok(check.run()),
             Command::Status(status) => status.run().await,
+            Command::Incidents(incidents) => incidents.run().await,
+            Command::Maintenance(upkeep) => upkeep.run().await,
             Command::Agents(agents) => agents.run().await,
             Command::Token(token) => token.run().await,
+            Command::Ca(ca) => ca.run().await,
+            Command::Backup(backup) => backup.run().await,
+            Command::Restore(restore) => restore.run().await,
             Command::Account(accounts) => accounts.run().await,
             Command::Doctor(doctor) => doctor.run().await,
+            Command::Simulate(simulate) => simulate.run().await,
         }
     });
     // A task that is deaf to the end must not hold up the process.

@@ -1,5 +1,6 @@
 //! Builds the parts of the controller, runs them, and drains them.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,10 +13,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use wasl_pki::tls::SystemClock;
-use wasl_pki::{
-    AgentVerifier, ClientAuth, Credentials, KeyAndRequest, Revocations, SwappableCertificate, server_config,
-};
+use wasl_pki::{AgentVerifier, ClientAuth, Revocations, server_config};
 use wasl_protocol::batch;
+use wasl_runtime::notify::Notifier;
 use wasl_runtime::supervise::{Drained, OnFailure, Supervisor};
 use wasl_store::{SqliteStore, Store};
 
@@ -23,17 +23,27 @@ use crate::board::Boards;
 use crate::home::{Addresses, Home};
 use crate::ingest::{self};
 use crate::intent::Intent;
+use crate::judging::{self, Judging};
 use crate::live::Live;
 use crate::people::People;
 use crate::sessions::Sessions;
-use crate::shared::Shared;
+use crate::shared::{RunOptions, Shared};
 use crate::time::now;
-use crate::{agents, jobs, operators};
+use crate::trust::Trust;
+use crate::trust::listeners::{Kind, ListenerCertificate};
+use crate::{agents, jobs, operators, trust};
 
 /// How long open work may take when the controller ends.
 const DRAIN: Duration = Duration::from_secs(8);
+/// How long judging may stand still before the service manager starts the controller again.
+const STILL: Duration = Duration::from_secs(60);
+/// The same for the upkeep of the history, which waits for a slow disk.
+const STILL_STORING: Duration = Duration::from_secs(15 * 60);
 /// Enrolments at the same time.
 const ENROLMENTS: usize = 8;
+/// How many days the listeners' certificates live; they are renewed at two thirds.
+const AGENTS_DAYS: u64 = 365;
+const OPERATORS_DAYS: u64 = 90;
 
 /// Where a controller keeps and listens.
 #[derive(Debug, Clone)]
@@ -44,6 +54,25 @@ pub struct Options {
     pub http: SocketAddr,
     /// The agents' listener.
     pub agents: SocketAddr,
+    /// Further names and addresses in the listeners' certificates.
+    pub names: Vec<String>,
+    /// Shortens the life of the listeners' certificates.
+    pub listener_certificate: Option<Duration>,
+    /// What is handed on to whoever asks.
+    pub run: RunOptions,
+}
+
+impl Options {
+    /// The common ones.
+    pub fn new(state: PathBuf, http: SocketAddr, agents: SocketAddr) -> Self {
+        let run = RunOptions::default();
+        Self { state, http, agents, names: Vec::new(), listener_certificate: None, run }
+    }
+
+    fn lifetime(&self, days: u64) -> Duration {
+        let usual = Duration::from_secs(days * 86_400);
+        self.listener_certificate.map_or(usual, |shorter| usual.min(shorter))
+    }
 }
 
 /// A controller, ready to run.
@@ -57,6 +86,7 @@ pub struct Controller {
     writer: ingest::Writer,
     agents_listener: agents::Listener,
     operators_listener: operators::Listener,
+    certificates: Vec<ListenerCertificate>,
 }
 
 /// Reads a batch for the store.
@@ -70,7 +100,8 @@ impl Controller {
         let intent = Arc::new(intent);
         let home = Home::open(&options.state)?;
         let institution = intent.settings().institution().name.en.clone();
-        let authority = home.authority(&institution, now().seconds())?;
+        let trust = Trust::open(&home, &institution, now().seconds())?;
+        let restored = home.restored()?;
         let cli_token = home.renew_cli_token()?;
         let store = SqliteStore::open(&home.store(), decode, random()?).await?;
         let sqlite = store.clone();
@@ -78,6 +109,8 @@ impl Controller {
         let live = Arc::new(Live::default());
         jobs::restore::live(&*store, &live).await.context("restoring what was known")?;
         let (ingest, writer) = ingest::new(store.clone(), live.clone(), intent.clone());
+        let judging =
+            Judging::restore(&*store, &intent, &live, now()).await.context("restoring what was judged")?;
         let shared = Arc::new(Shared {
             home: home.clone(),
             started: now(),
@@ -85,9 +118,13 @@ impl Controller {
             store,
             live,
             sessions: Sessions::default(),
+            judging,
             boards: Boards::default(),
             ingest,
-            authority,
+            trust,
+            run: options.run.clone(),
+            connections: agents::Connections::default(),
+            restored,
             revocations: Revocations::new(),
             enrolments: Semaphore::new(ENROLMENTS),
             texts: wasl_pages::Texts::new(),
@@ -99,22 +136,36 @@ impl Controller {
         shared.refresh_revocations().await;
         jobs::restore::trends(&shared).await;
 
-        let agents_listener = agents_listener(&shared, options.agents).await?;
-        let operators_listener = operators::Listener::open(&shared, options.http).await?;
+        let (agents_listener, certificate) = agents_listener(&shared, options).await?;
+        let mut certificates = vec![certificate];
+        let lifetime = options.lifetime(OPERATORS_DAYS);
+        let (operators_listener, certificate) =
+            operators::Listener::open(&shared, options.http, &options.names, lifetime).await?;
+        certificates.extend(certificate);
         let addresses = Addresses {
             http: operators_listener.url.clone(),
             agents: agents_listener.tcp.local_addr()?,
             pid: std::process::id(),
-            authority: operators_listener.is_tls().then(|| shared.authority.certificate_pem()),
+            authority: operators_listener.is_tls().then(|| shared.trust.view().issuing.certificate_pem()),
         };
         let supervisor = Supervisor::new();
-        Ok(Self { shared, addresses, sqlite, supervisor, writer, agents_listener, operators_listener })
+        Ok(Self {
+            shared,
+            addresses,
+            sqlite,
+            supervisor,
+            writer,
+            agents_listener,
+            operators_listener,
+            certificates,
+        })
     }
 
     /// Starts every task and tells where the controller listens.
     pub fn start(self) -> Result<Running> {
-        let Self { shared, addresses, sqlite, supervisor, writer, agents_listener, operators_listener } =
-            self;
+        let Self { shared, addresses, sqlite, supervisor, writer, .. } = self;
+        let (agents_listener, operators_listener) = (self.agents_listener, self.operators_listener);
+        let certificates = Arc::new(self.certificates);
         let stop = supervisor.stopping();
         let store_tasks = Supervisor::new();
         let mut writer = Some(writer);
@@ -140,7 +191,11 @@ impl Controller {
             operators::run(listener.clone(), router.clone(), token.clone())
         });
         let (own, token) = (shared.clone(), stop.clone());
-        supervisor.spawn("board", OnFailure::Restart, move || jobs::judge::run(own.clone(), token.clone()));
+        supervisor.spawn("authority", OnFailure::Restart, move || {
+            trust::keeper::run(own.clone(), certificates.clone(), token.clone())
+        });
+        let (own, token) = (shared.clone(), stop.clone());
+        supervisor.spawn("board", OnFailure::Restart, move || judging::run(own.clone(), token.clone()));
         let (own, token) = (shared.clone(), stop.clone());
         supervisor.spawn("registry", OnFailure::Restart, move || jobs::registry(own.clone(), token.clone()));
         let (own, token) = (shared.clone(), stop.clone());
@@ -149,6 +204,10 @@ impl Controller {
         supervisor.spawn("configuration", OnFailure::Restart, move || {
             jobs::configuration(own.clone(), token.clone())
         });
+        // It judges everything at least every second, and asks all that is shared for that.
+        supervisor.must_move("board", STILL);
+        // It works on the store every minute.
+        supervisor.must_move("history", STILL_STORING);
         shared.home.write_addresses(&addresses)?;
         tracing::info!(http = %addresses.http, agents = %addresses.agents, "the controller is listening");
         Ok(Running { shared, addresses, sqlite, supervisor, store_tasks })
@@ -176,6 +235,14 @@ impl Running {
         }
     }
 
+    /// Tells the service manager that the controller listens, and gives it signs of life while its tasks move;
+    /// never resolves.
+    pub async fn keep_alive(&self, notifier: &Notifier) -> Infallible {
+        let status = format!("operators at {}, agents at {}", self.addresses.http, self.addresses.agents);
+        notifier.ready(&status);
+        notifier.keep_alive(&[&self.supervisor, &self.store_tasks], &status).await
+    }
+
     /// Closes the doors, finishes what is under way, and leaves the store in order.
     pub async fn drain(self) -> Drained {
         self.shared.home.forget_addresses();
@@ -192,23 +259,20 @@ impl Running {
     }
 }
 
-async fn agents_listener(shared: &Shared, address: SocketAddr) -> Result<agents::Listener> {
-    let key = KeyAndRequest::generate()?;
-    let issued = shared.authority.issue_controller(
-        key.request_der(),
-        &[],
-        now().seconds(),
-        Duration::from_secs(365 * 86_400),
-    )?;
-    let credentials = Credentials::new(&issued.chain_der, &key.private_key_pem())?;
-    let roots = [shared.authority.certificate_der().to_vec()];
-    let verifier = AgentVerifier::new(&roots, shared.revocations.clone(), ClientAuth::Offered)?;
-    let certificate = SwappableCertificate::new(credentials);
-    let tls = server_config(&certificate, Arc::new(verifier), &["h2"], Arc::new(SystemClock))?;
-    let tcp = TcpListener::bind(address).await.with_context(|| {
-        format!("opening the agents' listener on {address}; is another controller running?")
+async fn agents_listener(
+    shared: &Shared,
+    options: &Options,
+) -> Result<(agents::Listener, ListenerCertificate)> {
+    let tcp = TcpListener::bind(options.agents).await.with_context(|| {
+        format!("opening the agents' listener on {}; is another controller running?", options.agents)
     })?;
-    Ok(agents::Listener { tcp, tls: TlsAcceptor::from(Arc::new(tls)) })
+    // Agents look for one fixed name, so this certificate needs no other.
+    let (lifetime, view) = (options.lifetime(AGENTS_DAYS), shared.trust.view());
+    let certificate = ListenerCertificate::new(Kind::Agents, Vec::new(), lifetime, &view, now().seconds())?;
+    let verifier =
+        AgentVerifier::following(shared.trust.roots(), shared.revocations.clone(), ClientAuth::Offered);
+    let tls = server_config(certificate.shown(), Arc::new(verifier), &["h2"], Arc::new(SystemClock))?;
+    Ok((agents::Listener { tcp, tls: TlsAcceptor::from(Arc::new(tls)) }, certificate))
 }
 
 fn random() -> Result<u64> {

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `store.sqlite` | everything that was observed, enrolled and done |
 //! | `ca.pem`, `ca.key` | the institution's certificate authority |
+//! | `rotation.json` | where the replacement of the authority stands, while one is under way |
+//! | `restored.json` | which time the state lost when it was restored from a backup |
 //! | `cli.token` | lets commands of this user speak to the controller |
 //! | `addresses.json` | where this run listens |
 
@@ -30,6 +32,15 @@ pub struct Addresses {
     /// The authority that signed the operators' listener, where it speaks TLS; PEM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authority: Option<String>,
+}
+
+/// The time between a backup and its restoration: what happened in it, this state does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// When the backup was made, Unix seconds.
+    pub from_s: i64,
+    /// When it was restored, Unix seconds.
+    pub until_s: i64,
 }
 
 /// The state folder of a controller.
@@ -80,18 +91,45 @@ impl Home {
                  with a new authority no agent would be able to connect",
                 self.path.display()
             ),
-            (false, false) => {
+            // The key is written first, so a key alone is a first start that was interrupted.
+            (false, _) if !self.store().exists() => {
                 let authority = CertificateAuthority::create(institution, now_s)
                     .context("making the certificate authority")?;
-                write_secret(&key, authority.private_key_pem().as_bytes())?;
-                write_secret(&certificate, authority.certificate_pem().as_bytes())?;
+                self.write_authority(&authority.chain_pem(), &authority.private_key_pem())?;
                 Ok(authority)
             }
-            (true, false) | (false, true) => bail!(
+            _ => bail!(
                 "{} holds only one of ca.pem and ca.key: put the other back from the backup",
                 self.path.display()
             ),
         }
+    }
+
+    /// Whether there is an authority.
+    pub fn has_authority(&self) -> bool {
+        self.path.join("ca.pem").exists()
+    }
+
+    /// Puts an authority in place: its certificate, with those above it, and its key. Not whole: a reader may
+    /// see the new key with the old certificate, which does not load.
+    pub fn write_authority(&self, certificate_pem: &str, key_pem: &str) -> Result<()> {
+        write_secret(&self.path.join("ca.key"), key_pem.as_bytes())?;
+        Ok(write_secret(&self.path.join("ca.pem"), certificate_pem.as_bytes())?)
+    }
+
+    /// Which time the state lost when it was restored from a backup, if it was.
+    pub fn restored(&self) -> Result<Option<Restored>> {
+        let path = self.path.join("restored.json");
+        if !path.try_exists().with_context(|| format!("looking for {}", path.display()))? {
+            return Ok(None);
+        }
+        let restored = serde_json::from_slice(&read_secret(&path)?);
+        Ok(Some(restored.with_context(|| format!("{} is damaged; remove it", path.display()))?))
+    }
+
+    /// Notes which time the state lost.
+    pub fn write_restored(&self, restored: &Restored) -> Result<()> {
+        Ok(write_secret(&self.path.join("restored.json"), &serde_json::to_vec_pretty(restored)?)?)
     }
 
     /// The token of this user's commands, made anew at each start.

@@ -4,6 +4,8 @@
 //! them all, so that a thousand agents cost one fsync and not a thousand. When the queue is full,
 //! agents wait for their answer; their spools hold the rest.
 
+mod bounds;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,24 +14,41 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use wasl_model::{AgentId, Observation, Subject};
 use wasl_protocol::message::{Upload, UploadItem};
-use wasl_protocol::{batch, limits};
-use wasl_store::{Gap, Ingested, Item, Store, Upload as StoreUpload};
+use wasl_protocol::pack::UnpackError;
+use wasl_protocol::{batch, limits, pack};
+use wasl_store::{Gap, Ingested, Item, Store, StreamAccount, Upload as StoreUpload};
 
 use crate::intent::Intent;
 use crate::live::Live;
 use crate::time::now;
+use bounds::Bounds;
 
 /// Uploads that may wait for the store.
 const QUEUE: usize = 256;
+/// Observations may be ahead of this controller's clock by this much.
+const TOMORROW_MS: i64 = 86_400_000;
 /// Uploads that one commit takes.
 const GROUP: usize = 128;
 
 /// Why an upload was not taken. Nothing of it was kept.
 #[derive(Debug, Error)]
 pub enum IngestError {
-    /// The upload breaks a rule of the protocol.
-    #[error("the upload is malformed: {0}")]
-    Malformed(&'static str),
+    /// The upload breaks a rule of the protocol; trying again does not help.
+    #[error("the upload is malformed: {what}")]
+    Malformed {
+        /// Which rule.
+        what: &'static str,
+        /// The first sequence at fault; 0 where that cannot be said.
+        sequence: u64,
+    },
+    /// The agent would take more room for its accounts than an agent may.
+    #[error("{what}; keep the batches and try again later")]
+    TooMuch {
+        /// The word for programs.
+        code: &'static str,
+        /// What there would be too much of.
+        what: String,
+    },
     /// The store failed; the agent keeps its batches and tries again.
     #[error("the store could not keep the upload")]
     Store(#[source] Arc<wasl_store::Error>),
@@ -55,10 +74,25 @@ struct Job {
     answer: oneshot::Sender<Result<Ingested, IngestError>>,
 }
 
+/// What became of an upload.
+#[derive(Debug)]
+pub struct Taken {
+    /// All sequences of the epoch up to this one are stored or given up.
+    pub contiguous: u64,
+    /// Batches that were new.
+    pub stored: u64,
+    /// Batches that had been stored or given up before.
+    pub duplicates: u64,
+    /// The account of the epoch, if the upload had gaps.
+    pub account: Option<StreamAccount>,
+}
+
 /// The way into the store. Cheap to clone.
 #[derive(Clone)]
 pub struct Ingest {
     jobs: mpsc::Sender<Job>,
+    store: Arc<dyn Store>,
+    bounds: Arc<Bounds>,
     intent: Arc<Intent>,
     counts: Arc<IngestCounts>,
 }
@@ -75,21 +109,51 @@ pub struct Writer {
 pub fn new(store: Arc<dyn Store>, live: Arc<Live>, intent: Arc<Intent>) -> (Ingest, Writer) {
     let (send, jobs) = mpsc::channel(QUEUE);
     let counts = Arc::new(IngestCounts::default());
-    (Ingest { jobs: send, intent, counts: counts.clone() }, Writer { jobs, store, live, counts })
+    let own = store.clone();
+    (
+        Ingest { jobs: send, store: own, bounds: Arc::default(), intent, counts: counts.clone() },
+        Writer { jobs, store, live, counts },
+    )
 }
 
 impl Ingest {
-    /// Keeps an upload of an agent; returns when it is durable.
-    pub async fn take(&self, agent: &AgentId, upload: Upload) -> Result<Ingested, IngestError> {
+    /// Keeps an upload of an agent; returns when it is durable. An upload without anything is answered and leaves no
+    /// trace.
+    pub async fn take(&self, agent: &AgentId, upload: Upload) -> Result<Taken, IngestError> {
         check(&upload)?;
+        let epoch = upload.epoch;
+        if upload.items.is_empty() && upload.packed.is_empty() && upload.gaps.is_empty() {
+            let contiguous = self.account(agent, epoch).await?.map_or(0, |account| account.contiguous);
+            return Ok(Taken { contiguous, stored: 0, duplicates: 0, account: None });
+        }
         let (agent_id, own) = (agent.clone(), self.clone());
         // Unpacking up to a thousand batches is work for a thread of its own.
         let prepared = tokio::task::spawn_blocking(move || own.prepare(&agent_id, upload)).await;
-        let (upload, observations) =
-            prepared.map_err(|_| IngestError::Malformed("it could not be unpacked"))?;
+        let malformed = |_| IngestError::Malformed { what: "it could not be unpacked", sequence: 0 };
+        let (upload, observations) = prepared.map_err(malformed)??;
+        self.stays_within_bounds(&upload).await?;
+        let has_gaps = !upload.gaps.is_empty();
         let (answer, wait) = oneshot::channel();
         self.jobs.send(Job { upload, observations, answer }).await.map_err(|_| IngestError::Ending)?;
-        wait.await.map_err(|_| IngestError::Ending)?
+        let Ingested { contiguous, stored, duplicates, .. } =
+            wait.await.map_err(|_| IngestError::Ending)??;
+        let account = if has_gaps { self.account(agent, epoch).await? } else { None };
+        Ok(Taken { contiguous, stored, duplicates, account })
+    }
+
+    async fn account(&self, agent: &AgentId, epoch: u64) -> Result<Option<StreamAccount>, IngestError> {
+        let failed = |error| IngestError::Store(Arc::new(error));
+        let streams = self.store.streams(Some(agent)).await.map_err(failed)?;
+        Ok(streams.into_iter().find(|stream| stream.epoch == epoch))
+    }
+
+    async fn stays_within_bounds(&self, upload: &StoreUpload) -> Result<(), IngestError> {
+        if !self.bounds.knows(&upload.agent, upload.epoch) {
+            let failed = |error| IngestError::Store(Arc::new(error));
+            let streams = self.store.streams(Some(&upload.agent)).await.map_err(failed)?;
+            self.bounds.learn(&upload.agent, &streams);
+        }
+        self.bounds.enter(upload)
     }
 
     /// The figures.
@@ -97,8 +161,21 @@ impl Ingest {
         &self.counts
     }
 
-    fn prepare(&self, agent: &AgentId, upload: Upload) -> (StoreUpload, Vec<Vec<Observation>>) {
+    fn prepare(
+        &self,
+        agent: &AgentId,
+        mut upload: Upload,
+    ) -> Result<(StoreUpload, Vec<Vec<Observation>>), IngestError> {
         let received = now();
+        if !upload.packed.is_empty() {
+            let packed = std::mem::take(&mut upload.packed);
+            upload.items.extend(pack::unpack(&packed).map_err(|error| {
+                tracing::warn!(%agent, error = %wasl_runtime::chain(&error), "packed batches cannot be taken apart");
+                let sequence = if let UnpackError::BatchTooLarge(sequence) = error { sequence } else { 0 };
+                IngestError::Malformed { what: "its packed batches cannot be taken apart", sequence }
+            })?);
+            check(&upload)?;
+        }
         let mut items = Vec::with_capacity(upload.items.len());
         let mut observations = Vec::with_capacity(upload.items.len());
         let mut heard: HashSet<(Subject, bool)> = HashSet::new();
@@ -112,9 +189,11 @@ impl Ingest {
                     (Vec::new(), 1)
                 }
             };
-            let (first_ms, last_ms) = batch::span(&seen).unwrap_or((received.0, received.0));
             let before = seen.len();
             let mut own: Vec<Observation> = seen;
+            // What claims to be of tomorrow would keep out of the live state all that comes today.
+            own.retain(|o| (0..=received.0 + TOMORROW_MS).contains(&o.at.0));
+            let (first_ms, last_ms) = batch::span(&own).unwrap_or((received.0, received.0));
             own.retain(|o| {
                 let may = heard.contains(&(o.subject.clone(), true))
                     || (!heard.contains(&(o.subject.clone(), false))
@@ -128,44 +207,48 @@ impl Ingest {
         }
         let gaps =
             upload.gaps.into_iter().map(|g| Gap { first: g.first, last: g.last, policy: g.policy }).collect();
-        (
+        Ok((
             StoreUpload { agent: agent.clone(), epoch: upload.epoch, received_ms: received.0, items, gaps },
             observations,
-        )
+        ))
     }
 }
 
 /// Checks what the store relies on.
 fn check(upload: &Upload) -> Result<(), IngestError> {
+    let malformed = |what, sequence| Err(IngestError::Malformed { what, sequence });
     if upload.items.len() > limits::MAX_UPLOAD_BATCHES || upload.gaps.len() > limits::MAX_UPLOAD_BATCHES {
-        return Err(IngestError::Malformed("it has too many batches"));
+        return malformed("it has too many batches or gaps", 0);
+    }
+    if upload.last > limits::MAX_SEQUENCE {
+        return malformed("its last sequence is beyond all bounds", 0);
     }
     let mut last = 0;
     for item in &upload.items {
-        if item.sequence <= last || item.sequence > MAX_SEQUENCE {
-            return Err(IngestError::Malformed("its sequences do not ascend from 1"));
+        if item.sequence <= last {
+            return malformed("its sequences do not ascend from 1", item.sequence);
+        }
+        if item.sequence > upload.last {
+            return malformed("a batch is beyond what was written", item.sequence);
         }
         if item.body.len() > limits::MAX_BATCH_BYTES {
-            return Err(IngestError::Malformed("one of its batches is too large"));
+            return malformed("one of its batches is too large", item.sequence);
         }
         last = item.sequence;
     }
     for gap in &upload.gaps {
-        if gap.first == 0 || gap.first > gap.last || gap.last > MAX_SEQUENCE || gap.last > upload.last {
-            return Err(IngestError::Malformed("a gap is not within what was written"));
+        if gap.first == 0 || gap.first > gap.last || gap.last > upload.last {
+            return malformed("a gap is not within what was written", 0);
         }
         if gap.policy.is_empty()
             || gap.policy.len() > 32
             || !gap.policy.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
         {
-            return Err(IngestError::Malformed("a gap has no policy"));
+            return malformed("a gap has no policy", 0);
         }
     }
     Ok(())
 }
-
-/// Sequences fit a database's signed number.
-const MAX_SEQUENCE: u64 = i64::MAX as u64;
 
 impl Writer {
     /// Writes until the last way in is gone.
@@ -232,8 +315,24 @@ mod tests {
             with_gap(1, 101, "quota"),
             with_gap(1, 2, "'; drop table"),
             with_gap(1, 2, ""),
+            upload(&[101]),
+            Upload { last: u64::MAX, ..upload(&[1]) },
         ] {
             assert!(check(&bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_refusal_names_the_batch_at_fault() {
+        let too_large = UploadItem { sequence: 7, body: vec![0; limits::MAX_BATCH_BYTES + 1] };
+        let mut mixed = upload(&[3, 5]);
+        mixed.items.push(too_large);
+        let culprit = |upload: &Upload| match check(upload) {
+            Err(IngestError::Malformed { sequence, .. }) => sequence,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(culprit(&mixed), 7);
+        assert_eq!(culprit(&upload(&[3, 101])), 101);
+        assert_eq!(culprit(&with_gap(1, 2, "")), 0, "no batch is at fault");
     }
 }

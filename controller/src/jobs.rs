@@ -1,6 +1,5 @@
 //! Work that recurs. Each job takes no input, may run at any time, and leaves things as they should be.
 
-pub mod judge;
 pub mod restore;
 
 use std::sync::Arc;
@@ -8,7 +7,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use wasl_store::{CompactOptions, Retention};
+use wasl_store::{CompactOptions, HealthRetention, KindRetention, Retention, RetentionRules};
 
 use crate::shared::Shared;
 use crate::time::now;
@@ -61,15 +60,33 @@ pub async fn history(shared: Arc<Shared>, stop: CancellationToken) -> Result<(),
         if retained.elapsed() >= RETAIN {
             retained = tokio::time::Instant::now();
             let settings = shared.intent.settings();
-            let wanted = settings.controller().retention.all;
-            let retention = Retention {
-                raw: wanted.raw.as_duration(),
-                five_minutes: wanted.five_minutes.as_duration(),
-                one_hour: wanted.one_hour.as_duration(),
-            };
-            let gone = shared.store.retain(now(), &retention).await?;
-            tracing::debug!(?gone, "old history went");
+            let gone = shared.store.retain_by_kind(now(), &rules(&settings.controller().retention)).await?;
+            let over = shared.store.retain_health(now(), &HealthRetention::default()).await?;
+            tracing::debug!(?gone, ?over, "old history went");
         }
+    }
+}
+
+fn rules(wanted: &wasl_settings::Retention) -> RetentionRules {
+    let kept = wanted.all;
+    RetentionRules {
+        every: Retention {
+            raw: kept.raw.as_duration(),
+            five_minutes: kept.five_minutes.as_duration(),
+            one_hour: kept.one_hour.as_duration(),
+        },
+        kinds: wanted
+            .kinds
+            .iter()
+            .map(|(kind, kept)| {
+                let kept = KindRetention {
+                    raw: Some(kept.raw.as_duration()),
+                    five_minutes: Some(kept.five_minutes.as_duration()),
+                    one_hour: Some(kept.one_hour.as_duration()),
+                };
+                (*kind, kept)
+            })
+            .collect(),
     }
 }
 

@@ -4,7 +4,7 @@
 
 pub mod trend;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub type Key = (AgentId, Subject);
 pub struct State {
     /// The latest values.
     pub values: BTreeMap<Key, Latest>,
+    /// What has a new latest value since that was last asked.
+    changed: BTreeSet<Key>,
     /// The last word on each notice.
     notices: BTreeMap<(Key, NoticeCode), Word>,
 }
@@ -74,6 +76,16 @@ struct Word {
 }
 
 impl State {
+    /// Hands out what has a new latest value since this was last called.
+    pub fn take_changed(&mut self) -> BTreeSet<Key> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Counts everything as changed.
+    pub fn all_changed(&mut self) {
+        self.changed.extend(self.values.keys().cloned());
+    }
+
     /// The notices that stand and since when.
     pub fn notices(&self) -> impl Iterator<Item = (&Key, Timestamp, &Notice)> {
         self.notices.iter().filter(|(_, w)| !w.notice.cleared).map(|((key, _), w)| (key, w.since, &w.notice))
@@ -200,7 +212,7 @@ impl State {
             self.hear(key, at, notice);
             return;
         }
-        let latest = self.values.entry(key).or_insert_with(|| Latest {
+        let latest = self.values.entry(key.clone()).or_insert_with(|| Latest {
             at,
             value: observation.value.clone(),
             totals: Totals::default(),
@@ -213,6 +225,7 @@ impl State {
         if at >= latest.at || latest.at > now.plus(FUTURE) {
             latest.at = at;
             latest.value = observation.value;
+            self.changed.insert(key);
         }
     }
 }

@@ -1,21 +1,34 @@
 //! What all parts of the controller share, and nothing of how they are wired.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
 use wasl_model::{AgentId, SiteId, Timestamp};
-use wasl_pki::{CertificateAuthority, Revocations};
+use wasl_pki::Revocations;
 use wasl_store::{AgentRecord, AuditEvent, Store};
 
+use crate::agents::Connections;
 use crate::board::Boards;
-use crate::home::Home;
+use crate::home::{Home, Restored};
 use crate::ingest::Ingest;
 use crate::intent::Intent;
+use crate::judging::Judging;
 use crate::live::Live;
 use crate::people::People;
 use crate::sessions::Sessions;
 use crate::time::now;
+use crate::trust::Trust;
+
+/// What is said at the start and stands in no configuration.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// `HOST:PORT`s where agents may find this controller beside the address that they know; told to them.
+    pub reachable: Vec<String>,
+    /// Shortens the life of agents' certificates.
+    pub agent_certificate: Option<Duration>,
+}
 
 /// What all parts of the controller share.
 pub struct Shared {
@@ -31,12 +44,20 @@ pub struct Shared {
     pub live: Arc<Live>,
     /// Who is connected.
     pub sessions: Sessions,
-    /// Judgements and events.
+    /// Keeps the judgements.
+    pub judging: Judging,
+    /// Judgements and events, to look at.
     pub boards: Boards,
     /// The way into the store.
     pub ingest: Ingest,
-    /// Signs certificates.
-    pub authority: CertificateAuthority,
+    /// Signs certificates, and says whom to trust.
+    pub trust: Trust,
+    /// What differs from the configuration for this run.
+    pub run: RunOptions,
+    /// How many connections each known agent has.
+    pub connections: Connections,
+    /// Which time the state lost when it was restored from a backup, if it was.
+    pub restored: Option<Restored>,
     /// Certificates that are no longer good.
     pub revocations: Revocations,
     /// Bounds the enrolments at the same time.

@@ -30,6 +30,7 @@ pub struct Centre {
     dir: PathBuf,
     http: SocketAddr,
     agents: SocketAddr,
+    options: Vec<String>,
 }
 
 impl Centre {
@@ -41,10 +42,23 @@ impl Centre {
         http: SocketAddr,
         agents: SocketAddr,
     ) -> Self {
+        Self::start_with(place, dir, configuration, http, agents, &[])
+    }
+
+    /// The same with further options of `wasl serve`.
+    pub fn start_with(
+        place: &Place,
+        dir: &Path,
+        configuration: &str,
+        http: SocketAddr,
+        agents: SocketAddr,
+        options: &[&str],
+    ) -> Self {
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
         let config = dir.join("config");
         fs::create_dir_all(&config).expect("a folder of our own");
         fs::write(config.join("wasl.yaml"), configuration).expect("written");
-        let daemon = serve(place, dir, http, agents);
+        let daemon = serve(place, dir, http, agents, &options);
         let mut centre = Self {
             client: Client::new(place, http),
             daemon,
@@ -52,6 +66,7 @@ impl Centre {
             dir: dir.to_owned(),
             http,
             agents,
+            options,
         };
         centre.ready();
         centre
@@ -64,7 +79,7 @@ impl Centre {
         self.http = SocketAddr::new(self.http.ip(), http.port());
         self.agents = SocketAddr::new(self.agents.ip(), agents.port());
         let _ = fs::remove_file(self.state().join("addresses.json"));
-        self.daemon = serve(&self.place, &self.dir, self.http, self.agents);
+        self.daemon = serve(&self.place, &self.dir, self.http, self.agents, &self.options);
         self.ready();
     }
 
@@ -208,10 +223,10 @@ impl Centre {
     }
 }
 
-fn serve(place: &Place, dir: &Path, http: SocketAddr, agents: SocketAddr) -> Daemon {
+fn serve(place: &Place, dir: &Path, http: SocketAddr, agents: SocketAddr, options: &[String]) -> Daemon {
     let mut command = place.command(binaries::path("wasl"));
     command.arg("serve").arg("--config").arg(dir.join("config")).arg("--state").arg(dir.join("controller"));
-    command.args(["--http", &http.to_string(), "--agents", &agents.to_string()]);
+    command.args(["--http", &http.to_string(), "--agents", &agents.to_string()]).args(options);
     Daemon::start("controller", command, dir)
 }
 

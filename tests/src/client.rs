@@ -80,7 +80,11 @@ impl Client {
     pub fn of(place: &Place, addresses: &Value) -> Self {
         let url = addresses["http"].as_str().expect("addresses.json names the operators' listener");
         let (_, rest) = url.split_once("://").expect("it is a URL");
-        let address = rest.trim_end_matches('/').parse().expect("it names an address");
+        let mut address: SocketAddr = rest.trim_end_matches('/').parse().expect("it names an address");
+        if address.ip().is_unspecified() {
+            // A listener on all addresses is reached by loopback.
+            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+        }
         Self { authority: addresses["authority"].as_str().map(str::to_owned), ..Self::new(place, address) }
     }
 

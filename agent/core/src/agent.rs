@@ -1,7 +1,7 @@
 //! Builds the parts of an agent, runs them, and drains them in the order in which data flows.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use thiserror::Error;
@@ -12,6 +12,7 @@ use wasl_model::{AgentId, EntityKind, InvalidId, Subject};
 use wasl_runtime::supervise::{Drained, OnFailure, Supervisor};
 use wasl_spool::{Epoch, Options};
 
+use crate::clock::{Beat, Timeline};
 use crate::keeper::{self, SpoolHandle};
 use crate::report::Reporter;
 use crate::secrets::Secrets;
@@ -21,6 +22,10 @@ use crate::{facts, host, selfwatch};
 
 /// How long collectors may take to end, and then the delivery of what they left.
 const DRAIN: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(5));
+
+/// How long the agent's report about itself, due every ten seconds, may stand still before the service manager
+/// starts the agent again.
+const STILL: Duration = Duration::from_secs(90);
 
 /// Why an agent cannot be started.
 #[derive(Debug, Error)]
@@ -67,17 +72,18 @@ impl Agent {
         let about = Subject::lenient(EntityKind::Agent, id.as_str());
         let (spool, recovery) = SpoolHandle::open(&state.spool(), options, Epoch(random()?))?;
         let secrets = Secrets::new(state.secrets());
-        let uplink = Uplink::build(state, spool.clone(), facts::read(version), random()?)?;
+        let timeline = Arc::new(Mutex::new(Timeline::default()));
+        let uplink = Uplink::build(state, spool.clone(), facts::read(version), random()?, timeline.clone())?;
         let (assignment, uplink_status) = (uplink.assignment(), uplink.status());
         let (reporter, queue) = Reporter::new();
 
         let (keeping, delivery) = (Supervisor::new(), Supervisor::new());
         let finish = CancellationToken::new();
-        once(&keeping, "spool", keeper::run(queue, spool.clone(), about.clone()));
+        once(&keeping, "spool", keeper::run(queue, spool.clone(), about.clone(), timeline));
         once(&delivery, "uplink", uplink.run(finish.clone()));
         keeper::tell_recovery(&recovery, &reporter, &about).await;
 
-        let collectors = Supervisor::new();
+        let (collectors, beat) = (Supervisor::new(), Beat::begin(Instant::now()));
         let agent = Self { id, reporter, assignment, secrets, collectors, keeping, delivery, finish };
         let (reporter, stop) = (agent.reporter.clone(), agent.collectors.stopping());
         agent.collectors.spawn("self", OnFailure::Restart, move || {
@@ -86,13 +92,17 @@ impl Agent {
                 about.clone(),
                 spool.clone(),
                 uplink_status.clone(),
+                beat,
                 stop.clone(),
             )
         });
+        // Each of its rounds asks the spool's thread and goes through the queue of observations: if it moves,
+        // so do they.
+        agent.collectors.must_move("self", STILL);
         let (reporter, stop) = (agent.reporter.clone(), agent.collectors.stopping());
         let (id, assignment) = (agent.id.clone(), agent.assignment.clone());
         agent.collectors.spawn("host", OnFailure::Restart, move || {
-            host::run(reporter.clone(), id.clone(), assignment.clone(), stop.clone())
+            host::run(reporter.clone(), id.clone(), assignment.clone(), beat, stop.clone())
         });
         Ok(agent)
     }
@@ -141,7 +151,7 @@ fn once<E: std::fmt::Display + Send + 'static>(
     });
 }
 
-fn random() -> Result<u64, BuildError> {
+pub(crate) fn random() -> Result<u64, BuildError> {
     let mut bytes = [0u8; 8];
     SystemRandom::new().fill(&mut bytes).map_err(|_| BuildError::Random)?;
     Ok(u64::from_ne_bytes(bytes))

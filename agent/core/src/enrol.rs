@@ -63,6 +63,7 @@ pub async fn join(
         agent: certificate.agent.clone(),
         site: certificate.site.clone(),
         role: certificate.role.clone(),
+        controllers: Vec::new(),
     };
     let leaf = certificate.chain.first().ok_or_else(|| EnrolError::Answer("it is empty".into()))?;
     let peer = wasl_pki::peer_identity(leaf).map_err(|e| EnrolError::Answer(e.to_string()))?;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use wasl_model::assignment::Assignment;
 use wasl_model::{AgentId, EntityKind, Subject};
 
+use crate::clock::Beat;
 use crate::report::Reporter;
 use delta::Deltas;
 
@@ -29,6 +30,7 @@ pub async fn run(
     reporter: Reporter,
     agent: AgentId,
     mut assignment: watch::Receiver<Arc<Assignment>>,
+    beat: Beat,
     stop: CancellationToken,
 ) -> Result<(), tokio::task::JoinError> {
     let mut deltas = Deltas::default();
@@ -52,7 +54,7 @@ pub async fn run(
         deltas.forget_all_but(reading.interfaces.iter().map(|i| i.name.as_str()));
 
         rounds = rounds.saturating_add(1);
-        if !pause(now, rounds == 1, &mut assignment, &stop).await {
+        if !pause(now, beat, rounds == 1, &mut assignment, &stop).await {
             return Ok(());
         }
     }
@@ -62,16 +64,17 @@ pub async fn run(
 /// but never so near that the next rates would be taken over next to nothing.
 async fn pause(
     since: Instant,
+    beat: Beat,
     first: bool,
     assignment: &mut watch::Receiver<Arc<Assignment>>,
     stop: &CancellationToken,
 ) -> bool {
     loop {
         let every = Duration::from_millis(assignment.borrow_and_update().host_every_ms).max(SHORTEST);
-        let due = if first { every.min(FIRST_PAUSE) } else { every };
+        let due = if first { since + every.min(FIRST_PAUSE) } else { beat.after(since, every) };
         tokio::select! {
             () = stop.cancelled() => return false,
-            () = tokio::time::sleep(due.saturating_sub(since.elapsed())) => return true,
+            () = tokio::time::sleep(due.saturating_duration_since(Instant::now())) => return true,
             Ok(()) = assignment.changed() => {}
         }
     }
@@ -92,7 +95,8 @@ mod tests {
             change.send_replace(assignment(3_000));
             change.closed().await;
         });
-        assert!(pause(Instant::now(), false, &mut receiver, &stop).await);
+        let now = Instant::now();
+        assert!(pause(now, Beat::begin(now), false, &mut receiver, &stop).await);
         let waited = begun.elapsed();
         assert!((Duration::from_secs(3)..Duration::from_millis(3_100)).contains(&waited), "{waited:?}");
         drop(receiver);

@@ -2,6 +2,7 @@
 //! controller. The full agent adds its collectors to [`Agent`]; a laboratory machine needs no more.
 
 pub mod agent;
+pub mod cli;
 pub mod clock;
 pub mod enrol;
 pub mod facts;

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use wasl_model::units::{Bytes, Count, Micros, Millis, SignedMicros};
-use wasl_model::{AgentSample, Subject, Timestamp};
+use wasl_model::{AgentSample, NoticeCode, Severity, Subject, Timestamp};
+use wasl_spool::Dropped;
 
+use crate::clock::Beat;
 use crate::keeper::{SpoolGone, SpoolHandle};
 use crate::report::Reporter;
 use crate::uplink::UplinkStatus;
@@ -14,23 +16,26 @@ use crate::uplink::UplinkStatus;
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const EVERY: Duration = Duration::from_secs(10);
 
-/// Reports every ten seconds until `stop`.
+/// Reports every ten seconds until `stop`, on the agent's beat: with the readings of the host they make one batch.
 pub async fn run(
     reporter: Reporter,
     about: Subject,
     spool: SpoolHandle,
     uplink: Arc<Mutex<UplinkStatus>>,
+    beat: Beat,
     stop: CancellationToken,
 ) -> Result<(), SpoolGone> {
     let started = Instant::now();
-    let mut pause = FIRST_PAUSE;
+    let mut due = started + FIRST_PAUSE;
+    let mut given_up = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(due.saturating_duration_since(Instant::now())) => {}
         }
-        pause = EVERY;
+        due = beat.after(Instant::now(), EVERY);
         let account = spool.accounting().await?;
+        tell_quota(&reporter, &about, given_up.replace(account.dropped), account.dropped).await;
         let uplink = uplink.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (resident, cpu_time) = own_usage();
         let sample = AgentSample {
@@ -46,6 +51,18 @@ pub async fn run(
             assignment_generation: Some(Count(uplink.generation)),
         };
         reporter.report(about.clone(), sample).await;
+    }
+}
+
+/// Says that the spool gives up batches for want of room, and takes it back after a round without.
+async fn tell_quota(reporter: &Reporter, about: &Subject, before: Option<Dropped>, now: Dropped) {
+    let Some(before) = before else { return };
+    let (quota, age) = (now.quota.saturating_sub(before.quota), now.age.saturating_sub(before.age));
+    if quota + age == 0 {
+        reporter.clear(about.clone(), NoticeCode::SpoolQuota).await;
+    } else {
+        let detail = "the spool is full and gives up the oldest samples (policies quota and age): bring the way to the controller back; `wasl-agent spool` has the counts";
+        reporter.raise(about.clone(), NoticeCode::SpoolQuota, Severity::Error, detail).await;
     }
 }
 

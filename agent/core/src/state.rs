@@ -19,10 +19,12 @@ use thiserror::Error;
 use wasl_model::assignment::Assignment;
 use wasl_pki::secret::{SecretError, read_secret, write_secret};
 use wasl_pki::tls::TlsError;
-use wasl_pki::{Credentials, Peer, peer_identity};
+use wasl_pki::{Credentials, Fingerprint, Peer, find_pinned, peer_identity};
 
 /// The longest file that is read back.
 const MAX_FILE: u64 = 8 * 1024 * 1024;
+/// The most authorities that are trusted; a rotation has two.
+const MAX_AUTHORITIES: usize = 8;
 
 /// Where the agent belongs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +37,9 @@ pub struct Bootstrap {
     pub site: String,
     /// Its role.
     pub role: String,
+    /// Further `HOST:PORT`s of the controller, as it named them itself; tried where the first does not answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controllers: Vec<String>,
 }
 
 /// The last assignment that was taken over.
@@ -85,6 +90,9 @@ pub enum StateError {
         /// What is wrong with it.
         what: String,
     },
+    /// What the controller wants to be recognised by cannot be.
+    #[error("the controller named {0} authorities, which are none, too many, or not all of them authorities")]
+    Authorities(usize),
     /// A secret file is missing or exposed.
     #[error("using the agent's identity")]
     Secret(#[from] SecretError),
@@ -143,7 +151,7 @@ impl StateDir {
         let mut bootstrap = self.bootstrap()?;
         if bootstrap.controller != controller {
             controller.clone_into(&mut bootstrap.controller);
-            self.write_json("agent.json", &bootstrap)?;
+            self.keep_bootstrap(&bootstrap)?;
         }
         Ok(())
     }
@@ -175,12 +183,25 @@ impl StateDir {
         bootstrap: &Bootstrap,
     ) -> Result<(), StateError> {
         let pem = format!("{}{key_pem}", wasl_pki::pem::certificates_to_pem(chain));
-        write_secret(
-            &self.path.join("authorities.pem"),
-            wasl_pki::pem::certificates_to_pem(authorities).as_bytes(),
-        )?;
+        self.keep_authorities(authorities)?;
         write_secret(&self.path.join("identity.pem"), pem.as_bytes())?;
+        self.keep_bootstrap(bootstrap)
+    }
+
+    /// Keeps where the agent belongs.
+    pub fn keep_bootstrap(&self, bootstrap: &Bootstrap) -> Result<(), StateError> {
         self.write_json("agent.json", bootstrap)
+    }
+
+    /// Keeps whom to trust. Nothing but authorities is kept: with anything else among them, or nothing at all,
+    /// the agent would never speak to anybody again.
+    pub fn keep_authorities(&self, authorities: &[Vec<u8>]) -> Result<(), StateError> {
+        let sound = |der: &Vec<u8>| find_pinned(std::slice::from_ref(der), &Fingerprint::of(der)).is_ok();
+        if authorities.is_empty() || authorities.len() > MAX_AUTHORITIES || !authorities.iter().all(sound) {
+            return Err(StateError::Authorities(authorities.len()));
+        }
+        let pem = wasl_pki::pem::certificates_to_pem(authorities);
+        Ok(write_secret(&self.path.join("authorities.pem"), pem.as_bytes())?)
     }
 
     /// Reads the identity.

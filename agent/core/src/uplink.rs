@@ -6,6 +6,7 @@
 //! that it is durable there.
 
 pub mod connection;
+mod delivery;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,24 +16,24 @@ use hyper::body::Incoming;
 use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use wasl_model::assignment::Assignment;
 use wasl_pki::tls::{SystemClock, TlsError};
-use wasl_pki::{KeyAndRequest, SwappableCertificate, client_config, renew_at};
-use wasl_protocol::lanes::{Lanes, Run};
+use wasl_pki::{Fingerprint, KeyAndRequest, SwappableCertificate, client_config, renew_at};
 use wasl_protocol::message::{
-    Certificate, ClockReading, Deframer, Facts, Gap, Lane, RenewRequest, SessionRequest, SessionResponse,
-    Upload, UploadItem, UploadResponse, downlink, path,
+    Centre, Certificate, ClockReading, Deframer, Facts, Holds, Noted, RenewRequest, SessionRequest,
+    SessionResponse, downlink, path,
 };
 
+use wasl_model::{EntityKind, NoticeCode, Severity, Subject};
 use wasl_runtime::chain;
-use wasl_spool::Policy;
+use wasl_spool::Epoch;
 
-use crate::clock::{Offset, OffsetFilter};
+use crate::clock::{Offset, OffsetFilter, Timeline};
 use crate::keeper::{SpoolGone, SpoolHandle};
 use crate::state::{Bootstrap, Ledger, StateDir, StateError};
 use connection::{Connection, ConnectionError};
+use delivery::Delivery;
 
 /// The shortest and the longest pause between two attempts to connect.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
@@ -40,6 +41,12 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 const SILENCE: Duration = Duration::from_secs(35);
 /// How long to wait before a renewal that failed is tried again.
 const RENEW_AGAIN: Duration = Duration::from_secs(60);
+/// How long a renewal that was made stands, however short the certificate's life is.
+const RENEW_PAUSE: Duration = Duration::from_secs(1);
+/// Agents that are asked to renew at once do so within this time, not all in the same moment.
+const RENEW_SPREAD: Duration = Duration::from_secs(5);
+/// How long answers that are under way may take after the controller has said goodbye.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// How long the last batches may take when the agent ends.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -85,10 +92,11 @@ enum SessionError {
     Downlink(#[from] wasl_protocol::message::DownlinkError),
     #[error("the agent ends")]
     Ended,
+    #[error("the spool goes on in a new epoch")]
+    NewEpoch,
+    #[error("the system gives no random numbers")]
+    Random,
 }
-
-/// An upload that is over: its lane, when it left by both clocks, and the answer.
-type Uploaded = (Lane, (i64, Instant), Result<UploadResponse, ConnectionError>);
 
 /// The uplink of one agent.
 pub struct Uplink {
@@ -100,20 +108,39 @@ pub struct Uplink {
     tls: Arc<ClientConfig>,
     certificate: SwappableCertificate,
     validity: (i64, i64),
-    renewal_failed: Option<Instant>,
+    serial: String,
+    /// The SHA-256 of each authority that is trusted.
+    held: Vec<Vec<u8>>,
+    /// Since when a renewal is wanted before it is due.
+    renew_early: Option<Instant>,
+    /// Before this no renewal is tried again.
+    renewal_rests: Option<Instant>,
+    /// Which of the controller's addresses is tried next.
+    address: usize,
     assignment: watch::Sender<Arc<Assignment>>,
     generation: u64,
     clock: OffsetFilter,
+    timeline: Arc<Mutex<Timeline>>,
+    about: Subject,
     status: Arc<Mutex<UplinkStatus>>,
 }
 
 impl Uplink {
-    /// Reads identity and ledger; connects to nobody yet. `boot` is a fresh random number.
-    pub fn build(state: StateDir, spool: SpoolHandle, facts: Facts, boot: u64) -> Result<Self, UplinkError> {
+    /// Reads identity and ledger; connects to nobody yet. `boot` is a fresh random number; `timeline` learns the clock's
+    /// offset.
+    pub fn build(
+        state: StateDir,
+        spool: SpoolHandle,
+        facts: Facts,
+        boot: u64,
+        timeline: Arc<Mutex<Timeline>>,
+    ) -> Result<Self, UplinkError> {
         let bootstrap = state.bootstrap()?;
+        let about = Subject::lenient(EntityKind::Agent, &bootstrap.agent);
         let identity = state.identity()?;
         let certificate = SwappableCertificate::new(identity.credentials);
-        let tls = tls(&state, &certificate)?;
+        let authorities = state.authorities()?;
+        let tls = tls(&authorities, &certificate)?;
         let ledger = state.ledger();
         let uplink = Self {
             state,
@@ -124,10 +151,16 @@ impl Uplink {
             tls,
             certificate,
             validity: (identity.peer.not_before, identity.peer.not_after),
-            renewal_failed: None,
+            serial: identity.peer.serial,
+            held: digests(&authorities),
+            renew_early: None,
+            renewal_rests: None,
+            address: 0,
             assignment: watch::channel(Arc::new(ledger.assignment)).0,
             generation: ledger.generation,
             clock: OffsetFilter::default(),
+            timeline,
+            about,
             status: Arc::default(),
         };
         uplink.tell();
@@ -153,9 +186,10 @@ impl Uplink {
             let error = match self.session(&finish).await {
                 Err(SessionError::Ended) | Ok(()) => return Ok(()),
                 Err(SessionError::Gone(error)) => return Err(error.into()),
+                Err(SessionError::NewEpoch) => continue,
                 Err(error) => error,
             };
-            if begun.elapsed() > Duration::from_secs(60) {
+            if begun.elapsed() > Duration::from_secs(60) || matches!(error, SessionError::Goodbye(..)) {
                 pause = PAUSE.0;
             }
             let wait = match &error {
@@ -179,10 +213,13 @@ impl Uplink {
     }
 
     async fn session(&mut self, finish: &CancellationToken) -> Result<(), SessionError> {
+        let controller = self.controller();
         let connection = tokio::select! {
             () = finish.cancelled() => return Err(SessionError::Ended),
-            connection = Connection::open(&self.bootstrap.controller, self.tls.clone()) => connection?,
+            connection = Connection::open(&controller, self.tls.clone()) => connection,
         };
+        // Where nobody answers, the next address is asked the next time.
+        let connection = connection.inspect_err(|_| self.address += 1)?;
         let mut written = self.spool.written();
         let request = SessionRequest {
             protocol: wasl_protocol::VERSION,
@@ -191,49 +228,53 @@ impl Uplink {
             last: *written.borrow_and_update(),
             boot: self.boot,
             generation: self.generation,
+            authorities: self.held.clone(),
         };
+        let epoch = Epoch(request.epoch);
         let sent = (now_us(), Instant::now());
         let opened: SessionResponse = connection.ask(path::SESSION, &request).await?;
         self.learn_clock(sent, opened.clock);
+        self.meet(epoch, &opened).await?;
         let account = self.spool.begin(opened.contiguous).await??;
-        let mut lanes = Lanes::begin(opened.contiguous, account.produced);
+        let mut delivery = Delivery::begin(
+            connection.clone(),
+            self.spool.clone(),
+            self.about.clone(),
+            epoch,
+            &opened,
+            account,
+        )
+        .await?;
         tracing::info!(
-            controller = %self.bootstrap.controller,
-            waiting = lanes.pending(),
+            %controller,
+            waiting = delivery.pending(),
             "a session with the controller is open"
         );
         let downlink = connection.stream(&format!("{}{}", path::DOWNLINK, opened.session)).await?;
         let mut downlink = DownlinkReader::new(downlink);
-        let mut uploads: JoinSet<Uploaded> = JoinSet::new();
         let mut farewell = None;
         loop {
-            while let Some(run) = lanes.poll() {
-                let upload = self.upload(&opened, run, &mut lanes).await?;
-                let connection = connection.clone();
-                uploads.spawn(async move {
-                    let sent = (now_us(), Instant::now());
-                    let answer = connection.ask(path::UPLOAD, &upload).await;
-                    (run.lane, sent, answer)
-                });
-            }
-            if farewell.is_some() && lanes.pending() == 0 {
+            delivery.send_more().await?;
+            if farewell.is_some() && delivery.pending() == 0 {
                 return Err(SessionError::Ended);
             }
             tokio::select! {
                 changed = written.changed() => {
                     changed.map_err(|_| SpoolGone)?;
-                    lanes.written(*written.borrow_and_update());
+                    delivery.written(*written.borrow_and_update());
                 }
-                Some(done) = uploads.join_next() => {
-                    let Ok((lane, sent, answer)) = done else { continue };
-                    let answer = answer.inspect_err(|_| lanes.failed(lane))?;
-                    lanes.answered(lane);
-                    self.learn_clock(sent, answer.clock);
-                    self.spool.acknowledge(answer.contiguous).await??;
+                Some(done) = delivery.next_answer() => {
+                    if let Some((sent, reading)) = delivery.answered(done).await? {
+                        self.learn_clock(sent, reading);
+                    }
                 }
                 message = downlink.next() => match message? {
                     Some(downlink::What::Assignment(message)) => self.take_over(&message),
+                    Some(downlink::What::Centre(centre)) => self.learn_centre(&centre, &connection).await,
+                    Some(downlink::What::Ping(_)) => delivery.say_here(),
                     Some(downlink::What::Goodbye(bye)) => {
+                        // What is under way is being committed; without its answer it would go again.
+                        let _ = tokio::time::timeout(LAST_ANSWERS, delivery.drain()).await;
                         return Err(SessionError::Goodbye(bye.reason, Duration::from_millis(bye.retry_after_ms)));
                     }
                     Some(downlink::What::Alive(_)) | None => {}
@@ -243,36 +284,26 @@ impl Uplink {
                 () = finish.cancelled(), if farewell.is_none() => {
                     farewell = Some(tokio::time::Instant::now() + FAREWELL);
                     // The last batch may be in the spool without its news having arrived here.
-                    lanes.written(self.spool.accounting().await?.produced);
+                    delivery.written(self.spool.accounting().await?.produced);
                 }
             }
         }
     }
 
-    /// The next upload of a run: its batches, and what will never be sent.
-    async fn upload(
-        &self,
-        session: &SessionResponse,
-        run: Run,
-        lanes: &mut Lanes,
-    ) -> Result<Upload, SessionError> {
-        let records = self.spool.read(run.first, run.last).await??;
-        // Where nothing of the run is left to read, all of it is gaps.
-        let upto = records.last().map_or(run.last, |r| r.seq);
-        lanes.sent(run.lane, run.first, upto);
-        let gaps = self.spool.gaps().await?;
-        Ok(Upload {
-            session: session.session,
-            epoch: self.spool.epoch().0,
-            lane: run.lane.into(),
-            items: records.into_iter().map(|r| UploadItem { sequence: r.seq, body: r.payload }).collect(),
-            gaps: gaps
-                .into_iter()
-                .take(wasl_protocol::limits::MAX_UPLOAD_BATCHES)
-                .map(|g| Gap { first: g.first, last: g.last, policy: word(g.policy).to_owned() })
-                .collect(),
-            last: *self.spool.written().borrow(),
-        })
+    /// Makes sure that this spool is the one that the controller knows, before anything is sent.
+    async fn meet(&self, epoch: Epoch, opened: &SessionResponse) -> Result<(), SessionError> {
+        let fresh = Epoch(crate::agent::random().map_err(|_| SessionError::Random)?);
+        let met = self.spool.meet(epoch, opened, fresh).await??;
+        if met.another_store {
+            let detail = "the controller works with another store than before: what only the former held is sent again as far as it is still here, the rest is counted as lost (policy forgotten); if the store was not replaced on purpose, restore its backup".to_owned();
+            self.spool.tell(&self.about, NoticeCode::StoreReplaced, Severity::Warning, detail).await;
+        }
+        let Some((moved, lost)) = met.set_aside else { return Ok(()) };
+        let detail = format!(
+            "the spool's directory had gone back to an older copy: {moved} batches that were made since go on in a new epoch, and up to {lost} that were made in between may be lost (policy rolled_back). If this machine's disk is reset at every boot, keep the agent's state folder on a disk that is not"
+        );
+        self.spool.tell(&self.about, NoticeCode::SpoolRolledBack, Severity::Warning, detail).await;
+        Err(SessionError::NewEpoch)
     }
 
     /// Takes over a new assignment: first into the ledger, then into force.
@@ -301,8 +332,10 @@ impl Uplink {
     /// tried again; at most an hour, because clocks are set.
     fn until_renewal(&self) -> Duration {
         let due = renew_at(self.validity.0, self.validity.1, &self.bootstrap.agent);
+        let until = |at: Instant| at.saturating_duration_since(Instant::now());
         let left = Duration::from_secs(u64::try_from(due - now_us() / 1_000_000).unwrap_or(0));
-        let pause = self.renewal_failed.map_or(Duration::ZERO, |at| RENEW_AGAIN.saturating_sub(at.elapsed()));
+        let left = self.renew_early.map_or(left, |at| left.min(until(at)));
+        let pause = self.renewal_rests.map_or(Duration::ZERO, until);
         left.max(pause).min(Duration::from_secs(3600))
     }
 
@@ -314,11 +347,13 @@ impl Uplink {
         }
         match self.try_renew(connection).await {
             Ok(()) => {
-                self.renewal_failed = None;
+                self.renewal_rests = Some(Instant::now() + RENEW_PAUSE);
+                self.renew_early = None;
                 tracing::info!("the agent's certificate is renewed");
+                self.tell_what_is_held(connection).await;
             }
             Err(error) => {
-                self.renewal_failed = Some(Instant::now());
+                self.renewal_rests = Some(Instant::now() + RENEW_AGAIN);
                 tracing::error!(%error, "the agent's certificate could not be renewed");
             }
         }
@@ -333,15 +368,78 @@ impl Uplink {
             .map_err(|e| chain(&e))?;
         let identity = self.state.identity().map_err(|e| chain(&e))?;
         self.validity = (identity.peer.not_before, identity.peer.not_after);
+        self.serial = identity.peer.serial;
         self.certificate.replace(identity.credentials);
-        self.tls = tls(&self.state, &self.certificate).map_err(|e| chain(&e))?;
+        self.trust(&answer.authorities).map_err(|e| chain(&e))?;
         self.tell();
         Ok(())
+    }
+
+    /// Takes over by what the controller is recognised and where it may be found, and says what is held now.
+    async fn learn_centre(&mut self, centre: &Centre, connection: &Connection) {
+        if let Err(error) = self.keep_centre(centre) {
+            tracing::error!(error = %chain(&error), "what the controller said of itself is not taken over");
+            return;
+        }
+        if centre.renew && self.renew_early.is_none() {
+            let spread = Duration::from_millis(self.boot % RENEW_SPREAD.as_millis() as u64);
+            self.renew_early = Some(Instant::now() + spread);
+        }
+        self.tell_what_is_held(connection).await;
+    }
+
+    fn keep_centre(&mut self, centre: &Centre) -> Result<(), UplinkError> {
+        if digests(&centre.authorities) != self.held {
+            self.state.keep_authorities(&centre.authorities)?;
+            self.trust(&centre.authorities)?;
+            tracing::info!(authorities = self.held.len(), "the agent trusts other authorities from now on");
+        }
+        if centre.controllers != self.bootstrap.controllers {
+            let bootstrap = Bootstrap { controllers: centre.controllers.clone(), ..self.bootstrap.clone() };
+            self.state.keep_bootstrap(&bootstrap)?;
+            self.bootstrap = bootstrap;
+        }
+        Ok(())
+    }
+
+    /// Trusts these from the next connection on.
+    fn trust(&mut self, authorities: &[Vec<u8>]) -> Result<(), UplinkError> {
+        self.tls = tls(authorities, &self.certificate)?;
+        self.held = digests(authorities);
+        Ok(())
+    }
+
+    /// The controller waits for this before another authority signs. Should it not arrive, the next session
+    /// says it again.
+    async fn tell_what_is_held(&self, connection: &Connection) {
+        let holds = Holds { authorities: self.held.clone(), serial: self.serial.clone() };
+        if let Err(error) = connection.ask::<Noted>(path::HOLDS, &holds).await {
+            tracing::debug!(error = %chain(&error), "the controller did not note which authorities are held");
+        }
+    }
+
+    /// The address to try now.
+    fn controller(&self) -> String {
+        let known = 1 + self.bootstrap.controllers.len();
+        match self.address % known {
+            0 => self.bootstrap.controller.clone(),
+            other => self.bootstrap.controllers[other - 1].clone(),
+        }
     }
 
     fn learn_clock(&mut self, (sent_us, sent): (i64, Instant), reading: Option<ClockReading>) {
         if let Some(reading) = reading {
             self.clock.add(sent_us, sent.elapsed().as_micros() as u64, reading);
+            if let Some(offset) = self.clock.best() {
+                let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
+                timeline.observe(now_us() / 1000, Instant::now());
+                if let Some(by_ms) = timeline.exchange(offset) {
+                    tracing::warn!(
+                        by_ms,
+                        "the times of observations are put right by the controller's clock"
+                    );
+                }
+            }
             self.tell();
         }
     }
@@ -355,20 +453,13 @@ impl Uplink {
     }
 }
 
-/// The policy's word on the wire and in the accounting.
-fn word(policy: Policy) -> &'static str {
-    match policy {
-        Policy::Quota => "quota",
-        Policy::Corrupt => "corrupt",
-        Policy::Age => "age",
-        Policy::Forgotten => "forgotten",
-    }
+/// The present identity, and whom the agent trusts.
+fn tls(authorities: &[Vec<u8>], certificate: &SwappableCertificate) -> Result<Arc<ClientConfig>, TlsError> {
+    Ok(Arc::new(client_config(authorities, Some(certificate), &["h2"], Arc::new(SystemClock))?))
 }
 
-/// The present identity, and whom the agent trusts.
-fn tls(state: &StateDir, certificate: &SwappableCertificate) -> Result<Arc<ClientConfig>, UplinkError> {
-    let config = client_config(&state.authorities()?, Some(certificate), &["h2"], Arc::new(SystemClock))?;
-    Ok(Arc::new(config))
+fn digests(authorities: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    authorities.iter().map(|der| Fingerprint::of(der).as_bytes().to_vec()).collect()
 }
 
 struct DownlinkReader {

@@ -19,19 +19,37 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::Caller;
-use crate::accept::{FAREWELL, until_stopped};
+use crate::accept::crowd::{Room, Rooms, Size};
+use crate::accept::slow::InTime;
+use crate::accept::{Door, FAREWELL, Guest, HANDSHAKE, room_for, until_stopped};
 use crate::shared::Shared;
+use crate::time::now;
 
-/// Connections at the same time, those that say nothing included.
+/// Connections of known agents at the same time.
 const CONNECTIONS: usize = 20_000;
-/// Connections in their handshake at the same time: each costs processor time before anybody is known.
+/// Strangers: those that say nothing, those in their handshake, and those without a certificate.
+const ROOMS: Rooms = Rooms {
+    silent: Size::new(2048, 1024, 0),
+    handshake: Size::new(512, 256, 3),
+    stranger: Size::new(512, 256, 5),
+    asking: Size::new(1, 1, 0),
+};
+/// Handshakes that are being computed at the same time: each costs processor time before anybody is known.
 const HANDSHAKES: usize = 256;
-/// How long a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Connections of one agent at the same time: one that works, and those that it has lost without a sign.
+const OF_ONE_AGENT: usize = 8;
+/// How long somebody without a certificate may stay; enrolling takes less than a second.
+const STRANGER: Duration = Duration::from_secs(20);
+/// How long a request's body may take to arrive. An agent gives up a request after this time.
+const BODY: Duration = Duration::from_secs(30);
 /// How long a refused agent may take to read why.
 const LAST_WORD: Duration = Duration::from_secs(1);
 /// How often a silent peer is asked for a sign of life, and how long it may take.
 const PING: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
+/// The heads of a request, in bytes; those of an agent have some 200.
+const HEADERS: u32 = 16 * 1024;
+/// Streams that a peer may have opened and reset before they were looked at (CVE-2023-44487).
+const RESETS: usize = 32;
 
 /// An open port for agents.
 pub struct Listener {
@@ -49,11 +67,15 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
-    until_stopped(&listener.tcp, CONNECTIONS, &stop, |tcp, from| {
-        let (listener, router, shared) = (listener.clone(), router.clone(), shared.clone());
-        let (handshakes, stop) = (handshakes.clone(), stop.clone());
+    let door = Door::new(room_for(CONNECTIONS), ROOMS);
+    let (own, ending) = (listener.clone(), stop.clone());
+    until_stopped(&listener.tcp, &door, &stop, move |tcp, from, guest| {
+        let (listener, router, shared) = (own.clone(), router.clone(), shared.clone());
+        let (handshakes, stop) = (handshakes.clone(), ending.clone());
         async move {
-            if let Err(error) = serve(tcp, from, &listener.tls, router, &shared, &handshakes, stop).await {
+            if let Err(error) =
+                serve(tcp, from, guest, &listener.tls, router, &shared, &handshakes, stop).await
+            {
                 tracing::debug!(%from, %error, "an agent's connection ended");
             }
         }
@@ -62,20 +84,30 @@ pub async fn run(
     Ok(())
 }
 
+#[allow(clippy::too_many_arguments, reason = "one connection, and what it needs of the listener")]
 async fn serve(
     tcp: TcpStream,
     from: SocketAddr,
+    mut guest: Guest,
     tls: &TlsAcceptor,
     router: Router,
     shared: &Shared,
     handshakes: &Semaphore,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    if !guest.moves_to(Room::Handshake).await {
+        return Ok(());
+    }
+    let shed = guest.shed();
     let handshake = async {
         let _turn = handshakes.acquire().await;
         tls.accept(tcp).into_fallible().await
     };
-    let stream = match tokio::time::timeout(HANDSHAKE, handshake).await {
+    let outcome = tokio::select! {
+        outcome = tokio::time::timeout(HANDSHAKE, handshake) => outcome,
+        () = shed.cancelled() => return Ok(()),
+    };
+    let stream = match outcome {
         Ok(Ok(stream)) => stream,
         Ok(Err((error, tcp))) => {
             // The agent sees an alert only; the reason stands here.
@@ -87,12 +119,24 @@ async fn serve(
     };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let peer = certificate.map(|der| wasl_pki::peer_identity(der)).transpose()?.map(Arc::new);
+    let _place = match &peer {
+        Some(peer) => {
+            let place = shared.connections.enter(&peer.identity.agent, OF_ONE_AGENT);
+            if place.is_none() || !guest.is_known() {
+                anyhow::bail!("{} has too many connections", peer.identity.agent);
+            }
+            place
+        }
+        None if guest.moves_to(Room::Stranger).await => None,
+        None => return Ok(()),
+    };
+    let until = stays_until(peer.as_ref().map(|peer| peer.not_after));
     let caller = Caller { peer, end: CancellationToken::new(), sessions: Arc::default() };
 
     let service = {
         let caller = caller.clone();
         service_fn(move |request: http::Request<Incoming>| {
-            let mut request = request.map(Body::new);
+            let mut request = request.map(|body| Body::new(InTime::new(body, BODY)));
             request.extensions_mut().insert(caller.clone());
             router.clone().oneshot(request)
         })
@@ -100,6 +144,10 @@ async fn serve(
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(16)
+        .max_header_list_size(HEADERS)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
+        .max_send_buf_size(64 * 1024)
         .keep_alive_interval(PING.0)
         .keep_alive_timeout(PING.1)
         .serve_connection(TokioIo::new(stream), service);
@@ -107,7 +155,10 @@ async fn serve(
     let result = tokio::select! {
         result = connection.as_mut() => result,
         () = caller.end.cancelled() => Ok(()),
+        () = shed.cancelled() => Ok(()),
+        () = until => Ok(()),
         () = stop.cancelled() => {
+            shared.sessions.say_goodbye();
             connection.as_mut().graceful_shutdown();
             tokio::time::timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
         }
@@ -118,6 +169,20 @@ async fn serve(
         tracing::info!(%agent, "an agent's session ended");
     }
     Ok(result?)
+}
+
+/// A connection ends with the certificate that opened it; an agent that has renewed comes back with the new one.
+/// One without a certificate ends soon.
+async fn stays_until(certificate_ends_s: Option<i64>) {
+    let Some(end) = certificate_ends_s else { return tokio::time::sleep(STRANGER).await };
+    loop {
+        let left = end.saturating_sub(now().seconds());
+        match u64::try_from(left) {
+            // Clocks are set, so the end is looked at again.
+            Ok(left) if left > 0 => tokio::time::sleep(Duration::from_secs(left.min(3600))).await,
+            _ => return,
+        }
+    }
 }
 
 /// Lets the alert that is on its way arrive: closing while the other side is still sending would take

@@ -7,14 +7,17 @@ use axum::extract::{Extension, State};
 use http::StatusCode;
 use ring::digest;
 use wasl_model::{AgentId, Timestamp};
-use wasl_pki::{AgentIdentity, EnrolToken, Issued};
-use wasl_protocol::message::{Certificate, EnrolRequest, RenewRequest};
+use wasl_pki::{AgentIdentity, EnrolToken, Fingerprint, Issued};
+use wasl_protocol::message::{Certificate, EnrolRequest, Holds, Noted, RenewRequest};
 use wasl_store::{AgentRecord, Redemption};
 
 use super::caller::{Caller, check_version, clean_facts, known, stranger};
 use super::respond::{Proto, Refused};
 use crate::shared::Shared;
 use crate::time::now;
+
+/// As many authorities of an agent are looked at; it keeps no more than this.
+const MAX_AUTHORITIES: usize = 8;
 
 /// The digest under which the store knows a token.
 pub(crate) fn token_digest(token: &EnrolToken) -> wasl_store::Digest {
@@ -121,10 +124,44 @@ pub(super) async fn renew(
     Ok(Proto(answer(&shared, issued, &peer.identity)))
 }
 
+/// An agent says which authorities it trusts now.
+pub(super) async fn holds(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    Proto(request): Proto<Holds>,
+) -> Result<Proto<Noted>, Refused> {
+    let peer = known(&shared, &caller).await?;
+    note_held(&shared, &peer.identity.agent, &request.authorities, &request.serial).await?;
+    Ok(Proto(Noted {}))
+}
+
+/// Notes which authorities an agent holds; `serial` is its newest certificate's.
+pub(super) async fn note_held(
+    shared: &Arc<Shared>,
+    agent: &AgentId,
+    digests: &[Vec<u8>],
+    serial: &str,
+) -> Result<(), Refused> {
+    let held: Vec<Fingerprint> = digests
+        .iter()
+        .take(MAX_AUTHORITIES)
+        .filter_map(|digest| <[u8; 32]>::try_from(digest.as_slice()).ok().map(Fingerprint::from_bytes))
+        .collect();
+    let serial: String = serial.chars().filter(char::is_ascii_hexdigit).take(64).collect();
+    let (own, agent) = (shared.clone(), agent.clone());
+    let noted = tokio::task::spawn_blocking(move || own.trust.confirm(&agent, &held, &serial)).await;
+    match noted {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Refused::internal("noting what an agent holds", &error)),
+        Err(error) => Err(Refused::internal("noting what an agent holds", &error)),
+    }
+}
+
 fn issue(shared: &Shared, csr: &[u8], identity: &AgentIdentity, now: Timestamp) -> Result<Issued, Refused> {
     let days = shared.intent.settings().controller().agent_certificate_days;
     let lifetime = Duration::from_secs(u64::from(days) * 86_400);
-    shared.authority.issue_agent(csr, identity, now.seconds(), lifetime).map_err(|e| {
+    let lifetime = shared.run.agent_certificate.map_or(lifetime, |shorter| lifetime.min(shorter));
+    shared.trust.view().issuing.issue_agent(csr, identity, now.seconds(), lifetime).map_err(|e| {
         Refused::bad("csr", format!("the certificate request cannot be signed: {}", wasl_runtime::chain(&e)))
     })
 }
@@ -132,7 +169,7 @@ fn issue(shared: &Shared, csr: &[u8], identity: &AgentIdentity, now: Timestamp) 
 fn answer(shared: &Shared, issued: Issued, identity: &AgentIdentity) -> Certificate {
     Certificate {
         chain: issued.chain_der,
-        authorities: vec![shared.authority.certificate_der().to_vec()],
+        authorities: shared.trust.view().trusted.to_vec(),
         agent: identity.agent.to_string(),
         site: identity.site.to_string(),
         role: identity.role.to_string(),

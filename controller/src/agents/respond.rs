@@ -62,8 +62,24 @@ impl Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let refusal = Refusal { code: self.code.to_owned(), message: self.message };
-        (self.status, Proto(refusal)).into_response()
+        RefusedAt(self, 0).into_response()
+    }
+}
+
+/// A refused upload, and the sequence that is at fault; 0 where that cannot be said.
+#[derive(Debug)]
+pub(super) struct RefusedAt(pub Refused, pub u64);
+
+impl From<Refused> for RefusedAt {
+    fn from(refused: Refused) -> Self {
+        Self(refused, 0)
+    }
+}
+
+impl IntoResponse for RefusedAt {
+    fn into_response(self) -> Response {
+        let Self(Refused { status, code, message }, sequence) = self;
+        (status, Proto(Refusal { code: code.to_owned(), message, sequence })).into_response()
     }
 }
 

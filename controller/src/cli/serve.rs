@@ -3,13 +3,16 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
+use wasl_runtime::notify::Notifier;
 
 use super::exit;
 use crate::controller::{Controller, Options};
 use crate::intent::Intent;
+use crate::shared::RunOptions;
 
 /// Run the controller.
 #[derive(Debug, Args)]
@@ -26,18 +29,50 @@ pub(super) struct Serve {
     /// Where agents connect
     #[arg(long, value_name = "ADDR", default_value = "0.0.0.0:8443")]
     agents: SocketAddr,
+    /// A further name or address of this machine for the certificate of the operators' listener, such as the
+    /// one that people type; may be given several times
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
+    /// Where agents may find this controller, beside the address they know; they are told and keep it, so name
+    /// a new address here before the controller moves there; may be given several times
+    #[arg(long = "reachable-at", value_name = "HOST:PORT", value_parser = host_and_port)]
+    reachable: Vec<String>,
+    /// Let agents' certificates live for so many seconds, if that is shorter than configured; for trials
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    agent_certificate_seconds: Option<u64>,
+    /// Let the listeners' certificates live for so many seconds, if that is shorter than usual; for trials
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    listener_certificate_seconds: Option<u64>,
+}
+
+fn host_and_port(text: &str) -> Result<String, String> {
+    let (host, port) = text.rsplit_once(':').ok_or("it has no port")?;
+    let numbered = port.parse::<u16>().is_ok_and(|port| port > 0);
+    let named = !host.is_empty() && host.len() <= 255 && !host.chars().any(|c| c.is_control() || c == ' ');
+    if numbered && named { Ok(text.to_owned()) } else { Err("it is not HOST:PORT".into()) }
 }
 
 impl Serve {
     /// Runs it until a signal comes.
     pub(super) async fn run(self) -> Result<ExitCode> {
         let Some(intent) = load(&self.config) else { return Ok(exit::CONFIG.into()) };
-        let options = Options { state: self.state, http: self.http, agents: self.agents };
+        let notifier = Notifier::of_this_process();
+        let options = Options {
+            names: self.names,
+            listener_certificate: self.listener_certificate_seconds.map(Duration::from_secs),
+            run: RunOptions {
+                reachable: self.reachable,
+                agent_certificate: self.agent_certificate_seconds.map(Duration::from_secs),
+            },
+            ..Options::new(self.state, self.http, self.agents)
+        };
         let running = Controller::build(&options, intent).await?.start()?;
         let signal = tokio::select! {
             signal = wasl_runtime::shutdown::requested() => Some(signal?),
             () = running.failed() => None,
+            never = running.keep_alive(&notifier) => match never {},
         };
+        notifier.stopping();
         if let Some(signal) = signal {
             tracing::info!(signal, "the controller ends");
         }

@@ -45,7 +45,7 @@ impl Up {
         let config = self.home.join("config");
         first_start(&config)?;
         let Some(intent) = serve::load(&config) else { return Ok(exit::CONFIG.into()) };
-        let options = Options { state: self.home.join("controller"), http: self.http, agents: self.agents };
+        let options = Options::new(self.home.join("controller"), self.http, self.agents);
         let binary = agent_binary()?;
         let running = Controller::build(&options, intent).await?.start()?;
         let state = self.home.join("agent");
@@ -109,7 +109,7 @@ fn agent_binary() -> Result<PathBuf> {
 
 /// Makes a token for this machine's agent and lets it join.
 async fn enrol(shared: &Shared, binary: &Path, controller: &str, state: &Path) -> Result<()> {
-    let token = EnrolToken::generate(shared.authority.fingerprint())?;
+    let token = EnrolToken::generate(shared.trust.view().issuing.fingerprint())?;
     let created = now();
     shared
         .store

@@ -12,22 +12,37 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
-use wasl_pki::KeyAndRequest;
+use wasl_pki::public_server_config;
+use wasl_pki::tls::SystemClock;
 
-use crate::accept::{FAREWELL, until_stopped};
+use crate::accept::crowd::{Room, Rooms, Size};
+use crate::accept::slow::InTime;
+use crate::accept::{Door, FAREWELL, Guest, HANDSHAKE, SILENT, until_stopped};
 use crate::shared::Shared;
 use crate::time::now;
+use crate::trust::listeners::{self, Kind, ListenerCertificate};
 
-/// Connections at the same time.
-const CONNECTIONS: usize = 2_000;
-/// How long a handshake, and the head of a request, may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Connections: those that say nothing, those in their handshake, those that have not asked yet, and those that ask.
+/// A reverse proxy is one source, so one source may have many that ask.
+const ROOMS: Rooms = Rooms {
+    silent: Size::new(512, 256, 0),
+    handshake: Size::new(256, 128, 3),
+    stranger: Size::new(512, 256, 0),
+    asking: Size::new(2000, 1000, 0),
+};
+/// How long the head of a request may take.
+const HEAD: Duration = Duration::from_secs(10);
+/// How long the body of a request may take.
+const BODY: Duration = Duration::from_secs(30);
+/// The heads of a request, in bytes.
+const HEADERS: usize = 64 * 1024;
+/// Streams that a peer may have opened and reset before they were looked at (CVE-2023-44487).
+const RESETS: usize = 64;
 
 /// Where a request came in.
 #[derive(Debug, Clone, Copy)]
@@ -50,19 +65,28 @@ pub struct Listener {
 
 impl Listener {
     /// Opens `address`: plain on loopback, TLS with a certificate of the institution's authority
-    /// elsewhere.
-    pub async fn open(shared: &Shared, address: SocketAddr) -> Result<Self> {
+    /// elsewhere, for this machine's names and for those that are `given`. The certificate is returned too, for
+    /// whoever keeps it fresh.
+    pub async fn open(
+        shared: &Shared,
+        address: SocketAddr,
+        given: &[String],
+        lifetime: Duration,
+    ) -> Result<(Self, Option<ListenerCertificate>)> {
         let tcp = TcpListener::bind(address).await.with_context(|| {
             format!("opening the operators' listener on {address}; is another controller running?")
         })?;
         let bound = tcp.local_addr()?;
-        let tls = if bound.ip().is_loopback() {
-            None
-        } else {
-            Some(TlsAcceptor::from(Arc::new(tls(shared, bound)?)))
-        };
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        Ok(Self { tcp, tls, url: format!("{scheme}://{bound}/") })
+        if bound.ip().is_loopback() {
+            return Ok((Self { tcp, tls: None, url: format!("http://{bound}/") }, None));
+        }
+        let host = listeners::host_name();
+        let names = listeners::names(bound.ip(), given, host.as_deref(), &listeners::own_addresses());
+        let view = shared.trust.view();
+        let certificate = ListenerCertificate::new(Kind::Operators, names, lifetime, &view, now().seconds())?;
+        let tls = public_server_config(certificate.shown(), &["h2", "http/1.1"], Arc::new(SystemClock))?;
+        let tls = Some(TlsAcceptor::from(Arc::new(tls)));
+        Ok((Self { tcp, tls, url: format!("https://{bound}/") }, Some(certificate)))
     }
 
     /// Whether it speaks TLS.
@@ -71,47 +95,31 @@ impl Listener {
     }
 }
 
-fn tls(shared: &Shared, bound: SocketAddr) -> Result<ServerConfig> {
-    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    if !bound.ip().is_unspecified() {
-        names.push(bound.ip().to_string());
-    }
-    if let Ok(name) = std::fs::read_to_string("/proc/sys/kernel/hostname") {
-        names.push(name.trim().to_owned());
-    }
-    let key = KeyAndRequest::generate()?;
-    let lifetime = Duration::from_secs(90 * 86_400);
-    let issued = shared.authority.issue_server(key.request_der(), &names, now().seconds(), lifetime)?;
-    let chain = issued.chain_der.into_iter().map(rustls::pki_types::CertificateDer::from).collect();
-    let pem = key.private_key_pem();
-    let key = <rustls::pki_types::PrivateKeyDer as rustls::pki_types::pem::PemObject>::from_pem_slice(
-        pem.as_bytes(),
-    )
-    .context("reading the key that was just made")?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
-}
-
 /// Accepts connections until `stop`.
 pub async fn run(listener: Arc<Listener>, router: Router, stop: CancellationToken) -> Result<(), Infallible> {
-    until_stopped(&listener.tcp, CONNECTIONS, &stop, |tcp, from| {
-        let (router, stop, tls) = (router.clone(), stop.clone(), listener.tls.clone());
+    let door = Door::new(0, ROOMS);
+    let (tls, ending) = (listener.tls.clone(), stop.clone());
+    until_stopped(&listener.tcp, &door, &stop, move |tcp, from, mut guest| {
+        let (router, stop, tls) = (router.clone(), ending.clone(), tls.clone());
         let own = from.ip().is_loopback() || tcp.local_addr().is_ok_and(|to| to.ip() == from.ip());
         async move {
-            match tls {
-                None => serve(tcp, Arrival { from, own, tls: false }, router, stop).await,
-                Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(tcp)).await {
-                    Ok(Ok(stream)) => serve(stream, Arrival { from, own, tls: true }, router, stop).await,
-                    Ok(Err(error)) => {
-                        tracing::debug!(%from, %error, "a TLS handshake on the operators' listener failed");
-                    }
-                    Err(_) => {}
-                },
+            let Some(tls) = tls else {
+                return serve(tcp, Arrival { from, own, tls: false }, guest, router, stop).await;
+            };
+            if !guest.moves_to(Room::Handshake).await {
+                return;
+            }
+            let shed = guest.shed();
+            let outcome = tokio::select! {
+                outcome = tokio::time::timeout(HANDSHAKE, tls.accept(tcp)) => outcome,
+                () = shed.cancelled() => return,
+            };
+            match outcome {
+                Ok(Ok(stream)) => serve(stream, Arrival { from, own, tls: true }, guest, router, stop).await,
+                Ok(Err(error)) => {
+                    tracing::debug!(%from, %error, "a TLS handshake on the operators' listener failed");
+                }
+                Err(_) => {}
             }
         }
     })
@@ -122,25 +130,56 @@ pub async fn run(listener: Arc<Listener>, router: Router, stop: CancellationToke
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     arrival: Arrival,
+    mut guest: Guest,
     router: Router,
     stop: CancellationToken,
 ) {
+    if !guest.moves_to(Room::Stranger).await {
+        return;
+    }
+    let (shed, asked) = (guest.shed(), CancellationToken::new());
+    let first = asked.clone();
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let mut request = request.map(Body::new);
+        first.cancel();
+        let mut request = request.map(|body| Body::new(InTime::new(body, BODY)));
         request.extensions_mut().insert(arrival);
         router.clone().oneshot(request)
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(64);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(64)
+        .max_header_list_size(HEADERS as u32)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(15));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::time::timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
-        }
+    let asking = tokio::select! {
+        biased;
+        // Which version is spoken is found out from the first bytes, and nothing else bounds that wait.
+        () = tokio::time::sleep(SILENT) => return,
+        () = shed.cancelled() => return,
+        () = stop.cancelled() => return,
+        result = connection.as_mut() => Err(result),
+        () = asked.cancelled() => Ok(()),
+    };
+    if asking.is_ok() && !guest.moves_to(Room::Asking).await {
+        return;
+    }
+    let result = match asking {
+        Err(ended) => ended,
+        Ok(()) => tokio::select! {
+            result = connection.as_mut() => result,
+            () = shed.cancelled() => return,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                tokio::time::timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
+            }
+        },
     };
     if let Err(error) = result {
         tracing::debug!(from = %arrival.from, %error, "an operator's connection ended");

@@ -108,7 +108,7 @@ fn changes_something(method: &Method) -> bool {
 /// Forms carry their token in the body and check it themselves; everything else carries a header.
 fn is_own_form(headers: &HeaderMap, session: &WebSession, path: &str) -> bool {
     let given = headers.get("x-csrf-token").map_or(&b""[..], |v| v.as_bytes());
-    matches!(path, "/login" | "/logout") || wasl_pki::secret::same_secret(given, session.csrf.as_bytes())
+    is_form(path) || wasl_pki::secret::same_secret(given, session.csrf.as_bytes())
 }
 
 async fn who(operators: &Operators, headers: &HeaderMap, arrival: Arrival) -> Result<Who, wasl_store::Error> {
@@ -178,10 +178,18 @@ fn host_is_local(headers: &HeaderMap, authority: Option<&str>) -> bool {
 
 /// Somebody who may at least look.
 pub(super) struct Viewer;
+/// Somebody who looks after what is broken.
+pub(super) struct Technician(pub Who);
 /// Somebody who may enrol agents and change what is driven.
 pub(super) struct Engineer(pub Who);
 /// Somebody who may manage accounts and identities.
 pub(super) struct Admin(pub Who);
+
+/// Forms of the pages bring the token in a field and check it themselves: a form cannot set a header.
+fn is_form(path: &str) -> bool {
+    matches!(path, "/login" | "/logout")
+        || (path.starts_with("/incidents/") && path.ends_with("/acknowledge"))
+}
 
 fn allow(parts: &Parts, needed: UserRole) -> Result<Who, Problem> {
     let who = parts.extensions.get::<Who>().cloned().unwrap_or(Who::Nobody);
@@ -206,7 +214,7 @@ macro_rules! extractor {
     )*};
 }
 
-extractor!(Engineer needs Engineer; Admin needs Admin;);
+extractor!(Technician needs Technician; Engineer needs Engineer; Admin needs Admin;);
 
 impl<S: Send + Sync> FromRequestParts<S> for Viewer {
     type Rejection = Problem;

@@ -5,10 +5,13 @@
 mod accounts;
 mod agents;
 mod audit;
+mod authority;
 mod entities;
 mod events;
 mod history;
+mod incidents;
 mod keys;
+mod maintenance;
 mod tokens;
 
 use axum::Router;
@@ -25,8 +28,12 @@ use crate::time::{now, rfc3339};
 pub use super::problem::Problem;
 pub use accounts::{AccountBody, AccountChange, AccountRequest};
 pub use agents::{AgentBody, Revocation};
+pub use authority::{Anyway, AuthorityBody, NextAuthority, WaitingBody};
 pub use entities::{EntityBody, NoticeBody};
+pub(super) use incidents::take_on;
+pub use incidents::{AcknowledgeRequest, AcknowledgementBody, EntryBody, IncidentBody};
 pub use keys::{KeyBody, KeyRequest, NewKey};
+pub use maintenance::{MaintenanceBody, MaintenanceRequest, NewMaintenance};
 pub use tokens::{NewToken, TokenBody, TokenRequest};
 
 #[derive(OpenApi)]
@@ -61,6 +68,11 @@ fn build() -> (Router<Operators>, utoipa::openapi::OpenApi) {
         .routes(routes!(entities::one))
         .routes(routes!(entities::notices))
         .routes(routes!(history::history))
+        .routes(routes!(incidents::list))
+        .routes(routes!(incidents::one))
+        .routes(routes!(incidents::acknowledge))
+        .routes(routes!(maintenance::list, maintenance::announce))
+        .routes(routes!(maintenance::end))
         .routes(routes!(agents::list))
         .routes(routes!(agents::revoke))
         .routes(routes!(agents::accounting))
@@ -69,6 +81,11 @@ fn build() -> (Router<Operators>, utoipa::openapi::OpenApi) {
         .routes(routes!(accounts::change))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(audit::list))
+        .routes(routes!(authority::list))
+        .routes(routes!(authority::rotate))
+        .routes(routes!(authority::abandon))
+        .routes(routes!(authority::finish))
+        .routes(routes!(authority::retire))
         .routes(routes!(events::events))
         .split_for_parts()
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::header;
 use wasl_model::health::Health;
 use wasl_model::units::Scalar;
-use wasl_model::{AgentId, EntityKind, Histogram, Subject, Timestamp, Value};
+use wasl_model::{AgentId, EntityKind, Histogram, IncidentSeverity, Subject, Timestamp, Value};
 use wasl_runtime::metrics::{self as m, CONTENT_TYPE, Exposition, Metric};
 
 use super::Operators;
@@ -58,6 +58,10 @@ fn expose(shared: &Shared) -> Exposition {
         }
     }
     drop(live);
+    for severity in IncidentSeverity::ALL {
+        let open = board.incidents.values().filter(|incident| incident.severity == severity).count();
+        page.add(&m::INCIDENTS_OPEN, &[severity.as_str()], open as f64);
+    }
     for entity in board.entities.values().filter(|e| e.subject.kind == EntityKind::Machine) {
         let site = entity.site.as_ref().map_or("", |s| s.as_str());
         for health in Health::ALL {

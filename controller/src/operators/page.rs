@@ -6,20 +6,24 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{Extension, Form, FromRequestParts, Path, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use bytes::Bytes;
 use futures_util::stream;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use jiff::tz::TimeZone;
-use wasl_model::{AgentId, Subject};
+use serde::Deserialize;
+use wasl_model::{AgentId, Subject, UserRole};
 use wasl_pages::view::{ErrorView, Frame};
 use wasl_pages::{Lang, Painter, live, pages};
+use wasl_pki::secret::same_secret;
+use wasl_store::IncidentFilter;
 
 use super::Operators;
 use super::access::{Who, cookie};
+use super::api::take_on;
 use super::problem::Problem;
 use super::views;
 use crate::time::now;
@@ -36,6 +40,9 @@ pub(super) fn router() -> Router<Operators> {
         .route("/", get(overview))
         .route("/links", get(links))
         .route("/backups", get(backups))
+        .route("/incidents", get(incidents))
+        .route("/incidents/{id}", get(incident))
+        .route("/incidents/{id}/acknowledge", post(acknowledge))
         .route("/agents", get(agents))
         .route("/agents/{id}", get(agent))
         .route("/entities/{kind}/{*id}", get(entity))
@@ -141,6 +148,67 @@ async fn links(Looking(context): Looking) -> Response {
 async fn backups(Looking(context): Looking) -> Response {
     let view = views::backups(&context.operators);
     context.painted(|p| pages::backups(p, &context.frame, &view))
+}
+
+/// Incidents that are over and shown.
+const ENDED: u32 = 50;
+
+async fn incidents(Looking(context): Looking, Extension(who): Extension<Who>) -> Result<Response, Problem> {
+    let over = IncidentFilter { open: Some(false), limit: ENDED, ..IncidentFilter::default() };
+    let store = &context.operators.store;
+    let ended = store.incidents(&over).await.map_err(|e| Problem::internal("reading incidents", &e))?;
+    let view = views::incidents(&context.operators, &ended, may_act(&who), now());
+    Ok(context.painted(|p| pages::incidents(p, &context.frame, &view)))
+}
+
+async fn incident(
+    Looking(context): Looking,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let found = match id.parse() {
+        Ok(id) => context.operators.store.incident(id).await,
+        Err(_) => Ok(None),
+    };
+    let found = found.map_err(|e| Problem::internal("reading an incident", &e))?;
+    let Some(incident) = found else { return Ok(context.error(StatusCode::NOT_FOUND, None)) };
+    let view = views::incident(&context.operators, &incident);
+    Ok(context.painted(|p| pages::incident(p, &context.frame, &view, may_act(&who))))
+}
+
+/// Whether somebody is shown the forms: people only, because a form needs their session.
+fn may_act(who: &Who) -> bool {
+    matches!(who, Who::Person(account, _) if account.role.includes(UserRole::Technician))
+}
+
+#[derive(Deserialize)]
+struct Acknowledging {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    note: String,
+}
+
+async fn acknowledge(
+    State(operators): State<Operators>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<u64>,
+    Form(given): Form<Acknowledging>,
+) -> Result<Response, Problem> {
+    let Who::Person(account, session) = &who else {
+        return Err(Problem::forbidden(
+            "role",
+            "log in first; scripts use POST /api/v1/incidents/ID/acknowledge",
+        ));
+    };
+    if !same_secret(given.csrf.as_bytes(), session.csrf.as_bytes()) {
+        return Err(Problem::forbidden("csrf", "the form is too old; reload the page and send it again"));
+    }
+    if !account.role.includes(UserRole::Technician) {
+        return Err(Problem::forbidden("role", "this needs the role technician; ask an administrator"));
+    }
+    take_on(&operators, &account.name, id, &given.note).await?;
+    Ok(Redirect::to(&format!("/incidents/{id}")).into_response())
 }
 
 async fn agents(Looking(context): Looking) -> Response {

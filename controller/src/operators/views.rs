@@ -2,19 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use wasl_model::health::Proof;
+use wasl_model::health::{Health, Proof};
 use wasl_model::units::Scalar;
-use wasl_model::{AgentId, EntityKind, Localized, SiteId, Subject, Timestamp, Value, series};
+use wasl_model::{
+    AgentId, EntityKind, Incident, Localized, Maintenance, MaintenanceScope, SiteId, Subject, Timestamp,
+    Value, series,
+};
 use wasl_pages::view::{
     AgentDetailView, AgentView, AgentsView, BackupView, BackupsView, ChartView, DeviceView, DiskView,
-    EntityView, FigureView, InterfaceView, JoinHint, Judgement, KindTotal, LinksView, MachineView,
-    NoticeView, OverviewView, TargetView,
+    EntityView, FigureView, IncidentView, IncidentsView, InterfaceView, JoinHint, Judgement, KindTotal,
+    LinksView, MachineView, MaintenanceView, NoticeView, OverviewView, TargetView,
 };
 use wasl_store::AgentRecord;
 
 use crate::board::{Board, Entity};
 use crate::live::{Latest, State, number, value_of};
 use crate::shared::Shared;
+
+/// Incidents on the overview.
+const STRIP: usize = 5;
+/// Entities that a page names as suffering from an incident; the rest is counted.
+const AFFECTED: usize = 200;
 
 /// `/`
 pub(super) fn overview(shared: &Shared, now: Timestamp) -> OverviewView {
@@ -35,6 +43,8 @@ pub(super) fn overview(shared: &Shared, now: Timestamp) -> OverviewView {
             .collect(),
         agents: agent_views(shared, &board, &live),
         join: join(shared),
+        incidents: worst_incidents(shared, &board),
+        incidents_open: board.incidents.len() as u64,
     }
 }
 
@@ -114,7 +124,73 @@ pub(super) fn entity(shared: &Shared, subject: &Subject) -> Option<EntityView> {
             .collect(),
         charts: entity.agent.as_ref().map(|agent| charts(subject, agent)).unwrap_or_default(),
         parts: parts.map(|e| (e.subject.clone(), e.state.health)).collect(),
+        incident: board.incident_of(subject).map(|incident| incident.id),
     })
+}
+
+/// The open incidents that the overview shows, without what happened during them.
+fn worst_incidents(shared: &Shared, board: &Board) -> Vec<IncidentView> {
+    let mut open: Vec<&Incident> = board.incidents.values().collect();
+    open.sort_by_key(|incident| std::cmp::Reverse((incident.severity, incident.id)));
+    let brief =
+        |incident: &Incident| IncidentView { timeline: Vec::new(), ..incident_view(shared, board, incident) };
+    open.into_iter().take(STRIP).map(brief).collect()
+}
+
+/// `/incidents`; `ended`: those that are over, the latest first.
+pub(super) fn incidents(shared: &Shared, ended: &[Incident], may_act: bool, now: Timestamp) -> IncidentsView {
+    let board = shared.boards.board();
+    IncidentsView {
+        open: board.incidents.values().map(|i| incident_view(shared, &board, i)).collect(),
+        ended: ended.iter().map(|i| incident_view(shared, &board, i)).collect(),
+        maintenances: board.maintenances.values().map(|m| maintenance(shared, m, now)).collect(),
+        may_act,
+    }
+}
+
+/// `/incidents/{id}`
+pub(super) fn incident(shared: &Shared, incident: &Incident) -> IncidentView {
+    incident_view(shared, &shared.boards.board(), incident)
+}
+
+fn incident_view(shared: &Shared, board: &Board, incident: &Incident) -> IncidentView {
+    let root = board.entities.get(&incident.root);
+    let health = |subject: &Subject| board.entities.get(subject).map_or(Health::Unknown, |e| e.state.health);
+    let taken = incident.acknowledged.as_ref();
+    IncidentView {
+        id: incident.id,
+        root: incident.root.clone(),
+        name: name(shared, &incident.root),
+        site: root.and_then(|entity| site(shared, entity)),
+        severity: incident.severity,
+        health: incident.is_open().then(|| health(&incident.root)),
+        reason: incident.reason.clone(),
+        opened: incident.opened,
+        ended: incident.ended,
+        affected: incident.affected.iter().take(AFFECTED).map(|s| (s.clone(), health(s))).collect(),
+        affected_total: incident.affected.len() as u64,
+        acknowledged: taken.map(|a| (a.at, a.by.clone(), a.note.clone())),
+        merged_into: incident.merged_into,
+        timeline: incident.timeline.clone(),
+        omitted: incident.omitted,
+    }
+}
+
+fn maintenance(shared: &Shared, maintenance: &Maintenance, now: Timestamp) -> MaintenanceView {
+    let subject = match &maintenance.scope {
+        MaintenanceScope::Subject(subject) => subject.clone(),
+        MaintenanceScope::Site(site) => Subject::lenient(EntityKind::Site, site.as_str()),
+    };
+    MaintenanceView {
+        id: maintenance.id,
+        about: name(shared, &subject),
+        subject: Some(subject),
+        from: maintenance.from,
+        until: maintenance.until,
+        by: maintenance.by.clone(),
+        note: maintenance.note.clone(),
+        under_way: maintenance.from <= now && now < maintenance.until,
+    }
 }
 
 fn of_kind(board: &Board, kind: EntityKind) -> impl Iterator<Item = &Entity> {

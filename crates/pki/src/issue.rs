@@ -100,8 +100,8 @@ pub enum IssueError {
 /// A freshly signed certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issued {
-    /// The leaf first, the CA last: servers must show the CA so that a new agent can compare it with its pin,
-    /// and agents keep it as their root.
+    /// The leaf first, then the CA and whatever is above it: servers must show the CA so that a new agent can
+    /// compare it with its pin, and agents keep it as their root.
     pub chain_der: Vec<Vec<u8>>,
     /// Lower-case hex without leading zero bytes, the spelling of [`crate::verify::Peer::serial`].
     pub serial: String,
@@ -222,7 +222,7 @@ impl CertificateAuthority {
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&leaf.key, &self.issuer).map_err(IssueError::Sign)?;
         Ok(Issued {
-            chain_der: vec![certificate.der().to_vec(), self.certificate_der().to_vec()],
+            chain_der: std::iter::once(certificate.der().to_vec()).chain(self.chain_der()).collect(),
             serial,
             not_before: validity.not_before,
             not_after: validity.not_after,

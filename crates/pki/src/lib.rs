@@ -18,6 +18,12 @@
 //!    [`revocation::Revocations`] at each handshake.
 //! 5. [`verify::renew_at`] says when to ask for the next one.
 //!
+//! # The life of the authority
+//! It is made by [`ca::CertificateAuthority::create`] or brought along by
+//! [`ca::CertificateAuthority::import`]. When another takes its place, both are trusted for a while
+//! ([`verify::TrustedRoots`]), and the former vouches for the new one
+//! ([`ca::CertificateAuthority::vouch_for`]), so that agents which were away still recognise the controller.
+//!
 //! # What this crate does not do
 //! It opens no socket and reads no clock: `now` is passed in as Unix seconds, and TLS settings take a
 //! [`tls::TimeProvider`]. Files are touched only by [`secret::write_secret`] and
@@ -52,7 +58,7 @@ pub use request::KeyAndRequest;
 pub use revocation::Revocations;
 pub use tls::{
     CONTROLLER_NAME, Credentials, SwappableCertificate, client_config, controller_server_name,
-    pinned_client_config, server_config,
+    pinned_client_config, public_server_config, server_config,
 };
 pub use token::EnrolToken;
-pub use verify::{AgentVerifier, ClientAuth, Peer, peer_identity, renew_at};
+pub use verify::{AgentVerifier, ClientAuth, Peer, TrustedRoots, peer_identity, renew_at};

@@ -143,6 +143,21 @@ pub fn server_config(
     Ok(config)
 }
 
+/// Settings of a listener for people and scripts, who show no certificate.
+pub fn public_server_config(
+    certificate: &SwappableCertificate,
+    alpn: &[&str],
+    clock: Arc<dyn TimeProvider>,
+) -> Result<ServerConfig, TlsError> {
+    let mut config = ServerConfig::builder_with_details(provider(), clock)
+        .with_protocol_versions(&[&TLS13])
+        .map_err(TlsError::Protocol)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(certificate.clone()));
+    config.alpn_protocols = wire_names(alpn);
+    Ok(config)
+}
+
 /// Settings of an agent that knows its CA (`roots_der`), with its own certificate if it has one.
 pub fn client_config(
     roots_der: &[Vec<u8>],
@@ -150,9 +165,7 @@ pub fn client_config(
     alpn: &[&str],
     clock: Arc<dyn TimeProvider>,
 ) -> Result<ClientConfig, TlsError> {
-    let verifier = WebPkiServerVerifier::builder_with_provider(root_store(roots_der)?, provider())
-        .build()
-        .map_err(TlsError::Verifier)?;
+    let verifier = server_verifier(roots_der)?;
     let builder = ClientConfig::builder_with_details(provider(), clock)
         .with_protocol_versions(&[&TLS13])
         .map_err(TlsError::Protocol)?
@@ -188,6 +201,12 @@ fn finish_client(mut config: ClientConfig, alpn: &[&str]) -> ClientConfig {
 
 fn wire_names(alpn: &[&str]) -> Vec<Vec<u8>> {
     alpn.iter().map(|name| name.as_bytes().to_vec()).collect()
+}
+
+pub(crate) fn server_verifier(roots_der: &[Vec<u8>]) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
+    WebPkiServerVerifier::builder_with_provider(root_store(roots_der)?, provider())
+        .build()
+        .map_err(TlsError::Verifier)
 }
 
 pub(crate) fn provider() -> Arc<CryptoProvider> {

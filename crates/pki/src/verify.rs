@@ -1,6 +1,6 @@
 //! Deciding whether a peer is one of ours, and when a certificate is due for renewal.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use ring::digest;
 use rustls::client::danger::HandshakeSignatureValid;
@@ -95,11 +95,41 @@ pub enum ClientAuth {
     Offered,
 }
 
+/// The CAs whose agents are let in, changed while connections are being accepted. Clones share them.
+#[derive(Debug, Clone)]
+pub struct TrustedRoots {
+    verifier: Arc<RwLock<Arc<dyn ClientCertVerifier>>>,
+}
+
+impl TrustedRoots {
+    /// Trusts these CA certificates (DER).
+    pub fn new(roots_der: &[Vec<u8>]) -> Result<Self, TlsError> {
+        Ok(Self { verifier: Arc::new(RwLock::new(chain_verifier(roots_der)?)) })
+    }
+
+    /// Trusts exactly these from the next handshake on. On an error those before stay.
+    pub fn replace(&self, roots_der: &[Vec<u8>]) -> Result<(), TlsError> {
+        let fresh = chain_verifier(roots_der)?;
+        *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+
+    fn current(&self) -> Arc<dyn ClientCertVerifier> {
+        self.verifier.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn chain_verifier(roots_der: &[Vec<u8>]) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    WebPkiClientVerifier::builder_with_provider(root_store(roots_der)?, provider())
+        .build()
+        .map_err(TlsError::Verifier)
+}
+
 /// Lets in agents of this institution: signed by its CA, in time, for client authentication, with a
 /// well-formed identity, and not revoked at this very moment.
 #[derive(Debug)]
 pub struct AgentVerifier {
-    chain: Arc<dyn ClientCertVerifier>,
+    roots: TrustedRoots,
     revocations: Revocations,
     client_auth: ClientAuth,
 }
@@ -111,10 +141,12 @@ impl AgentVerifier {
         revocations: Revocations,
         client_auth: ClientAuth,
     ) -> Result<Self, TlsError> {
-        let chain = WebPkiClientVerifier::builder_with_provider(root_store(roots_der)?, provider())
-            .build()
-            .map_err(TlsError::Verifier)?;
-        Ok(Self { chain, revocations, client_auth })
+        Ok(Self::following(TrustedRoots::new(roots_der)?, revocations, client_auth))
+    }
+
+    /// The same with CAs that may change.
+    pub fn following(roots: TrustedRoots, revocations: Revocations, client_auth: ClientAuth) -> Self {
+        Self { roots, revocations, client_auth }
     }
 }
 
@@ -123,8 +155,9 @@ impl ClientCertVerifier for AgentVerifier {
         self.client_auth == ClientAuth::Required
     }
 
+    /// None are named: the CAs may change, and an agent has one certificate only.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.chain.root_hint_subjects()
+        &[]
     }
 
     fn verify_client_cert(
@@ -133,7 +166,7 @@ impl ClientCertVerifier for AgentVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, TlsProtocolError> {
-        let verified = self.chain.verify_client_cert(end_entity, intermediates, now)?;
+        let verified = self.roots.current().verify_client_cert(end_entity, intermediates, now)?;
         let peer = peer_identity(end_entity)
             .map_err(|error| CertificateError::Other(OtherError(Arc::new(error))))?;
         if self.revocations.is_revoked(&peer.serial) {
@@ -148,7 +181,7 @@ impl ClientCertVerifier for AgentVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsProtocolError> {
-        self.chain.verify_tls12_signature(message, cert, dss)
+        self.roots.current().verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -157,11 +190,11 @@ impl ClientCertVerifier for AgentVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsProtocolError> {
-        self.chain.verify_tls13_signature(message, cert, dss)
+        self.roots.current().verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chain.supported_verify_schemes()
+        self.roots.current().supported_verify_schemes()
     }
 }
 

@@ -17,7 +17,7 @@ mod records;
 mod wire;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use prost::Message;
 use thiserror::Error;
@@ -26,7 +26,7 @@ use wasl_model::Observation;
 use crate::limits::{self, TooMuch};
 
 /// Level 3 of zstd: the level beyond which time grows faster than the gain on such data.
-const LEVEL: i32 = 3;
+pub(crate) const LEVEL: i32 = 3;
 
 /// What a batch held.
 #[derive(Debug, Default, PartialEq)]
@@ -55,9 +55,11 @@ pub enum DecodeError {
 
 /// Makes a batch. The same observations always make the same bytes.
 pub fn encode(observations: &[Observation]) -> Vec<u8> {
-    let batch = columns::build(observations);
-    zstd::bulk::compress(&batch.encode_to_vec(), LEVEL)
-        .expect("compressing from memory into memory cannot fail")
+    compress(&columns::build(observations).encode_to_vec())
+}
+
+pub(crate) fn compress(plain: &[u8]) -> Vec<u8> {
+    zstd::bulk::compress(plain, LEVEL).expect("compressing from memory into memory cannot fail")
 }
 
 /// Reads a batch.

@@ -9,6 +9,8 @@ pub mod batch;
 pub mod lanes;
 pub mod limits;
 pub mod message;
+pub mod pace;
+pub mod pack;
 
 /// The version of the protocol that this build speaks. It changes only when a peer that ignores
 /// unknown fields would misunderstand; such a peer is refused with a clear message.

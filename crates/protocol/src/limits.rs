@@ -12,6 +12,10 @@ pub const MAX_BATCH_PLAIN: usize = 8 * 1024 * 1024;
 pub const MAX_UPLOAD_BYTES: usize = 4 * 1024 * 1024;
 /// The batches of one upload.
 pub const MAX_UPLOAD_BATCHES: usize = 1024;
+/// The batches of one upload that are packed together, unpacked.
+pub const MAX_PACKED_PLAIN: usize = 32 * 1024 * 1024;
+/// Sequences stay below this.
+pub const MAX_SEQUENCE: u64 = (1 << 62) - 1;
 /// The body of any other request.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// One message from the controller to an agent on the long-lived stream.

@@ -89,6 +89,9 @@ pub struct SessionRequest {
     /// The generation of the assignment that the agent holds; 0 for none.
     #[prost(uint64, tag = "6")]
     pub generation: u64,
+    /// The SHA-256 of each authority's certificate that the agent trusts.
+    #[prost(bytes = "vec", repeated, tag = "20")]
+    pub authorities: Vec<Vec<u8>>,
 }
 
 /// The session as the controller opened it.
@@ -106,6 +109,13 @@ pub struct SessionResponse {
     /// The controller's clock.
     #[prost(message, optional, tag = "4")]
     pub clock: Option<ClockReading>,
+    /// The highest sequence of the agent's epoch that is stored or given up; 0 for none. An agent that never gave out that
+    /// number has gone back to an older copy of its disk.
+    #[prost(uint64, tag = "5")]
+    pub highest: u64,
+    /// What the controller counts as given up in the agent's epoch.
+    #[prost(message, repeated, tag = "6")]
+    pub dropped: Vec<Dropped>,
 }
 
 /// The controller's clock around one exchange (the receive and transmit timestamps of RFC 5905, 8).
@@ -152,6 +162,9 @@ pub struct Upload {
     /// The last sequence that the agent has written.
     #[prost(uint64, tag = "6")]
     pub last: u64,
+    /// Further batches, packed together by [`crate::pack::pack`], where that is smaller; `items` is empty then.
+    #[prost(bytes = "vec", tag = "7")]
+    pub packed: Vec<u8>,
 }
 
 /// One batch.
@@ -194,6 +207,21 @@ pub struct UploadResponse {
     /// The controller's clock.
     #[prost(message, optional, tag = "4")]
     pub clock: Option<ClockReading>,
+    /// What the controller counts as given up in this epoch, after an upload with gaps. A batch that it had stored before
+    /// the gap came is not in it; one that comes after its gap stays in it.
+    #[prost(message, repeated, tag = "5")]
+    pub dropped: Vec<Dropped>,
+}
+
+/// Batches given up by one policy, over a whole epoch.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Dropped {
+    /// The policy's word.
+    #[prost(string, tag = "1")]
+    pub policy: String,
+    /// How many.
+    #[prost(uint64, tag = "2")]
+    pub batches: u64,
 }
 
 /// What the controller sends on the long-lived stream, each preceded by its length in four bytes,
@@ -201,7 +229,7 @@ pub struct UploadResponse {
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Downlink {
     /// One of these. An agent that knows none of it ignores the message.
-    #[prost(oneof = "downlink::What", tags = "1, 2, 3")]
+    #[prost(oneof = "downlink::What", tags = "1, 2, 3, 4, 20")]
     pub what: Option<downlink::What>,
 }
 
@@ -219,6 +247,12 @@ pub mod downlink {
         /// The session ends; the agent may come back after a while.
         #[prost(message, tag = "3")]
         Goodbye(super::Goodbye),
+        /// Is this agent still there? It answers at once, with an upload that carries nothing.
+        #[prost(message, tag = "4")]
+        Ping(super::Ping),
+        /// Who the controller is, and where.
+        #[prost(message, tag = "20")]
+        Centre(super::Centre),
     }
 }
 
@@ -233,9 +267,42 @@ pub struct AssignmentMessage {
     pub json: Vec<u8>,
 }
 
+/// By what an agent recognises the controller, and where it may find it; whole, as it holds from now on.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Centre {
+    /// The certificates of the authorities to trust, DER, the one that signs now first. Never empty.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub authorities: Vec<Vec<u8>>,
+    /// Whether the agent's certificate should be renewed now: its authority is about to be retired.
+    #[prost(bool, tag = "2")]
+    pub renew: bool,
+    /// `HOST:PORT`s to try where the address that the agent knows does not answer.
+    #[prost(string, repeated, tag = "3")]
+    pub controllers: Vec<String>,
+}
+
+/// What an agent holds after a [`Centre`] or a renewal.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Holds {
+    /// The SHA-256 of each authority's certificate that the agent trusts.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub authorities: Vec<Vec<u8>>,
+    /// The serial number of its newest certificate, lower-case hexadecimal.
+    #[prost(string, tag = "2")]
+    pub serial: String,
+}
+
+/// What an agent holds has been noted.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Noted {}
+
 /// A sign of life.
 #[derive(Clone, Copy, PartialEq, Eq, Message)]
 pub struct Alive {}
+
+/// Asks for a sign of life: another machine wants a session with the same identity.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub struct Ping {}
 
 /// The end of a session, as the controller wants it.
 #[derive(Clone, PartialEq, Eq, Message)]
@@ -257,6 +324,9 @@ pub struct Refusal {
     /// For people: what is wrong and what to do.
     #[prost(string, tag = "2")]
     pub message: String,
+    /// Of an upload: the first sequence that is at fault; 0 where that cannot be said.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
 }
 
 /// The paths of the requests.
@@ -269,6 +339,8 @@ pub mod path {
     pub const SESSION: &str = "/agent/v1/session";
     /// [`super::Upload`] → [`super::UploadResponse`].
     pub const UPLOAD: &str = "/agent/v1/upload";
+    /// [`super::Holds`] → [`super::Noted`].
+    pub const HOLDS: &str = "/agent/v1/holds";
     /// Nothing → a stream of [`super::Downlink`]; the session's number follows, in decimal.
     pub const DOWNLINK: &str = "/agent/v1/downlink/";
 }

@@ -32,14 +32,21 @@ pub(crate) trait Disk: Send {
     fn remove(&mut self, name: &str) -> io::Result<()>;
     /// Gives a file another name.
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
+    /// Overwrites a small file in place. The one act that is not durable: after a power cut any part may be there.
+    fn note(&mut self, name: &str, bytes: &[u8]) -> io::Result<()>;
+    /// Differs whenever this may be another copy of the directory, or the same after the disk was reset: it changes with
+    /// the machine's boot and with the creation of the lock file.
+    fn place(&mut self) -> u64;
 }
 
 /// A real directory, locked.
 pub(crate) struct Directory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
     /// The file appended to last, kept open.
     tail: Option<(String, File)>,
+    /// The file noted to last, kept open.
+    noted: Option<(String, File)>,
 }
 
 impl Directory {
@@ -54,7 +61,7 @@ impl Directory {
             .open(path.join(LOCK))
             .map_err(fault("opening the lock in"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock, tail: None }),
+            Ok(()) => Ok(Self { path: path.to_owned(), lock, tail: None, noted: None }),
             Err(TryLockError::WouldBlock) => Err(Error::Locked(shown)),
             Err(TryLockError::Error(source)) => Err(fault("locking")(source)),
         }
@@ -69,8 +76,10 @@ impl Directory {
     }
 
     fn forget(&mut self, name: &str) {
-        if self.tail.as_ref().is_some_and(|(open, _)| open == name) {
-            self.tail = None;
+        for kept in [&mut self.tail, &mut self.noted] {
+            if kept.as_ref().is_some_and(|(open, _)| open == name) {
+                *kept = None;
+            }
         }
     }
 
@@ -118,6 +127,10 @@ impl Disk for Directory {
 
     fn replace(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
         self.forget(name);
+        if !self.path.is_dir() {
+            // Somebody removed it under us. What it held is lost and will be counted; what comes need not be.
+            create(&self.path)?;
+        }
         let temporary = self.path.join(format!("{name}{TEMPORARY}"));
         let written = File::create(&temporary).and_then(|mut file| {
             file.write_all(bytes)?;
@@ -133,6 +146,10 @@ impl Disk for Directory {
 
     fn append(&mut self, name: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let file = self.tail(name)?;
+        if is_unlinked(file)? {
+            self.tail = None;
+            return Err(io::ErrorKind::NotFound.into());
+        }
         file.seek(SeekFrom::Start(offset))?;
         file.write_all(bytes)?;
         file.sync_data()
@@ -157,6 +174,56 @@ impl Disk for Directory {
         std::fs::rename(self.path.join(from), self.path.join(to))?;
         self.sync()
     }
+
+    fn note(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let file = match self.noted.take() {
+            Some((open, file)) if open == name => file,
+            _ => OpenOptions::new().create(true).truncate(false).write(true).open(self.path.join(name))?,
+        };
+        let (_, file) = self.noted.insert((name.to_owned(), file));
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(bytes)?;
+        if file.metadata()?.len() == bytes.len() as u64 { Ok(()) } else { file.set_len(bytes.len() as u64) }
+    }
+
+    fn place(&mut self) -> u64 {
+        // Where the system tells neither, every start counts as one in another place.
+        let boot = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_else(|_| nonce());
+        let lock = self.lock.metadata().map_or_else(|_| nonce(), |lock| identity(&lock));
+        let halves = [crc32fast::hash(&boot), crc32fast::hash(&lock)];
+        u64::from(halves[0]) << 32 | u64::from(halves[1])
+    }
+}
+
+/// What tells a file from a copy of it that was put in its place.
+fn identity(file: &std::fs::Metadata) -> Vec<u8> {
+    let born = file.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let mut bytes = born.unwrap_or_default().as_nanos().to_le_bytes().to_vec();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        bytes.extend_from_slice(&file.dev().to_le_bytes());
+        bytes.extend_from_slice(&file.ino().to_le_bytes());
+    }
+    bytes
+}
+
+/// Another value at each call, as far as the system's hasher keys are random.
+fn nonce() -> Vec<u8> {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0).to_le_bytes().to_vec()
+}
+
+#[cfg(unix)]
+fn is_unlinked(file: &File) -> io::Result<bool> {
+    Ok(std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) == 0)
+}
+
+/// Windows does not unlink a file that is open.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the Unix one can fail")]
+fn is_unlinked(_: &File) -> io::Result<bool> {
+    Ok(false)
 }
 
 /// Creates the directory and its parents, readable by their owner only, and makes the entry durable.
@@ -176,13 +243,13 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
 /// Windows has no way to sync a directory; NTFS journals its entries.
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "the Unix one can fail")]
-fn sync_directory(_: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }

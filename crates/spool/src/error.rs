@@ -70,7 +70,7 @@ pub enum Error {
     /// older copy. Appending would reuse their numbers, and the controller would take the new batches for duplicates.
     #[error(
         "the controller holds sequence {contiguous} of this epoch, but the spool has produced only {produced}: \
-         its directory was restored from an older copy; move it away and open a new spool with a fresh epoch"
+         its directory was restored from an older copy; set it aside and go on with a fresh epoch"
     )]
     Ahead {
         /// The controller's watermark.

@@ -57,6 +57,14 @@ impl Disk for ReadOnly {
     fn rename(&mut self, _: &str, _: &str) -> io::Result<()> {
         Ok(())
     }
+
+    fn note(&mut self, _: &str, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn place(&mut self) -> u64 {
+        0
+    }
 }
 
 #[cfg(test)]

@@ -78,13 +78,16 @@ impl Ledger {
         self.tidy();
     }
 
-    /// The controller knows all holes up to `up_to`.
-    pub(crate) fn confirm(&mut self, up_to: u64) {
-        self.split_before(up_to.saturating_add(1));
-        for hole in self.holes.iter_mut().filter(|hole| hole.last <= up_to) {
-            hole.confirmed = true;
+    /// The controller knows all holes in `first..=last`. True when one of them was not known to be known.
+    pub(crate) fn confirm(&mut self, first: u64, last: u64) -> bool {
+        self.split_before(first);
+        self.split_before(last.saturating_add(1));
+        let mut changed = false;
+        for hole in self.holes.iter_mut().filter(|hole| first <= hole.first && hole.last <= last) {
+            changed |= !std::mem::replace(&mut hole.confirmed, true);
         }
         self.tidy();
+        changed
     }
 
     /// The controller knows no hole above `above`. True when it was thought to know one.

@@ -22,8 +22,11 @@
 //!    in a segment nor in a hole was destroyed on disk, and becomes a hole of policy [`Policy::Corrupt`].
 //! 3. **A hole is recorded before its bytes go.** The state file that names the hole is durable before the segment is
 //!    unlinked or rewritten. A record found inside a hole is ignored: a crash in between drops, it does not resurrect.
-//! 4. **Acknowledged segments go oldest first.** Thus a missing beginning that is in no hole was acknowledged, and losing
-//!    the watermark costs duplicates, which the controller recognises, and nothing else.
+//! 4. **Acknowledged segments go oldest first, and no other is deleted while the watermark is unsaved.** Thus a missing
+//!    beginning that is in no hole was acknowledged, and losing the watermark costs duplicates, which the controller
+//!    recognises, and nothing else. So an acknowledgement is not synced: it is noted in a file that is overwritten in
+//!    place, and saved with the state at least every 30 s, before anything is deleted, and on [`Spool::close`]. After a
+//!    crash the next session's first answer tells the watermark.
 //! 5. **The newest segment is never unlinked.** Its name bounds the sequences already used from below even when it is
 //!    empty, so no sequence is given out twice although all else was delivered and deleted.
 //! 6. **Segments ascend.** Every record's sequence is at least its segment's first and below the next segment's first.
@@ -32,20 +35,26 @@
 //!    other segment unreadable bytes are damage.
 //! 8. **Files are replaced whole.** Segments are created, and the state is written, as `NAME.tmp`, `fsync`, rename,
 //!    `fsync` of the directory; so a header is never half there.
-//! 9. **One process.** `spool.lock` carries an advisory lock for the life of a [`Spool`].
+//! 9. **A number is sent for one batch only.** Sequences are sent in an epoch after the controller has been met in it
+//!    ([`Spool::meet`]), and a start without that is on the disk before its first append. So a directory that was
+//!    restored from an older copy is recognised whatever was appended since; see [`mod@aside`].
+//! 10. **One process.** `spool.lock` carries an advisory lock for the life of a [`Spool`].
 //!
 //! # Layout
 //!
 //! ```text
 //! spool.lock                     empty; locked while a Spool lives
-//! state                          watermark, holes, spool clock, epoch (layout in `state.rs`)
+//! state                          watermark, holes, spool clock, epoch, starts (layout in `state.rs`)
+//! watermark                      the watermark as of the last acknowledgement; may be behind or missing
 //! 00000000000000000001.segment   name: first sequence, 20 digits
 //! 00000000000000004711.segment
+//! 00000000000000004712.refused   a batch that the controller refused for good; the newest 16, never read
 //! *.tmp                          a replacement that a crash interrupted; removed at start
 //! *.unreadable                   a segment of another epoch or from a bad sector, set aside for a person; never read
 //! ```
 //!
-//! Bytes of a segment are described in [`mod@format`]. Any other file is left alone.
+//! Beside the directory: `NAME.rolled-back-EPOCH`, left behind by [`Spool::set_aside`]; `NAME.next` while that is under
+//! way. Bytes of a segment are described in [`mod@format`]. Any other file is left alone.
 //!
 //! # What is deleted, and when
 //!
@@ -61,7 +70,7 @@
 //!   3. the oldest closed segment goes, events and all.
 //! - **Age** ([`Options::max_age_ms`]): a closed segment goes whole when it has waited that long since it was closed.
 //! - **Disk full** (`ENOSPC`): acknowledged segments go at once, without regard to retention. If that does not help,
-//!   the append fails with [`Error::DiskFull`] and nothing else changes.
+//!   the append fails with [`Error::DiskFull`] and nothing else changes. Nothing that waits is dropped for it.
 //!
 //! Ages are measured on the spool's own clock, which follows the caller's but counts no step as more than an hour and no
 //! step back at all. A machine that boots in 1970 and then learns the date does not thereby lose its spool, and a
@@ -69,13 +78,13 @@
 //!
 //! # Limits
 //!
-//! - A directory restored from an older copy (or by disk-freezing software) would give out used sequences again. The
-//!   spool cannot know; the controller's watermark can: [`Error::Ahead`]. Reconcile before the first append of a run.
-//! - A batch that leaves by quota while a copy of it is in flight counts as dropped; when the controller turns out to
-//!   hold it, say so with [`Spool::delivered`].
+//! - A batch that leaves by quota while a copy of it is in flight counts as dropped until the controller's own count is
+//!   known: [`Spool::agree`].
+//! - What the disk refuses is the caller's to hold. What it cannot hold either it counts with [`Spool::skip`].
 //! - A power cut may persist the end of an [`Spool::append_all`] without its beginning. Then the beginning, which nobody
 //!   was promised, is reported as [`Policy::Corrupt`]; the end is kept.
 
+mod aside;
 mod clock;
 mod disk;
 mod error;
@@ -89,9 +98,11 @@ mod spool;
 mod state;
 mod types;
 
+pub use aside::{Aside, SetAside, inspect_asides, open, tidy};
 pub use error::Error;
 pub use inspect::{Inspection, inspect};
 pub use spool::Spool;
 pub use types::{
-    Accounting, Class, Damage, Dropped, Epoch, Gap, Options, Policy, Record, Recovery, Rewound, StateFile,
+    Accounting, Class, Damage, Dropped, Epoch, Gap, Options, Policy, Record, Recovery, Rewound, Standing,
+    StateFile,
 };

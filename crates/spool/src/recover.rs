@@ -11,7 +11,7 @@ use crate::error::medium_failed;
 use crate::format::{self, HEADER_BYTES, Header, HeaderFault, RECORD_BYTES};
 use crate::ledger::{Ledger, uncovered};
 use crate::segment::{Segment, name_of, parse_name};
-use crate::state::{self, State};
+use crate::state::{self, Correction, Start, State};
 use crate::{Damage, Epoch, Error, Policy, Recovery, StateFile};
 
 pub(crate) struct Found {
@@ -22,6 +22,10 @@ pub(crate) struct Found {
     pub(crate) ledger: Ledger,
     /// Oldest first. Empty for a new spool, or when no segment could be used.
     pub(crate) segments: Vec<Segment>,
+    pub(crate) incarnation: u64,
+    pub(crate) cut: Option<u64>,
+    pub(crate) correction: Correction,
+    pub(crate) starts: Vec<Start>,
 }
 
 #[derive(Clone, Copy)]
@@ -44,6 +48,10 @@ pub(crate) fn recover(disk: &mut dyn Disk, fresh_epoch: Epoch) -> Result<(Found,
     }
 
     let (mut state, state_file) = read_state(disk, &names)?;
+    if let Some(cut) = state.as_ref().and_then(|state| state.cut) {
+        // What lies above the cut lives on in another epoch.
+        heads.retain(|(first, _)| *first <= cut);
+    }
     let epochs = || heads.iter().filter_map(|(first, head)| own_epoch(*first, *head));
     if let Some(known) = &state
         && epochs().next().is_some()
@@ -65,7 +73,8 @@ pub(crate) fn recover(disk: &mut dyn Disk, fresh_epoch: Epoch) -> Result<(Found,
         set_aside: Vec::new(),
         pending: 0,
     };
-    let Some(epoch) = epoch.filter(|_| !heads.is_empty()) else {
+    let is_cut = state.as_ref().is_some_and(|state| state.cut.is_some());
+    let Some(epoch) = epoch.filter(|_| is_cut || !heads.is_empty()) else {
         for (first, _) in &heads {
             set_aside(disk, &names, &name_of(*first), &mut recovery)?;
         }
@@ -79,7 +88,18 @@ pub(crate) fn recover(disk: &mut dyn Disk, fresh_epoch: Epoch) -> Result<(Found,
 }
 
 fn fresh(epoch: Epoch) -> Found {
-    Found { epoch, watermark: 0, produced: 0, clock_ms: 0, ledger: Ledger::default(), segments: Vec::new() }
+    Found {
+        epoch,
+        watermark: 0,
+        produced: 0,
+        clock_ms: 0,
+        ledger: Ledger::default(),
+        segments: Vec::new(),
+        incarnation: 0,
+        cut: None,
+        correction: Correction::default(),
+        starts: Vec::new(),
+    }
 }
 
 fn is_leftover(name: &str) -> bool {
@@ -131,7 +151,9 @@ fn read_segments(
     state: Option<&State>,
     recovery: &mut Recovery,
 ) -> Result<Found, Error> {
-    let lowest = heads.first().map_or(1, |(first, _)| *first);
+    let cut = state.and_then(|state| state.cut);
+    let end = cut.map_or(format::SEQ_LIMIT, |cut| cut + 1);
+    let lowest = heads.first().map_or(cut.map_or(1, |_| end), |(first, _)| *first);
     let mut segments: Vec<Segment> = Vec::new();
     let mut produced = 0;
     let mut clock_ms = state.map_or(0, |state| state.clock_ms);
@@ -149,37 +171,40 @@ fn read_segments(
             if !matches!(head, Head::Good(_)) || is_ours {
                 // How many sequences it gave out is unknown. More than it has room for it cannot have been.
                 let most = size.saturating_sub(HEADER_BYTES as u64) / RECORD_BYTES as u64;
-                let below = heads.get(at + 1).map_or(u64::MAX, |(next, _)| next - 1);
+                let below = heads.get(at + 1).map_or(end - 1, |(next, _)| next - 1);
                 produced = produced.max((first - 1 + most).min(below));
             }
             recovery.damage.push(Damage { segment: first, offset: 0, bytes: size });
             set_aside(disk, names, &name, recovery)?;
             continue;
         };
-        let limit = heads.get(at + 1).map_or(format::SEQ_LIMIT, |(next, _)| *next);
-        let (segment, end) = index(first, head, &bytes, limit, clock_ms, recovery);
+        let limit = heads.get(at + 1).map_or(end, |(next, _)| *next);
+        let (mut segment, until) = index(first, head, &bytes, limit, clock_ms, recovery);
+        segment.sealed |= cut.is_some();
         clock_ms = clock_ms.max(segment.opened_ms);
         produced = produced.max(segment.last_seq().unwrap_or(0));
         segments.push(segment);
-        let trailing = bytes.len() as u64 - end;
+        let trailing = bytes.len() as u64 - until;
         if trailing > 0 {
             let is_torn = at + 1 == heads.len() && matches!(head, Head::Good(_));
             if is_torn {
-                disk.truncate(&name, end).map_err(|e| Error::io("cutting the torn end of", &name, e))?;
+                disk.truncate(&name, until).map_err(|e| Error::io("cutting the torn end of", &name, e))?;
                 recovery.torn_bytes = trailing;
-                segments.last_mut().expect("one was pushed above").bytes = end;
+                segments.last_mut().expect("one was pushed above").bytes = until;
             } else {
-                recovery.damage.push(Damage { segment: first, offset: end, bytes: trailing });
+                recovery.damage.push(Damage { segment: first, offset: until, bytes: trailing });
             }
         }
     }
 
     let mut ledger = state.map(|state| state.ledger.clone()).unwrap_or_default();
     let mut watermark = state.map_or(lowest - 1, |state| state.watermark);
+    let noted = if names.iter().any(|name| name == state::WATERMARK) { read_note(disk, epoch) } else { None };
     if let Some((_, last)) = uncovered(watermark + 1, lowest - 1, ledger.ranges()).last() {
         watermark = *last;
     }
-    produced = produced.max(ledger.last()).max(watermark);
+    watermark = watermark.max(noted.unwrap_or(0));
+    produced = produced.max(ledger.last()).max(watermark).max(cut.unwrap_or(0));
 
     for segment in &mut segments {
         for (first, last) in ledger.ranges() {
@@ -193,7 +218,24 @@ fn read_segments(
     for &(first, last) in &recovery.lost {
         ledger.add(first, last, Policy::Corrupt);
     }
-    Ok(Found { epoch, watermark, produced, clock_ms, ledger, segments })
+    Ok(Found {
+        epoch,
+        watermark,
+        produced,
+        clock_ms,
+        ledger,
+        segments,
+        incarnation: state.map_or(0, |state| state.incarnation),
+        cut,
+        correction: state.map(|state| state.correction).unwrap_or_default(),
+        starts: state.map(|state| state.starts.clone()).unwrap_or_default(),
+    })
+}
+
+/// The watermark as it was last noted. Nothing depends on it but how much is sent again.
+fn read_note(disk: &mut dyn Disk, epoch: Epoch) -> Option<u64> {
+    let bytes = disk.read(state::WATERMARK, 0, 64).ok()?;
+    state::decode_watermark(&bytes, epoch)
 }
 
 /// None when the medium failed.

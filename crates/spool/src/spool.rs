@@ -1,6 +1,7 @@
 //! The spool itself: appends, reads, forgets. The invariants it keeps stand at the head of the crate.
 
 mod delete;
+mod past;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -15,9 +16,14 @@ use crate::format::RECORD_BYTES;
 use crate::ledger::{Ledger, uncovered};
 use crate::recover::recover;
 use crate::segment::Segment;
+use crate::state::{Correction, Start, State};
 use crate::{
-    Accounting, Class, Epoch, Error, Gap, Options, Policy, Record, Recovery, Rewound, StateFile, state,
+    Accounting, Class, Dropped, Epoch, Error, Gap, Options, Policy, Record, Recovery, Rewound, StateFile,
+    state,
 };
+
+/// How long a watermark may stay unsaved, on the spool's clock.
+const SAVE_EVERY_MS: i64 = 30_000;
 
 /// An open spool. Not shared: its owner runs it on one thread.
 pub struct Spool {
@@ -32,6 +38,16 @@ pub struct Spool {
     produced: u64,
     /// A failed append left bytes beyond the newest segment's end.
     untrimmed: bool,
+    incarnation: u64,
+    cut: Option<u64>,
+    correction: Correction,
+    starts: Vec<Start>,
+    /// The highest sequence that the controller may know from this run.
+    reach: u64,
+    /// The state file is behind what is known here.
+    unsaved: bool,
+    /// The spool clock when this run last saved the state.
+    saved_ms: Option<u64>,
 }
 
 impl std::fmt::Debug for Spool {
@@ -74,10 +90,20 @@ impl Spool {
             watermark: found.watermark,
             produced: found.produced,
             untrimmed: false,
+            incarnation: found.incarnation,
+            cut: found.cut,
+            correction: found.correction,
+            starts: found.starts,
+            reach: 0,
+            unsaved: false,
+            saved_ms: None,
         };
-        let must_save = !recovery.lost.is_empty() || recovery.state == StateFile::Unreadable;
+        let is_new_start = !recovery.fresh && spool.note_start();
+        let must_save = is_new_start || !recovery.lost.is_empty() || recovery.state == StateFile::Unreadable;
         if must_save && !recovery.fresh {
-            // On a full disk the spool must open to be drained. The same is found again at the next start.
+            // On a full disk the spool must open to be drained. Damage is found again at the next start, and a start is
+            // saved before the first append.
+            spool.unsaved = true;
             spool.save().or_else(|error| if error.is_disk_full() { Ok(()) } else { Err(error) })?;
         }
         if spool.segments.is_empty() {
@@ -100,9 +126,17 @@ impl Spool {
     /// Appends payloads in order with one `fdatasync` and returns their sequences: all of them or, on an error, none.
     pub fn append_all(&mut self, payloads: &[(Class, &[u8])], now_ms: i64) -> Result<Range<u64>, Error> {
         self.clock.advance(now_ms);
-        let bytes = self.encode(payloads, now_ms)?;
+        let records: Vec<_> = payloads.iter().map(|(class, payload)| (*class, now_ms, *payload)).collect();
+        self.append_records(&records)
+    }
+
+    fn append_records(&mut self, payloads: &[(Class, i64, &[u8])]) -> Result<Range<u64>, Error> {
+        let bytes = self.encode(payloads)?;
         if payloads.is_empty() {
             return Ok(self.produced + 1..self.produced + 1);
+        }
+        if self.unsaved && !self.starts.is_empty() {
+            self.save()?;
         }
         let written = match self.write(&bytes) {
             Err(error) if error.is_disk_full() && self.forget_acknowledged()? => self.write(&bytes),
@@ -112,7 +146,7 @@ impl Spool {
         let segment = self.segments.last_mut().expect("a segment was written to");
         let first = self.produced + 1;
         let mut offset = start;
-        for (class, payload) in payloads {
+        for (class, _, payload) in payloads {
             self.produced += 1;
             segment.push(self.produced, *class, offset);
             offset += (RECORD_BYTES + payload.len()) as u64;
@@ -154,21 +188,26 @@ impl Spool {
     }
 
     /// The controller has durably committed everything up to `contiguous`. Lower than known: nothing changes.
-    /// Whole segments that are acknowledged and older than the retention go.
+    /// Whole segments that are acknowledged and older than the retention go. The watermark is saved now and then only: see
+    /// invariant 4.
     pub fn acknowledge(&mut self, contiguous: u64, now_ms: i64) -> Result<(), Error> {
         self.not_ahead(contiguous)?;
         self.clock.advance(now_ms);
-        if contiguous <= self.watermark {
-            return self.expire();
+        if contiguous > self.watermark {
+            self.watermark = contiguous;
+            self.unsaved = true;
+            // Only a hint for whoever looks, and for the next start: see invariant 4.
+            let _ = self.disk.note(state::WATERMARK, &state::encode_watermark(self.epoch, contiguous));
         }
-        self.watermark = contiguous;
-        let saved = self.save();
-        self.expire()?;
-        match saved {
-            // Deleting acknowledged segments may have made the space.
-            Err(error) if error.is_disk_full() => self.save(),
-            done => done,
+        if self.unsaved && self.saved_ms.is_none_or(|saved| self.clock.is_past(saved, SAVE_EVERY_MS)) {
+            self.save_if_possible()?;
         }
+        self.expire()
+    }
+
+    /// Writes down what is known and not saved yet; to be called before the spool is dropped in good order.
+    pub fn close(&mut self) -> Result<(), Error> {
+        if self.unsaved { self.save() } else { Ok(()) }
     }
 
     /// The controller knows everything up to `contiguous` and nothing above; to be called at the start of every session,
@@ -193,6 +232,7 @@ impl Spool {
         for segment in &mut self.segments {
             segment.settled_ms = None;
         }
+        let _ = self.disk.note(state::WATERMARK, &state::encode_watermark(self.epoch, contiguous));
         self.save()?;
         Ok(Rewound { again: self.pending() - before, forgotten })
     }
@@ -202,21 +242,24 @@ impl Spool {
         self.ledger.open_gaps()
     }
 
-    /// The controller durably knows of all gaps up to `up_to`. Pass its contiguous sequence: it cannot have got past a
-    /// gap that it does not know, while a gap below the last one reported may have opened since.
-    pub fn confirm_gaps(&mut self, up_to: u64) -> Result<(), Error> {
-        if self.gaps().first().is_none_or(|gap| gap.first > up_to) {
-            return Ok(());
+    /// The controller has durably noted these gaps, whole or in part.
+    pub fn confirm_gaps(&mut self, told: &[Gap]) -> Result<(), Error> {
+        let mut changed = false;
+        for gap in told {
+            changed |= self.ledger.confirm(gap.first, gap.last);
         }
-        self.ledger.confirm(up_to);
-        self.save()
+        if changed { self.save() } else { Ok(()) }
     }
 
-    /// The controller answered a gap by saying that it has `first..=last` after all: the copy was in flight when the
-    /// original was dropped. What of it lies at or below the watermark counts as acknowledged from now on.
-    pub fn delivered(&mut self, first: u64, last: u64) -> Result<(), Error> {
-        self.ledger.erase(first, last.min(self.watermark));
-        self.save()
+    /// The controller counts these batches of the epoch as dropped. It decides: a batch that was dropped here may have
+    /// arrived there (its answer was lost, or it was in flight), and a state file may have been lost here. Its figures
+    /// become this account's as soon as it knows all gaps; until then they are not comparable and nothing changes.
+    pub fn agree(&mut self, told: Dropped) {
+        if self.ledger.open_gaps().is_empty() {
+            let correction = Correction::between(self.ledger.dropped(), told);
+            self.unsaved |= correction != self.correction;
+            self.correction = correction;
+        }
     }
 
     /// Deletes what retention and age allow. Appending and acknowledging do this too; a spool that does neither for hours
@@ -228,15 +271,16 @@ impl Spool {
 
     /// Where every batch of the epoch is.
     pub fn accounting(&self) -> Accounting {
-        let dropped = self.ledger.dropped();
+        let dropped = self.correction.apply(self.ledger.dropped());
         let dropped_beyond = self.ledger.count_above(self.watermark);
+        let pending = self.pending();
         Accounting {
             produced: self.produced,
             watermark: self.watermark,
-            acknowledged: self.watermark - (dropped.total() - dropped_beyond),
+            acknowledged: (self.watermark + dropped_beyond).saturating_sub(dropped.total()),
             dropped,
             dropped_beyond,
-            pending: self.pending(),
+            pending,
             oldest_pending: self
                 .segments
                 .iter()
@@ -260,9 +304,40 @@ impl Spool {
         Ok(())
     }
 
+    fn state(&self) -> Vec<u8> {
+        state::encode(&State {
+            epoch: self.epoch,
+            watermark: self.watermark,
+            clock_ms: self.clock.elapsed_ms(),
+            ledger: self.ledger.clone(),
+            incarnation: self.incarnation,
+            cut: self.cut,
+            correction: self.correction,
+            starts: self.starts.clone(),
+        })
+    }
+
     fn save(&mut self) -> Result<(), Error> {
-        let bytes = state::encode(self.epoch, self.watermark, self.clock.elapsed_ms(), &self.ledger);
-        self.disk.replace(state::NAME, &bytes).map_err(|e| Error::io("writing", state::NAME, e))
+        let bytes = self.state();
+        self.disk.replace(state::NAME, &bytes).map_err(|e| Error::io("writing", state::NAME, e))?;
+        self.unsaved = false;
+        self.saved_ms = Some(self.clock.elapsed_ms());
+        Ok(())
+    }
+
+    /// Saves even where there is no room for a second file: in place, which a power cut may spoil.
+    fn save_anyhow(&mut self) -> Result<(), Error> {
+        match self.save() {
+            Err(error) if error.is_disk_full() => {
+                let bytes = self.state();
+                self.disk.note(state::NAME, &bytes).map_err(|e| Error::io("writing", state::NAME, e))
+            }
+            done => done,
+        }
+    }
+
+    fn save_if_possible(&mut self) -> Result<(), Error> {
+        self.save().or_else(|error| if error.is_disk_full() { Ok(()) } else { Err(error) })
     }
 
     fn bytes(&self) -> u64 {

@@ -27,6 +27,44 @@ pub enum Policy {
     Age,
     /// It had been acknowledged and deleted before the controller was restored from an older copy.
     Forgotten,
+    /// The controller refuses it for good; its bytes are in a file `SEQUENCE.refused`.
+    Refused,
+    /// The disk took nothing, and the caller could not hold it in memory any longer ([`Spool::skip`](crate::Spool::skip)).
+    DiskFull,
+    /// Written after the copy was made from which this directory was restored, and not delivered before that
+    /// ([`Spool::set_aside`](crate::Spool::set_aside)).
+    RolledBack,
+}
+
+impl Policy {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Quota,
+        Self::Corrupt,
+        Self::Age,
+        Self::Forgotten,
+        Self::Refused,
+        Self::DiskFull,
+        Self::RolledBack,
+    ];
+
+    /// The word for programs, also on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Quota => "quota",
+            Self::Corrupt => "corrupt",
+            Self::Age => "age",
+            Self::Forgotten => "forgotten",
+            Self::Refused => "refused",
+            Self::DiskFull => "disk_full",
+            Self::RolledBack => "rolled_back",
+        }
+    }
+
+    /// Reads a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.word() == word)
+    }
 }
 
 /// Sequences that will never be sent, both ends included.
@@ -120,25 +158,46 @@ pub struct Dropped {
     pub age: u64,
     /// [`Policy::Forgotten`].
     pub forgotten: u64,
+    /// [`Policy::Refused`].
+    pub refused: u64,
+    /// [`Policy::DiskFull`].
+    pub disk_full: u64,
+    /// [`Policy::RolledBack`].
+    pub rolled_back: u64,
 }
 
 impl Dropped {
     /// All policies together.
     pub fn total(&self) -> u64 {
-        self.quota + self.corrupt + self.age + self.forgotten
+        self.by_policy().map(|(_, count)| count).sum()
+    }
+
+    /// Each policy with its count.
+    pub fn by_policy(&self) -> impl Iterator<Item = (Policy, u64)> + use<> {
+        let all = *self;
+        Policy::ALL.into_iter().map(move |policy| (policy, *all.clone().count_mut(policy)))
+    }
+
+    /// The count of one policy.
+    pub fn count_mut(&mut self, policy: Policy) -> &mut u64 {
+        match policy {
+            Policy::Quota => &mut self.quota,
+            Policy::Corrupt => &mut self.corrupt,
+            Policy::Age => &mut self.age,
+            Policy::Forgotten => &mut self.forgotten,
+            Policy::Refused => &mut self.refused,
+            Policy::DiskFull => &mut self.disk_full,
+            Policy::RolledBack => &mut self.rolled_back,
+        }
     }
 
     pub(crate) fn add(&mut self, policy: Policy, count: u64) {
-        match policy {
-            Policy::Quota => self.quota += count,
-            Policy::Corrupt => self.corrupt += count,
-            Policy::Age => self.age += count,
-            Policy::Forgotten => self.forgotten += count,
-        }
+        *self.count_mut(policy) += count;
     }
 }
 
-/// Where every batch of the epoch is. Counted from the segments, the holes and the watermark apart; always:
+/// Where every batch of the epoch is. Counted from the segments, the holes and the watermark apart, and corrected by what
+/// the controller counted ([`Spool::agree`](crate::Spool::agree)); always:
 /// `produced = acknowledged + dropped.total() + pending` and `produced = watermark + dropped_beyond + pending`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accounting {
@@ -146,11 +205,11 @@ pub struct Accounting {
     pub produced: u64,
     /// The highest sequence up to which the controller knows everything.
     pub watermark: u64,
-    /// Batches at or below the watermark that were not dropped.
+    /// Batches that the controller has.
     pub acknowledged: u64,
     /// Batches that will never be sent, over the epoch; confirmed gaps included.
     pub dropped: Dropped,
-    /// Those of them above the watermark.
+    /// Sequences in holes above the watermark.
     pub dropped_beyond: u64,
     /// Batches on disk above the watermark.
     pub pending: u64,
@@ -214,4 +273,17 @@ pub struct Rewound {
     /// Sequences that had been acknowledged and are no longer held (first, last). They are in
     /// [`Spool::gaps`](crate::Spool::gaps) as [`Policy::Forgotten`].
     pub forgotten: Vec<(u64, u64)>,
+}
+
+/// What the controller's highest sequence says about this directory's past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is what was last written; go on.
+    Continues,
+    /// The controller holds sequences that this directory never gave out: it was restored from an older copy. Move on
+    /// with [`Spool::set_aside`](crate::Spool::set_aside).
+    RolledBack {
+        /// Up to this sequence, what is here is what was sent; above it, other batches bore the same numbers.
+        shared: u64,
+    },
 }

@@ -59,6 +59,8 @@ pub enum ConnectionError {
         code: String,
         /// The words for people.
         message: String,
+        /// Of an upload: the first sequence at fault; 0 where that was not said.
+        sequence: u64,
     },
     /// The controller's answer makes no sense.
     #[error(
@@ -150,7 +152,8 @@ impl Connection {
         let refusal = Refusal::decode(body).ok().filter(|r| !r.code.is_empty());
         Err(match refusal {
             Some(refusal) => {
-                ConnectionError::Refused { status, code: refusal.code, message: refusal.message }
+                let Refusal { code, message, sequence } = refusal;
+                ConnectionError::Refused { status, code, message, sequence }
             }
             None => ConnectionError::Nonsense(format!("HTTP status {status}"), "the given address"),
         })

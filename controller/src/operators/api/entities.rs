@@ -117,7 +117,7 @@ impl EntityBody {
     }
 }
 
-fn reason(reason: &Reason, texts: &Texts) -> ReasonBody {
+pub(super) fn reason(reason: &Reason, texts: &Texts) -> ReasonBody {
     ReasonBody {
         code: reason.code.clone(),
         // Marks that keep figures in order inside Arabic text are noise in a terminal and in English.

@@ -107,7 +107,7 @@ pub(super) async fn create(
     if lifetime.is_zero() || lifetime > LONGEST {
         return Err(Problem::bad("lifetime_s", "a token is good for at least a second and at most 30 days"));
     }
-    let token = EnrolToken::generate(operators.authority.fingerprint())
+    let token = EnrolToken::generate(operators.trust.view().issuing.fingerprint())
         .map_err(|e| Problem::internal("making a token", &e))?;
     let created = now();
     let expires = created.plus(lifetime);

@@ -91,3 +91,103 @@ fn debug_does_not_show_the_key() {
         format!("CertificateAuthority {{ fingerprint: {}, .. }}", ca.fingerprint())
     );
 }
+
+/// A CA as an institution's own tools make it, with its PEM key.
+fn made_elsewhere(
+    name: &str,
+    algorithm: &'static rcgen::SignatureAlgorithm,
+    days: i64,
+    change: impl FnOnce(&mut CertificateParams),
+) -> (CertificateParams, KeyPair) {
+    let mut params = CertificateParams::default();
+    Validity::new(NOW, Duration::from_secs(days as u64 * 86_400)).unwrap().write(&mut params);
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::OrganizationName, "An institution");
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    change(&mut params);
+    (params, KeyPair::generate_for(algorithm).unwrap())
+}
+
+#[test]
+fn roots_of_several_kinds_can_be_brought_along() {
+    for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519] {
+        let (params, key) = made_elsewhere("root", algorithm, 3650, |_| {});
+        let pem = params.self_signed(&key).unwrap().pem();
+        let ca = CertificateAuthority::import(&pem, &key.serialize_pem(), NOW).unwrap();
+        assert!(ca.name().contains("An institution"), "{}", ca.name());
+    }
+}
+
+#[test]
+fn an_intermediate_comes_with_those_above_it_and_shows_them() {
+    let (root_params, root_key) = made_elsewhere("root", &rcgen::PKCS_ECDSA_P384_SHA384, 3650, |_| {});
+    let root = root_params.self_signed(&root_key).unwrap();
+    let (params, key) = made_elsewhere("wasl", &rcgen::PKCS_ECDSA_P256_SHA256, 1825, |_| {});
+    let own = params.signed_by(&key, &Issuer::from_params(&root_params, &root_key)).unwrap();
+    let pem = format!("{}{}", own.pem(), root.pem());
+    let ca = CertificateAuthority::import(&pem, &key.serialize_pem(), NOW).unwrap();
+    assert_eq!(ca.fingerprint(), Fingerprint::of(own.der()));
+    assert_eq!(ca.chain_der(), [own.der().to_vec(), root.der().to_vec()]);
+    assert_eq!(agent_of(&ca).issued.chain_der[1..], ca.chain_der());
+    let back = CertificateAuthority::from_pem(&ca.chain_pem(), &ca.private_key_pem()).unwrap();
+    assert_eq!(back.chain_der(), ca.chain_der());
+
+    let wrong_way = format!("{}{}", root.pem(), own.pem());
+    let result = CertificateAuthority::import(&wrong_way, &root_key.serialize_pem(), NOW);
+    assert!(matches!(result, Err(CaError::Chain(2))), "{result:?}");
+    let result = CertificateAuthority::import(&pem, &root_key.serialize_pem(), NOW);
+    assert!(matches!(result, Err(CaError::KeyOfAnother)), "{result:?}");
+}
+
+#[test]
+fn an_authority_that_would_fail_later_is_refused_when_it_is_brought() {
+    let import = |days, change: fn(&mut CertificateParams), now| {
+        let (params, key) = made_elsewhere("root", &rcgen::PKCS_ECDSA_P256_SHA256, days, change);
+        CertificateAuthority::import(&params.self_signed(&key).unwrap().pem(), &key.serialize_pem(), now)
+    };
+    assert!(import(91, |_| {}, NOW).is_ok());
+    let (short, early) = (import(89, |_| {}, NOW), import(3650, |_| {}, NOW - 1000));
+    assert!(matches!(short, Err(CaError::Rest { .. })), "{short:?}");
+    assert!(matches!(early, Err(CaError::Rest { .. })), "{early:?}");
+    let usage = import(3650, |p| p.key_usages = vec![KeyUsagePurpose::DigitalSignature], NOW);
+    assert!(matches!(usage, Err(CaError::NotAnAuthority)), "{usage:?}");
+    let leaf = import(3650, |p| p.is_ca = IsCa::ExplicitNoCa, NOW);
+    assert!(matches!(leaf, Err(CaError::NotAnAuthority)), "{leaf:?}");
+    let confined = import(
+        3650,
+        |p| {
+            p.name_constraints = Some(rcgen::NameConstraints {
+                permitted_subtrees: vec![rcgen::GeneralSubtree::DnsName("example.edu".into())],
+                excluded_subtrees: Vec::new(),
+            });
+        },
+        NOW,
+    );
+    assert!(matches!(confined, Err(CaError::Trial(_))), "{confined:?}");
+}
+
+#[test]
+fn who_trusts_the_former_authority_accepts_what_the_next_one_signs_if_it_is_vouched_for() {
+    let (former, next) = (authority(), CertificateAuthority::create("Next", NOW).unwrap());
+    let vouched = former.vouch_for(&next, NOW).unwrap();
+    let parsed = parse(&vouched).unwrap();
+    assert_eq!(parsed.subject().as_raw(), parse(next.certificate_der()).unwrap().subject().as_raw());
+    assert!(parsed.validity().not_after.timestamp() <= former.not_after());
+
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(NOW as u64));
+    let key = KeyAndRequest::generate().unwrap();
+    let issued = next.issue_controller(key.request_der(), &[], NOW, Duration::from_secs(86_400)).unwrap();
+    let (leaf, mut above) = shown(&issued.chain_der);
+    let accepted = |roots: &CertificateAuthority, above: &[CertificateDer<'static>]| {
+        tls::server_verifier(&[roots.certificate_der().to_vec()])
+            .unwrap()
+            .verify_server_cert(&leaf, above, &tls::controller_server_name(), &[], now)
+            .is_ok()
+    };
+    assert!(accepted(&next, &above) && !accepted(&former, &above));
+    above.push(vouched.into());
+    assert!(accepted(&next, &above) && accepted(&former, &above));
+    assert!(!accepted(&authority(), &above), "a third authority is vouched for by nobody");
+}

@@ -93,20 +93,51 @@ fn a_batch_gives_back_exactly_what_was_put_in() {
     assert_eq!(span(&all), Some((at - 5, at + 59 - 20)));
 }
 
+/// What the largest gateway sees in a window of ten seconds: 500 targets, and 2000 interfaces once in 30 s.
+pub(crate) fn gateway(window: u64) -> Vec<Observation> {
+    let at = 1_795_000_000_000 + window as i64 * 10_000;
+    let mut all: Vec<Observation> = (0..500)
+        .map(|n| {
+            let mut seen = target(n, at + (n * 17 % 40) as i64);
+            if let Value::Probe(probe) = &mut seen.value {
+                let noise = |k: u64| (n * 31 + window * 17 + k * 7) * 2_654_435_761 % 65_536;
+                probe.rtt = Histogram::default();
+                (0..10).for_each(|k| probe.rtt.record(20_000 + noise(k) % 3_000));
+                probe.rtt_min = Some(Micros(20_000 + noise(3) % 500));
+                probe.rtt_max = Some(Micros(21_500 + noise(4) % 1500));
+                probe.jitter = Some(Micros(300 + noise(5) % 200));
+            }
+            seen
+        })
+        .collect();
+    for n in (0..2000).filter(|n| n % 3 == window % 3) {
+        let mut seen = interface(n, at + (n % 50) as i64);
+        if let Value::Interface(sample) = &mut seen.value {
+            let noise = (n * 131 + window * 7919) * 2_654_435_761 % 16_777_216;
+            sample.receive_bytes = Some(Bytes(if n % 3 == 0 { 0 } else { noise }));
+        }
+        all.push(seen);
+    }
+    all
+}
+
+/// How many numbers some observations hold.
+pub(crate) fn scalars(all: &[Observation]) -> usize {
+    let of = |o: &Observation| match &o.value {
+        Value::Probe(p) => 7 + p.rtt.iter().count() * 2,
+        Value::Interface(_) => 7,
+        _ => 0,
+    };
+    all.iter().map(of).sum()
+}
+
 /// The quota of a gateway's spool is reckoned at two bytes a scalar (design, delivery).
 #[test]
 fn a_gateways_batch_takes_less_than_two_bytes_a_value() {
     let at = 1_795_000_000_000;
     let mut all: Vec<Observation> = (0..500).map(|n| target(n, at)).collect();
     all.extend((0..2000).map(|n| interface(n, at)));
-    let scalars: usize = all
-        .iter()
-        .map(|o| match &o.value {
-            Value::Probe(p) => 7 + p.rtt.iter().count() * 2,
-            Value::Interface(_) => 7,
-            _ => 0,
-        })
-        .sum();
+    let scalars = scalars(&all);
     let bytes = encode(&all).len();
     assert!(bytes < scalars * 2, "{bytes} bytes for {scalars} values");
 }

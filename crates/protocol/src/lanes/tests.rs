@@ -27,6 +27,46 @@ fn a_new_agent_has_nothing_to_send() {
     assert!(lanes.caught_up());
 }
 
+#[test]
+fn what_is_refused_is_found_by_halves_and_the_rest_goes() {
+    let mut lanes = Lanes::begin(0, 100).with_depth(2);
+    let bad = [17, 60];
+    let (mut arrived, mut aside, mut requests) = (BTreeSet::new(), Vec::new(), 0);
+    while let Some(run) = lanes.poll() {
+        requests += 1;
+        lanes.sent(run.lane, run.first, run.last);
+        if aside.contains(&run.first) && run.first == run.last {
+            lanes.answered_one(run.lane, run.first);
+        } else if bad.iter().any(|bad| (run.first..=run.last).contains(bad) && !aside.contains(bad)) {
+            if let Some(AfterRefusal::Culprit(sequence)) = lanes.refused(run.lane, run.first, 0) {
+                aside.push(sequence);
+            }
+        } else {
+            arrived.extend(run.first..=run.last);
+            lanes.answered_one(run.lane, run.first);
+        }
+    }
+    assert_eq!(aside, bad);
+    assert_eq!(arrived.len(), 98 + arrived.iter().filter(|s| bad.contains(s)).count());
+    assert!(requests < 40, "{requests} requests");
+    assert!(lanes.caught_up());
+}
+
+#[test]
+fn a_culprit_that_the_controller_names_needs_no_search() {
+    let mut lanes = Lanes::begin(0, 10).with_depth(2);
+    lanes.sent(Lane::Backfill, 1, 5);
+    lanes.sent(Lane::Backfill, 6, 10);
+    assert_eq!(lanes.poll(), None);
+    assert_eq!(lanes.refused(Lane::Backfill, 1, 3), Some(AfterRefusal::Culprit(3)));
+    assert_eq!(lanes.pending(), 10);
+    assert_eq!(lanes.poll(), Some(Run { lane: Lane::Backfill, first: 1, last: 5 }));
+    lanes.answered_one(Lane::Backfill, 6);
+    lanes.sent(Lane::Backfill, 1, 5);
+    lanes.answered_one(Lane::Backfill, 1);
+    assert!(lanes.caught_up());
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Write(u64),

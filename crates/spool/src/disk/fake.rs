@@ -35,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) capacity: Option<usize>,
     /// Reading this file meets a bad sector.
     pub(crate) bad_sector: Option<String>,
+    /// What [`Disk::place`] says.
+    pub(crate) place: u64,
     pub(crate) dead: bool,
     unlinked: BTreeMap<String, Vec<u8>>,
 }
@@ -53,8 +55,16 @@ impl FakeDisk {
 
     /// What is on the platter after the power came back.
     pub(crate) fn revive(&self) -> Self {
-        let files = self.inner().files.clone();
-        Self(Arc::new(Mutex::new(Inner { files, ..Inner::default() })))
+        let inner = self.inner();
+        let (files, place) = (inner.files.clone(), inner.place);
+        Self(Arc::new(Mutex::new(Inner { files, place, ..Inner::default() })))
+    }
+
+    /// The same files in a directory that was restored from them.
+    pub(crate) fn restored(&self) -> Self {
+        let copy = self.revive();
+        copy.inner().place += 1;
+        copy
     }
 }
 
@@ -182,5 +192,18 @@ impl Disk for FakeDisk {
             Ok(())
         };
         self.inner().act(whole, |_, _| {})
+    }
+
+    fn note(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut inner = self.inner();
+        if inner.dead {
+            return Err(power_cut());
+        }
+        inner.files.insert(name.to_owned(), bytes.to_vec());
+        Ok(())
+    }
+
+    fn place(&mut self) -> u64 {
+        self.inner().place
     }
 }

@@ -8,7 +8,7 @@ use super::*;
 enum Act {
     Add(u64, u64, Policy),
     Erase(u64, u64),
-    Confirm(u64),
+    Confirm(u64, u64),
     Unconfirm(u64),
 }
 
@@ -17,7 +17,7 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         (1u64..60, 0u64..10, policy).prop_map(|(first, more, policy)| Act::Add(first, first + more, policy)),
         (1u64..60, 0u64..10).prop_map(|(first, more)| Act::Erase(first, first + more)),
-        (0u64..70).prop_map(Act::Confirm),
+        (0u64..70, 0u64..70).prop_map(|(first, last)| Act::Confirm(first, last)),
         (0u64..70).prop_map(Act::Unconfirm),
     ]
 }
@@ -40,9 +40,12 @@ proptest! {
                     ledger.erase(first, last);
                     model.retain(|seq, _| !(first..=last).contains(seq));
                 }
-                Act::Confirm(up_to) => {
-                    ledger.confirm(up_to);
-                    model.range_mut(..=up_to).for_each(|(_, (_, confirmed))| *confirmed = true);
+                Act::Confirm(first, last) => {
+                    let told = |seq: &u64| (first..=last).contains(seq);
+                    let news = model.iter().any(|(seq, (_, confirmed))| told(seq) && !confirmed);
+                    prop_assert_eq!(ledger.confirm(first, last), news);
+                    let told = model.iter_mut().filter(|(seq, _)| told(seq));
+                    told.for_each(|(_, (_, confirmed))| *confirmed = true);
                 }
                 Act::Unconfirm(above) => {
                     let had = model.range(above + 1..).any(|(_, (_, confirmed))| *confirmed);

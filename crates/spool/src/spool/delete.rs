@@ -72,6 +72,13 @@ impl Spool {
     }
 
     pub(super) fn unlink(&mut self, at: usize) -> Result<(), Error> {
+        if self.unsaved {
+            match self.save() {
+                // The missing beginning of the spool tells as much as the watermark would.
+                Err(error) if error.is_disk_full() && at == 0 => {}
+                done => done?,
+            }
+        }
         let name = self.segments[at].name();
         self.disk.remove(&name).map_err(|e| Error::io("deleting", &name, e))?;
         self.segments.remove(at);

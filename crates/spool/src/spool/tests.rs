@@ -2,6 +2,7 @@ mod crash;
 mod damage;
 mod deleting;
 mod model;
+mod past;
 
 use super::*;
 use crate::disk::fake::{FakeDisk, Fault};

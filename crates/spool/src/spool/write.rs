@@ -6,10 +6,10 @@ use crate::segment::Segment;
 use crate::{Class, Error};
 
 impl Spool {
-    pub(super) fn encode(&self, payloads: &[(Class, &[u8])], now_ms: i64) -> Result<Vec<u8>, Error> {
+    pub(super) fn encode(&self, payloads: &[(Class, i64, &[u8])]) -> Result<Vec<u8>, Error> {
         let max = self.options.max_payload;
         let mut size = 0;
-        for (_, payload) in payloads {
+        for (_, _, payload) in payloads {
             if payload.len() > max {
                 return Err(Error::PayloadTooLarge { size: payload.len(), max });
             }
@@ -20,8 +20,8 @@ impl Spool {
             return Err(Error::TooMuchAtOnce { size: size as u64, max: most });
         }
         let mut bytes = Vec::with_capacity(size);
-        for (seq, (class, payload)) in (self.produced + 1..).zip(payloads) {
-            format::encode_record(&mut bytes, seq, now_ms, *class, payload);
+        for (seq, (class, at_ms, payload)) in (self.produced + 1..).zip(payloads) {
+            format::encode_record(&mut bytes, seq, *at_ms, *class, payload);
         }
         Ok(bytes)
     }
@@ -41,6 +41,11 @@ impl Spool {
         let newest = self.segments.last().expect("an open spool has a segment");
         let (name, end) = (newest.name(), newest.bytes);
         if let Err(error) = self.disk.append(&name, end, bytes) {
+            if error.kind() == std::io::ErrorKind::NotFound {
+                // Somebody removed it. The next append begins another; what was in this one is found to be lost.
+                self.segments.last_mut().expect("an open spool has a segment").sealed = true;
+                return Err(Error::io("writing", &name, error));
+            }
             self.untrimmed = true;
             // If this does not succeed now, it must before the next append.
             let _ = self.trim();

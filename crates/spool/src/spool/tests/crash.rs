@@ -45,7 +45,7 @@ fn live(disk: &FakeDisk, promised: &mut Promised) {
         }
         if step == 44 {
             let _ = spool.rewind(promised.acknowledged - 4);
-            let _ = spool.confirm_gaps(promised.acknowledged - 4);
+            let _ = spool.confirm_gaps(&[gap(1, promised.acknowledged - 4, Policy::Quota)]);
         }
         if disk.inner().dead {
             return;

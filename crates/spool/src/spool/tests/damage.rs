@@ -104,6 +104,7 @@ fn a_lost_state_file_costs_duplicates_only() {
     assert!(oldest > 1);
     for damage in [None, Some(b"garbage".to_vec())] {
         let hurt = disk.revive();
+        hurt.inner().files.remove(state::WATERMARK);
         let was = hurt.inner().files.remove(state::NAME);
         assert!(was.is_some());
         if let Some(bytes) = damage.clone() {
@@ -214,6 +215,7 @@ fn a_state_older_than_the_segments_costs_duplicates_only() {
     let oldest = spool.segments[0].first;
     assert!(oldest > 3);
     disk.inner().files.insert(state::NAME.to_owned(), older);
+    disk.inner().files.remove(state::WATERMARK);
     let (mut spool, recovery) = open(&disk.revive(), roomy());
     assert_eq!(
         (recovery.lost, spool.gaps()),

@@ -113,7 +113,7 @@ fn a_confirmed_gap_is_told_again_to_a_restored_controller() {
     let last = spool.gaps()[0].last;
     spool.acknowledge(last + 2, 0).unwrap();
     assert_eq!(spool.gaps(), [gap(1, last, Policy::Quota)], "an acknowledgement alone confirms no gap");
-    spool.confirm_gaps(last + 2).unwrap();
+    spool.confirm_gaps(&[gap(1, last + 2, Policy::Quota)]).unwrap();
     assert_eq!(spool.gaps(), []);
     let (mut spool, _) = open(&disk.revive(), small());
     assert_eq!(spool.gaps(), []);
@@ -123,7 +123,8 @@ fn a_confirmed_gap_is_told_again_to_a_restored_controller() {
     assert_eq!(spool.accounting().dropped, dropped, "a drop is counted once");
     assert_balanced(&spool);
     spool.acknowledge(last, 0).unwrap();
-    spool.delivered(6, 10).unwrap();
+    spool.confirm_gaps(&[gap(6, last, Policy::Quota)]).unwrap();
+    spool.agree(Dropped { quota: dropped.quota - 5, ..Dropped::default() });
     assert_eq!(spool.accounting().dropped.quota, dropped.quota - 5);
     assert_balanced(&spool);
 }

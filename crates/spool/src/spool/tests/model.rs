@@ -83,7 +83,7 @@ fn run(options: &Options, acts: Vec<Act>) -> Accounting {
                 model.dropped = after.dropped.total();
             }
             Act::Confirm => {
-                spool.confirm_gaps(before.watermark).unwrap();
+                spool.confirm_gaps(&[gap(1, before.watermark, Policy::Quota)]).unwrap();
                 assert!(spool.gaps().iter().all(|gap| gap.first > before.watermark));
             }
             Act::Wait(ms) => {

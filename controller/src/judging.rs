@@ -1,0 +1,332 @@
+//! Feeds the health engine: words as observations come, the sessions of the agents, the configuration and
+//! the acts of people; and brings what it finds to the store, the board and the listeners.
+//!
+//! The engine is only moved along by what changed. Judgements are durable before their events are told, so
+//! that after a restart no since-time is new, no incident is forgotten and no event has two numbers.
+
+mod graph;
+mod pending;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, MutexGuard};
+use tokio_util::sync::CancellationToken;
+use wasl_health::engine::{Refusal, StateChange};
+use wasl_health::{Engine, Policy, Word};
+use wasl_model::health::EntityState;
+use wasl_model::{AgentId, EntityKind, Maintenance, Subject, Timestamp};
+use wasl_settings::{HealthPolicy, Settings};
+use wasl_store::Store;
+
+use crate::board::Entity;
+use crate::intent::Intent;
+use crate::live::{Key, Live};
+use crate::shared::Shared;
+use crate::time::now;
+use pending::Pending;
+
+/// A burst of changes is judged once.
+const GATHER: Duration = Duration::from_millis(50);
+/// How long to sleep where nothing is due. Also how soon a failed write is tried again.
+const LONGEST: Duration = Duration::from_secs(1);
+/// Events of the last run that are told to those who were away while the controller was.
+const PAST: u32 = 10_000;
+
+/// The engine and what it has found that is not yet kept.
+pub struct Judging {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    pending: Pending,
+    /// The agents that had a session when it was last looked.
+    connected: BTreeSet<AgentId>,
+    /// The agents that were enrolled when it was last looked.
+    enrolled: BTreeSet<AgentId>,
+}
+
+/// Why an act of a person was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    /// It makes no sense now.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It could not be kept, and so was not done.
+    #[error("keeping it")]
+    Store(#[from] wasl_store::Error),
+}
+
+fn policy(settings: HealthPolicy) -> Policy {
+    Policy {
+        window: settings.confirm_after.as_duration(),
+        flap_window: settings.flap_window.as_duration(),
+        flap_enter: usize::from(settings.flap_changes),
+        ..Policy::default()
+    }
+}
+
+impl Judging {
+    /// Goes on from what the last run kept.
+    pub async fn restore(
+        store: &dyn Store,
+        intent: &Intent,
+        live: &Live,
+        now: Timestamp,
+    ) -> Result<Self, wasl_store::Error> {
+        let settings = intent.settings();
+        let mut agents = store.agents().await?;
+        agents.retain(|record| record.revoked.is_none());
+        let before: BTreeMap<Subject, EntityState> =
+            store.health().await?.into_iter().map(|kept| (kept.subject, kept.state)).collect();
+        let mut said: BTreeMap<Subject, Vec<(Option<AgentId>, Word)>> = BTreeMap::new();
+        for ((agent, subject), latest) in &live.read().values {
+            let every = intent.every(agent, subject);
+            let word = words::of_value(latest, subject, &settings, every);
+            if let Some(word) = word.filter(|_| intent.may_speak(agent, subject)) {
+                said.entry(subject.clone()).or_default().push((Some(agent.clone()), word));
+            }
+        }
+        for record in &agents {
+            let subject = Subject::lenient(EntityKind::Agent, record.id.as_str());
+            let word = words::of_agent_after_restart(before.get(&subject), record.last_seen, now);
+            said.entry(subject).or_default().push((None, word));
+        }
+        let saved = pending::saved(store, said, now).await?;
+        let inner = Inner {
+            engine: Engine::restore(policy(settings.health()), graph::of(&settings, &agents), saved, now),
+            pending: Pending::default(),
+            connected: BTreeSet::new(),
+            enrolled: agents.into_iter().map(|record| record.id).collect(),
+        };
+        Ok(Self { inner: Mutex::new(inner) })
+    }
+
+    /// Somebody takes an incident on. When this returns it is kept.
+    pub async fn acknowledge(&self, shared: &Shared, id: u64, by: &str, note: &str) -> Result<(), ActError> {
+        let mut inner = self.inner.lock().await;
+        inner.engine.acknowledge(id, by, note, now())?;
+        Ok(inner.publish(shared).await?)
+    }
+
+    /// Somebody announces a maintenance; its number.
+    pub async fn maintain(&self, shared: &Shared, mut maintenance: Maintenance) -> Result<u64, ActError> {
+        let mut inner = self.inner.lock().await;
+        if maintenance.until <= maintenance.from {
+            return Err(Refusal::Empty(maintenance.id).into());
+        }
+        maintenance.id = shared.store.add_maintenance(&maintenance).await?;
+        let id = maintenance.id;
+        inner.engine.set_maintenance(maintenance, now())?;
+        inner.publish(shared).await?;
+        Ok(id)
+    }
+
+    /// Somebody ends a maintenance early, or calls it off.
+    pub async fn end_maintenance(&self, shared: &Shared, id: u64) -> Result<(), ActError> {
+        let mut inner = self.inner.lock().await;
+        let now = now();
+        let found = inner.engine.maintenances().find(|m| m.id == id).cloned();
+        let mut maintenance = found.ok_or(Refusal::NoMaintenance(id))?;
+        maintenance.until = maintenance.from.max(now);
+        shared.store.save_maintenance(&maintenance).await?;
+        inner.engine.end_maintenance(id, now)?;
+        Ok(inner.publish(shared).await?)
+    }
+
+    async fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().await
+    }
+}
+
+/// Keeps the judgements until `stop`.
+pub async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), Infallible> {
+    let mut live = shared.live.changes();
+    let mut sessions = shared.sessions.changes();
+    let mut agents = shared.agents_stale();
+    let mut intent = shared.intent.changes();
+    match shared.store.events(0, PAST).await {
+        Ok(past) => shared.boards.tell(past.into_iter().map(Into::into)),
+        Err(error) => {
+            tracing::warn!(error = %wasl_runtime::chain(&error), "earlier events could not be read");
+        }
+    }
+    shared.judging.lock().await.begin(&shared);
+    loop {
+        let wait = {
+            let mut inner = shared.judging.lock().await;
+            let now = now();
+            if intent.has_changed().unwrap_or(false) {
+                intent.mark_unchanged();
+                inner.configure(&shared, now);
+            }
+            inner.hear(&shared, now);
+            inner.engine.tick(now);
+            if let Err(error) = inner.publish(&shared).await {
+                tracing::error!(error = %wasl_runtime::chain(&error), "judgements could not be kept; they will be tried again");
+            }
+            inner.engine.next_deadline().map_or(LONGEST, |due| due.since(now)).min(LONGEST)
+        };
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(wait.max(GATHER)) => continue,
+            _ = live.changed() => {}
+            _ = sessions.changed() => {}
+            _ = agents.changed() => {}
+            Ok(()) = intent.changed() => intent.mark_changed(),
+        }
+        tokio::time::sleep(GATHER).await;
+    }
+}
+
+impl Inner {
+    /// Puts on the board what was restored.
+    fn begin(&self, shared: &Shared) {
+        let settings = shared.intent.settings();
+        let engine = &self.engine;
+        shared.boards.change(|board| {
+            for (subject, _) in engine.entities() {
+                if let Some(entity) = entity(engine, &settings, subject, None) {
+                    board.entities.insert(subject.clone(), entity);
+                }
+            }
+            board.incidents = engine.incidents().map(|i| (i.id, i.clone())).collect();
+            board.maintenances = engine.maintenances().map(|m| (m.id, m.clone())).collect();
+        });
+    }
+
+    fn configure(&mut self, shared: &Shared, now: Timestamp) {
+        let settings = shared.intent.settings();
+        let agents = shared.agents();
+        let graph = graph::of(&settings, agents.iter().filter(|r| r.revoked.is_none()));
+        for problem in graph.problems() {
+            tracing::warn!("the configuration's dependencies: {problem}");
+        }
+        self.engine.configure(graph, now);
+        let mut live = shared.live.read();
+        live.all_changed();
+        let unspeakable: Vec<Key> =
+            live.values.keys().filter(|(a, s)| !shared.intent.may_speak(a, s)).cloned().collect();
+        drop(live);
+        for (agent, subject) in unspeakable {
+            self.engine.forget(&subject, Some(&agent), now);
+        }
+    }
+
+    /// Takes in what has come since the last time.
+    fn hear(&mut self, shared: &Shared, now: Timestamp) {
+        let enrolled: BTreeSet<AgentId> =
+            shared.agents().iter().filter(|r| r.revoked.is_none()).map(|r| r.id.clone()).collect();
+        let connected = shared.sessions.connected();
+        let mut agents: BTreeSet<AgentId> =
+            connected.symmetric_difference(&self.connected).cloned().collect();
+        if enrolled != self.enrolled {
+            agents.extend(enrolled.difference(&self.enrolled).cloned());
+            for gone in self.enrolled.difference(&enrolled) {
+                self.engine.forget_witness(gone, now);
+                self.engine.forget(&Subject::lenient(EntityKind::Agent, gone.as_str()), None, now);
+            }
+            self.enrolled = enrolled;
+            self.configure(shared, now);
+        }
+
+        let settings = shared.intent.settings();
+        let mut live = shared.live.read();
+        let changed = live.take_changed();
+        let mut touched: Vec<Subject> = Vec::with_capacity(changed.len());
+        for key in changed {
+            let Some(latest) = live.values.get(&key) else { continue };
+            let (agent, subject) = key;
+            if subject.kind == EntityKind::Agent {
+                agents.insert(agent);
+            } else if shared.intent.may_speak(&agent, &subject) {
+                let every = shared.intent.every(&agent, &subject);
+                if let Some(word) = words::of_value(latest, &subject, &settings, every) {
+                    self.engine.observe(&subject, Some(agent), word, now);
+                    touched.push(subject);
+                }
+            }
+        }
+        for agent in agents.into_iter().filter(|a| self.enrolled.contains(a)) {
+            let is_connected = connected.contains(&agent);
+            // Who has not come back since the start is given its time first.
+            if !is_connected && !self.connected.contains(&agent) && self.connected_never(&agent, shared) {
+                continue;
+            }
+            let subject = Subject::lenient(EntityKind::Agent, agent.as_str());
+            let word = words::of_agent(&live, &agent, &subject, is_connected, now);
+            self.engine.observe(&subject, None, word, now);
+            touched.push(subject);
+        }
+        drop(live);
+        self.connected = connected;
+        // Where only the time of the last observation is new, the board hears of it all the same.
+        let engine = &self.engine;
+        shared.boards.change(|board| {
+            for subject in touched {
+                let (Some(entity), Some(view)) = (board.entities.get_mut(&subject), engine.view(&subject))
+                else {
+                    continue;
+                };
+                entity.at = view.at.or(entity.at);
+                if let Some(witness) = view.witness {
+                    entity.agent = Some(witness.clone());
+                }
+            }
+        });
+    }
+
+    /// Whether an agent without a session is only known from before the start.
+    fn connected_never(&self, agent: &AgentId, shared: &Shared) -> bool {
+        let subject = Subject::lenient(EntityKind::Agent, agent.as_str());
+        self.engine.view(&subject).and_then(|v| v.at).is_some_and(|at| at <= shared.started)
+    }
+
+    /// Brings what changed to the board, then to the store, then to whoever listens.
+    async fn publish(&mut self, shared: &Shared) -> Result<(), wasl_store::Error> {
+        let changes = self.engine.take_changes();
+        let (engine, settings) = (&self.engine, shared.intent.settings());
+        shared.boards.change(|board| {
+            for StateChange { subject, .. } in &changes.states {
+                let before = board.entities.remove(subject);
+                if let Some(entity) = entity(engine, &settings, subject, before.as_ref()) {
+                    board.entities.insert(subject.clone(), entity);
+                }
+            }
+            for incident in &changes.incidents {
+                if incident.is_open() {
+                    board.incidents.insert(incident.id, incident.clone());
+                } else {
+                    board.incidents.remove(&incident.id);
+                }
+            }
+            board.maintenances = engine.maintenances().map(|m| (m.id, m.clone())).collect();
+        });
+        self.pending.add(changes, |subject| engine.view(subject).and_then(|v| v.site.cloned()), now());
+        let events = self.pending.keep(&*shared.store).await?;
+        shared.boards.tell(events);
+        Ok(())
+    }
+}
+
+/// An entity as the board shows it; `before`: as it showed it until now.
+fn entity(
+    engine: &Engine,
+    settings: &Settings,
+    subject: &Subject,
+    before: Option<&Entity>,
+) -> Option<Entity> {
+    let view = engine.view(subject)?;
+    let known = || before.and_then(|b| b.agent.clone());
+    Some(Entity {
+        subject: subject.clone(),
+        state: view.state.clone(),
+        site: view.site.cloned(),
+        agent: view.witness.cloned().or_else(known).or_else(|| graph::observer(settings, subject)),
+        at: view.at.or_else(|| before.and_then(|b| b.at)),
+    })
+}

@@ -1,0 +1,74 @@
+//! From what is known to what the engine is told.
+
+use std::time::Duration;
+
+use wasl_health::{Judgement, Word, judge};
+use wasl_model::health::EntityState;
+use wasl_model::{AgentId, AgentSample, Subject, Timestamp, Value};
+use wasl_settings::Settings;
+
+use crate::live::{Latest, State};
+
+/// How often a backup is expected where the configuration no longer says so.
+const EXPECT: Duration = Duration::from_secs(86_400);
+
+/// An agent's word on something that it observes; nothing for what is not judged this way.
+pub(super) fn of_value(
+    latest: &Latest,
+    subject: &Subject,
+    settings: &Settings,
+    every: Duration,
+) -> Option<Word> {
+    let judgement = match &latest.value {
+        Value::Host(host) => judge::machine(host),
+        Value::Disk(disk) => judge::disk(disk),
+        Value::Interface(interface) => judge::interface(interface),
+        Value::Probe(window) => judge::target(window),
+        Value::Device(device) => judge::device(device),
+        Value::Backup(evidence) => {
+            let job = settings.backups().get(&subject.id);
+            let expect = job.map_or(EXPECT, |job| job.expect_every.as_duration());
+            return Some(Word::of_backup(evidence, expect, latest.at, every));
+        }
+        Value::Agent(_) | Value::Notice(_) => return None,
+    };
+    Some(Word::sampled(judgement, latest.at, every))
+}
+
+/// The controller's own word on an agent.
+pub(super) fn of_agent(
+    live: &State,
+    agent: &AgentId,
+    subject: &Subject,
+    connected: bool,
+    now: Timestamp,
+) -> Word {
+    Word::of_agent(connected, Some(now), sample(live, agent, subject), now)
+}
+
+fn sample<'a>(live: &'a State, agent: &AgentId, subject: &Subject) -> Option<&'a AgentSample> {
+    match &live.values.get(&(agent.clone(), subject.clone()))?.value {
+        Value::Agent(sample) => Some(sample),
+        _ => None,
+    }
+}
+
+/// While the controller was away it saw nobody, which says nothing of the agents: each is what it was until
+/// it has had the time to come back.
+pub(super) fn of_agent_after_restart(
+    before: Option<&EntityState>,
+    last_seen: Option<Timestamp>,
+    started: Timestamp,
+) -> Word {
+    let away = Word::of_agent(false, last_seen.map(|_| started), None, started);
+    let Some(before) = before.filter(|_| last_seen.is_some()) else { return away };
+    let kept = Judgement {
+        health: before.health,
+        activity: before.activity.clone(),
+        proof: before.proof,
+        reason: before.reason.clone(),
+        confidence: before.confidence,
+    };
+    let gone = started.plus(judge::SESSION_GRACE);
+    Word::new(kept, started).turning(gone, judge::agent(false, Some(started), None, gone))
+}

@@ -1,0 +1,144 @@
+//! What comes from machines that Wasl does not own: answers to pings, and SNMP agents.
+
+pub(crate) mod client;
+
+use std::time::Duration;
+
+use wasl_probe::icmp::{Echo, Family, reply, request};
+
+use self::client::{Binding, Datum, Oid};
+use crate::Bytes;
+use crate::polling::counters::{self, Counter, Reading};
+use crate::polling::interfaces;
+use crate::polling::walk::Walk;
+
+const NONCE: u64 = 0x0123_4567_89ab_cdef;
+
+/// An ICMP message off the wire.
+pub(crate) fn icmp(data: &[u8]) {
+    for family in [Family::V4, Family::V6] {
+        if let Ok(echo) = reply(family, data, NONCE) {
+            assert_eq!(echo.nonce, NONCE, "an answer to somebody else's probe");
+        }
+    }
+    let mut bytes = Bytes(data);
+    let echo = Echo { target: bytes.long(), nonce: NONCE, counter: bytes.int() };
+    let mut answer = request(Family::V6, &echo);
+    answer[0] = wasl_probe::icmp::V6_ECHO_REPLY;
+    assert_eq!(reply(Family::V6, &answer, NONCE), Ok(echo));
+}
+
+/// A walk over the interfaces of a device that answers as the bytes say. It must come to its end.
+pub(crate) fn snmp_walk(data: &[u8]) {
+    let mut bytes = Bytes(data);
+    let mut tables = Vec::new();
+    for columns in [interfaces::COLUMNS, interfaces::FALLBACK] {
+        let mut walk = Walk::new(columns);
+        while let Some(ask) = walk.next() {
+            assert!(ask.oids.len() > 1 && ask.repetitions > 0, "a question without a question");
+            match if bytes.is_empty() { 0xff } else { bytes.byte() } {
+                0..=0xdf => {
+                    let reply: Vec<Binding> =
+                        (0..bytes.byte()).map(|_| binding(&mut bytes, &ask.oids)).collect();
+                    walk.take(&ask, &reply, Duration::from_millis(u64::from(bytes.short())));
+                }
+                0xe0..=0xef => walk.too_big(&ask),
+                0xf0..=0xf7 => walk.refused(&ask, u32::from(bytes.byte())),
+                // The device falls silent; the poller gives up when a smaller question does not help.
+                _ => {
+                    if !walk.unanswered(&ask) {
+                        break;
+                    }
+                }
+            }
+        }
+        tables.push(walk.finish().0);
+    }
+    let readings = interfaces::readings("device", &tables[0], &tables[1]);
+    let names: std::collections::HashSet<_> = readings.iter().map(|(subject, _)| subject).collect();
+    assert_eq!(names.len(), readings.len(), "two interfaces share a series");
+    for (_, reading) in &readings {
+        let _ = counters::compare(None, reading);
+        plausible(reading, reading);
+    }
+}
+
+/// Mostly what was asked for, one row further; sometimes anything.
+fn binding(bytes: &mut Bytes<'_>, asked: &[Oid]) -> Binding {
+    let how = bytes.byte();
+    let mut oid = asked[usize::from(how & 0x1f) % asked.len()].clone();
+    match how >> 5 {
+        0..=4 => oid.push(u32::from(bytes.byte())),
+        5 => {
+            if let Some(last) = oid.last_mut() {
+                *last = last.wrapping_add(u32::from(bytes.byte()));
+            }
+        }
+        6 => oid.truncate(usize::from(bytes.byte())),
+        _ => oid = (0..bytes.byte() % 20).map(|_| bytes.int()).collect(),
+    }
+    let value = match bytes.byte() % 8 {
+        0 => Datum::Counter32(bytes.int()),
+        1 => Datum::Counter64(bytes.long()),
+        2 => Datum::Ticks(bytes.int()),
+        3 => Datum::Number(bytes.long().cast_signed()),
+        4 => {
+            let length = usize::from(bytes.byte());
+            Datum::Text(bytes.slice(length).to_vec())
+        }
+        5 => Datum::Missing,
+        6 => Datum::End,
+        _ => Datum::Other,
+    };
+    Binding { oid, value }
+}
+
+/// Two readings of an interface, one after the other.
+pub(crate) fn snmp_counters(data: &[u8]) {
+    let mut bytes = Bytes(data);
+    let (one, two) = (reading(&mut bytes), reading(&mut bytes));
+    plausible(&one, &two);
+    plausible(&two, &one);
+}
+
+fn plausible(one: &Reading, two: &Reading) {
+    let (sample, _) = counters::compare(Some(one), two);
+    // A virtual interface may go faster than it says; and one that says nothing has no bound.
+    let bound = two.speed.filter(|speed| *speed > 0 && two.connector != Some(false));
+    if let (Some(bytes), Some(speed), Some(interval)) = (sample.receive_bytes, bound, sample.interval) {
+        let speed = one.speed.unwrap_or(0).max(speed);
+        let most = speed as f64 / 8.0 * (interval.0 as f64 / 1000.0) * 4.0 + 1e6;
+        assert!(bytes.0 as f64 <= most, "{bytes:?} in {interval:?} at {speed} bit/s");
+    }
+}
+
+fn reading(bytes: &mut Bytes<'_>) -> Reading {
+    let flag = |bits: u8| match bits & 3 {
+        0 => None,
+        1 => Some(false),
+        _ => Some(true),
+    };
+    let given = bytes.byte();
+    Reading {
+        at: Duration::from_millis(u64::from(bytes.int() % 10_000_000)),
+        uptime: (given & 1 != 0).then(|| bytes.int()),
+        index: u32::from(bytes.byte()),
+        speed: (given & 2 != 0).then(|| bytes.long() >> (bytes.byte() % 64)),
+        connector: flag(given >> 2),
+        up: flag(given >> 4),
+        enabled: flag(given >> 6),
+        discontinuity: (bytes.byte() & 1 != 0).then(|| bytes.int()),
+        octets: std::array::from_fn(|_| counter(bytes)),
+        packets: std::array::from_fn(|_| std::array::from_fn(|_| counter(bytes))),
+        errors: std::array::from_fn(|_| counter(bytes)),
+        discards: std::array::from_fn(|_| counter(bytes)),
+    }
+}
+
+fn counter(bytes: &mut Bytes<'_>) -> Option<Counter> {
+    match bytes.byte() % 3 {
+        0 => None,
+        1 => Some(Counter::Narrow(bytes.int())),
+        _ => Some(Counter::Wide(bytes.long())),
+    }
+}
