@@ -24,8 +24,6 @@ const LATEST: i64 = 2_000;
 const MOST: usize = 50;
 /// Compaction takes batches ten minutes after they came and closes stretches ten minutes after their end.
 const BEHIND: i64 = 3_600_000;
-/// SQLite's own check looks up each row in each index. Kilobytes, where negative.
-const CACHE: &str = "PRAGMA cache_size = -65536";
 const LARGE_LOG: u64 = 512 << 20;
 const LITTLE_ROOM: u64 = 1 << 30;
 const NO_ROOM: u64 = 64 << 20;
@@ -177,7 +175,6 @@ pub(super) fn free_bytes(file: &Path) -> Option<u64> {
 }
 
 async fn whole_file(connection: &mut SqliteConnection, examined: &mut Examined) -> sqlx::Result<()> {
-    sqlx::raw_sql(CACHE).execute(&mut *connection).await?;
     let lines: Vec<String> =
         sqlx::query_scalar("PRAGMA integrity_check (50)").fetch_all(&mut *connection).await?;
     let lines: Vec<String> = lines.into_iter().filter(|line| line != "ok").collect();
