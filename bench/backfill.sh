@@ -28,17 +28,21 @@ nsenter -t "$peer" -n -- tc qdisc add dev peer0 "${shaped[@]}"
 shape=(--kind gateway --agents 1 --targets "$targets" --interfaces "$interfaces" --sites one)
 "$bin/wasl" simulate "${shape[@]}" --write-config "$work/config"
 begin "$work/controller.log" "$bin/wasl" serve --config "$work/config" --state "$work/controller" \
-    --http "$SELF:8443" --agents "$SELF:8444"
+    --http 127.0.0.1:8080 --agents "$SELF:8443"
 controller=$begun
 meter_of=$(meter "$controller")
 until_true 20 "the controller" test -s "$work/controller/addresses.json"
 
+bridge 8080
+
+ready_or_gone() { grep -q 'they begin' "$work/simulate.log" || [[ ! -e /proc/$simulation ]]; }
 say "bench: making the batches of $hours hours"
 nsenter -t "$peer" -n -- "$bin/wasl" simulate "${shape[@]}" --backfill "${hours}h" --for "${live}s" --drain 30m \
     --state "$work/controller" --report "$work/report.jsonl" --json >"$work/summary.json" 2>"$work/simulate.log" </dev/null &
 simulation=$!
 started+=("$simulation")
-until_true 1800 "the batches" grep -q 'they begin' "$work/simulate.log"
+until_true 1800 "the batches" ready_or_gone
+grep -q 'they begin' "$work/simulate.log" || die "the simulation has ended: $(cat "$work/simulate.log")"
 waiting=$(sed -n 's/.*wasl: \([0-9]*\) batches wait, \([0-9]*\) bytes.*/\2/p' "$work/simulate.log")
 cpu_before=$(processor_time "$controller" "$meter_of")
 sent_before=$(ip -s -j link show wan0 | sed -n 's/.*"rx":{"bytes":\([0-9]*\).*/\1/p')
@@ -50,7 +54,7 @@ took=$(figure "$work/summary.json" backlog_delivered_in)
 values=$(figure "$work/summary.json" values)
 points=$(figure "$work/summary.json" history_points)
 batch_bytes=$(figure "$work/summary.json" batch_bytes)
-part() { awk -v of="\"$1\"" -v key="\"$2\"" 'index($0, of) { in_it = 1 } in_it && index($0, key) { gsub(/[^0-9.]/, "", $2); print $2; exit }' "$work/summary.json"; }
+part() { awk -v of="\"$1\"" -v key="\"$2\"" 'index($0, of) { in_it = 1 } in_it && index($0, key) { gsub(/[^0-9.a-z]/, "", $2); print $2; exit }' "$work/summary.json"; }
 n=$(part ack_behind_backlog_ms n) late50=$(part ack_behind_backlog_ms p50) late99=$(part ack_behind_backlog_ms p99) late=$(part ack_behind_backlog_ms max)
 wire=$((sent_after - sent_before))
 per_value=$(awk -v b="$wire" -v n="$values" 'BEGIN { printf "%.3f", b / n }')

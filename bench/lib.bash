@@ -112,6 +112,40 @@ inside_own_network() {
     mount --bind "$work/resolv.conf" /etc/resolv.conf
 }
 
+# bridge PORT: what the other machine asks of its own loopback at this port is answered by ours. The way is a
+# socket in the file system, which namespaces share, so that it takes nothing of the line between the two.
+bridge() {
+    local port=$1 program='
+import asyncio, sys
+async def pump(reader, writer):
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
+    except OSError:
+        writer.close()
+async def main(listen, dial):
+    async def serve(reader, writer):
+        there = await dial()
+        await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
+        there[1].close()
+        writer.close()
+    async with await listen(serve) as server:
+        await server.serve_forever()
+side, path, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+if side == "here":
+    asyncio.run(main(lambda s: asyncio.start_unix_server(s, path), lambda: asyncio.open_connection("127.0.0.1", port)))
+else:
+    asyncio.run(main(lambda s: asyncio.start_server(s, "127.0.0.1", port), lambda: asyncio.open_unix_connection(path)))
+'
+    need python3
+    nsenter -t "$peer" -n -- ip link set lo up
+    begin "$work/bridge-here.log" python3 -c "$program" here "$work/bridge.sock" "$port"
+    begin "$work/bridge-there.log" nsenter -t "$peer" -n -- python3 -c "$program" there "$work/bridge.sock" "$port"
+    until_true 10 "the bridge" nsenter -t "$peer" -n -- curl -sf -o /dev/null "http://127.0.0.1:$port/healthz"
+}
+
 differs() { [[ $(readlink "/proc/$1/ns/net") != "$(readlink /proc/self/ns/net)" ]]; }
 
 # meter PID: moves a process into a control group of its own and gives its folder, whose cpu.stat counts

@@ -6,13 +6,14 @@
 #   ARCH      Debian's name of the programs' architecture                    (this machine's)
 #   VERSION   another version than Cargo.toml's, for tests of an upgrade
 #   OUT       where the packages go                                          (target/deb)
+#   MAINTAINER  who answers for the packages; an institution that builds its own puts its address here
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 bin=${BIN_DIR:-target/release} manual=${MANUAL:-target/manual} out=${OUT:-target/deb}
 arch=${ARCH:-$(dpkg --print-architecture)}
 version=${VERSION:-$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)}
-maintainer="Wasl maintainers <wasl@localhost>"
+maintainer=${MAINTAINER:-Wasl maintainers <wasl@example.org>}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 export SOURCE_DATE_EPOCH
 case $arch in

@@ -2,6 +2,7 @@
 # Static programs for x86-64 and aarch64, in target/TRIPLE/PROFILE, which run on any Linux.
 #
 #   PROFILE    release (or dev, for trying this script)
+#   SMALL      assignments to cargo's environment for the programs that are to be small
 #   TRIPLES    which, of x86_64-unknown-linux-musl and aarch64-unknown-linux-musl (both)
 #
 # Needs musl-tools; for aarch64 gcc-aarch64-linux-gnu and libc6-dev-arm64-cross, and qemu-user-static to try the outcome.
@@ -50,7 +51,10 @@ for triple in ${TRIPLES:-x86_64-unknown-linux-musl aarch64-unknown-linux-musl}; 
             ;;
     esac
     for package in wasl-agent wasl-lab-agent wasl-helper wasl; do
-        cargo build --quiet --locked --profile "$profile" --target "$triple" -p "$package"
+        size=
+        case $package in wasl-lab-agent | wasl-helper) size=${SMALL:-} ;; esac
+        # shellcheck disable=SC2086 # words, each an assignment
+        env $size cargo build --quiet --locked --profile "$profile" --target "$triple" -p "$package"
         program=target/$triple/$folder/$package
         if readelf -lW "$program" | grep -q INTERP || readelf -dW "$program" | grep -q NEEDED; then
             echo "$program is not static" >&2

@@ -32,16 +32,21 @@ if [ "${1:-}" != inside ]; then
 fi
 
 work=$2 root=$2/root
+mount -t proc proc /proc
 mount -t proc proc "$root/proc"
 ip link set lo up
 mkdir "$root/debs" "$root/newer" "$work/before"
 cp "$debs"/*.deb "$root/debs/"
 cp "$newer"/*.deb "$root/newer/"
 
-# The same standard error each time, and no word of the host's environment.
-within() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive chroot "$@"; }
-do_in() { within "$root" "$@"; }
-as() { local user=$1; shift; within --userspec="$user:$user" --groups="$(do_in id -G "$user" | tr ' ' ,)" "$root" "$@"; }
+# Without a word of the host's environment.
+enter=(env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive chroot)
+do_in() { "${enter[@]}" "$root" "$@"; }
+# `become USER` makes `user` what `enter` needs for that user and all of its groups.
+become() { user=(--userspec="$1:$1" --groups="$(do_in id -G "$1" | tr ' ' ,)"); }
+as() { local user; become "$1"; shift; "${enter[@]}" "${user[@]}" "$root" "$@"; }
+# Starts a daemon as a user, with a log; its number is in `pid`. Not through `as`: a signal must reach the daemon.
+daemon() { local user name=$2; become "$1"; shift; "${enter[@]}" "${user[@]}" "$root" "$@" >>"$work/$name.log" 2>&1 & pid=$!; }
 step() { echo "== $*"; }
 die() {
     echo "FAILED: $*" >&2
@@ -86,16 +91,15 @@ refuse "an agent that has not joined runs" as wasl-agent wasl-agent run --state 
 refuse "the installation has left something running" pgrep -x 'wasl.*'
 
 start_controller() {
-    as wasl-controller wasl serve --config /etc/wasl --state /var/lib/wasl \
-        --http 127.0.0.1:18080 --agents 127.0.0.1:18443 >>"$work/controller.log" 2>&1 &
-    controller=$!
+    daemon wasl-controller wasl serve --config /etc/wasl --state /var/lib/wasl --http 127.0.0.1:18080 --agents 127.0.0.1:18443
+    controller=$pid
     until_true "the controller answers" do_in wasl status --state /var/lib/wasl --json
 }
 start_agents() {
-    as wasl-agent wasl-agent run >>"$work/agent.log" 2>&1 &
-    agent=$!
-    as wasl-lab-agent wasl-lab-agent run >>"$work/lab-agent.log" 2>&1 &
-    lab=$!
+    daemon wasl-agent wasl-agent run
+    agent=$pid
+    daemon wasl-lab-agent wasl-lab-agent run
+    lab=$pid
     until_true "the agents have sessions" connected this-machine seat-1
 }
 connected() {
@@ -118,13 +122,14 @@ start_controller
 join wasl-agent server this-machine
 join wasl-lab-agent lab seat-1
 start_agents
-produced() { as "$1" "$1" spool --json | tr -d ' \n' | grep -o '"produced":[0-9]*' | cut -d: -f2; }
-until_true "the lab agent has produced something" test "$(produced wasl-lab-agent || echo 0)" -ge 0
+produces() { [ "$(as "$1" "$1" spool --json | tr -d ' \n' | grep -o '"produced":[0-9]*' | cut -d: -f2)" -gt 0 ]; }
+until_true "the agent produces something" produces wasl-agent
+until_true "the lab agent produces something" produces wasl-lab-agent
 check "doctor finds the agent well" as wasl-lab-agent wasl-lab-agent doctor
 
 step "the root helper answers the agents and nobody else"
-do_in wasl-helper run >"$work/helper.log" 2>&1 &
-helper=$!
+daemon root wasl-helper run
+helper=$pid
 until_true "the helper listens" test -S "$root/run/wasl/helper.sock"
 same "the helper's socket" "$(do_in stat -c '%U:%G %a' /run/wasl/helper.sock)" "root:wasl 660"
 for user in wasl-agent wasl-lab-agent; do check "$user may ask" as "$user" wasl-helper ask version; done

@@ -9,11 +9,12 @@ pub mod crowd;
 pub mod slow;
 
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,6 +30,8 @@ pub const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a connection may wait for a place in the next room, and how often it looks.
 const QUEUE: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_millis(20);
+/// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
+const QUEUED: u32 = 4096;
 /// Descriptors that are kept for strangers, the store, the log and everything else.
 const RESERVE: u64 = 6000;
 
@@ -151,6 +154,15 @@ impl Drop for Guest {
     }
 }
 
+/// Opens a port. The queue of connections that nobody has accepted yet is long, because whoever does not find a place
+/// in it tries again after a second only, and a crowd comes in bursts.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUED)
+}
+
 /// Hands each connection to `serve` as soon as it has said something, until `stop`; then waits a moment for those
 /// that are open. Until its guest is known, `serve` has to end when it is shed.
 pub async fn until_stopped<F>(
@@ -175,14 +187,14 @@ pub async fn until_stopped<F>(
                 let (serve, stop) = (serve.clone(), stop.clone());
                 tracker.spawn(async move {
                     // Nothing is made ready for a connection that is silent: it costs a descriptor and little else.
-                    let shed = guest.shed();
+                    let (shed, mut first) = (guest.shed(), [0]);
                     let speaks = tokio::select! {
                         () = shed.cancelled() => false,
                         () = stop.cancelled() => false,
-                        ready = tokio::time::timeout(SILENT, tcp.readable()) => matches!(ready, Ok(Ok(()))),
+                        ready = tokio::time::timeout(SILENT, tcp.peek(&mut first)) => matches!(ready, Ok(Ok(1))),
                     };
                     if speaks {
-                        serve(tcp, from, guest).await;
+                        Box::pin(serve(tcp, from, guest)).await;
                     }
                 });
             }

@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use ring::rand::{SecureRandom, SystemRandom};
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use wasl_pki::tls::SystemClock;
@@ -31,7 +30,7 @@ use crate::shared::{RunOptions, Shared};
 use crate::time::now;
 use crate::trust::Trust;
 use crate::trust::listeners::{Kind, ListenerCertificate};
-use crate::{agents, jobs, operators, trust};
+use crate::{accept, agents, jobs, operators, trust};
 
 /// How long open work may take when the controller ends.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -136,11 +135,11 @@ impl Controller {
         shared.refresh_revocations().await;
         jobs::restore::trends(&shared).await;
 
-        let (agents_listener, certificate) = agents_listener(&shared, options).await?;
+        let (agents_listener, certificate) = agents_listener(&shared, options)?;
         let mut certificates = vec![certificate];
         let lifetime = options.lifetime(OPERATORS_DAYS);
         let (operators_listener, certificate) =
-            operators::Listener::open(&shared, options.http, &options.names, lifetime).await?;
+            operators::Listener::open(&shared, options.http, &options.names, lifetime)?;
         certificates.extend(certificate);
         let addresses = Addresses {
             http: operators_listener.url.clone(),
@@ -259,11 +258,8 @@ impl Running {
     }
 }
 
-async fn agents_listener(
-    shared: &Shared,
-    options: &Options,
-) -> Result<(agents::Listener, ListenerCertificate)> {
-    let tcp = TcpListener::bind(options.agents).await.with_context(|| {
+fn agents_listener(shared: &Shared, options: &Options) -> Result<(agents::Listener, ListenerCertificate)> {
+    let tcp = accept::listen(options.agents).with_context(|| {
         format!("opening the agents' listener on {}; is another controller running?", options.agents)
     })?;
     // Agents look for one fixed name, so this certificate needs no other.

@@ -27,6 +27,8 @@ pub struct Session {
     pub end: CancellationToken,
     /// Asks whether anybody is there.
     pub pulse: Pulse,
+    /// The generation of the assignment that the agent had when the session began; 0 for none.
+    pub generation: u64,
 }
 
 /// How a session is asked for a sign of life.
@@ -122,10 +124,20 @@ impl Sessions {
             other.end.cancel();
         }
         let id = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        table.insert(agent.clone(), Session { id, boot, since: now, end, pulse: Pulse::default() });
+        table.insert(
+            agent.clone(),
+            Session { id, boot, since: now, end, pulse: Pulse::default(), generation: 0 },
+        );
         drop(table);
         self.changes.send_modify(|n| *n += 1);
         Ok(id)
+    }
+
+    /// Notes which assignment the agent of a session has.
+    pub fn note_generation(&self, agent: &AgentId, id: u64, generation: u64) {
+        if let Some(session) = self.lock().get_mut(agent).filter(|session| session.id == id) {
+            session.generation = generation;
+        }
     }
 
     /// The session of another start of this agent, if there is one.

@@ -70,7 +70,7 @@ impl Agent {
         let bootstrap = state.bootstrap()?;
         let id = AgentId::new(bootstrap.agent)?;
         let about = Subject::lenient(EntityKind::Agent, id.as_str());
-        let (spool, recovery) = SpoolHandle::open(&state.spool(), options, Epoch(random()?))?;
+        let (spool, recovery) = SpoolHandle::open(&state.spool(), &options, Epoch(random()?))?;
         let secrets = Secrets::new(state.secrets());
         let timeline = Arc::new(Mutex::new(Timeline::default()));
         let uplink = Uplink::build(state, spool.clone(), facts::read(version), random()?, timeline.clone())?;

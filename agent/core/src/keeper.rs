@@ -67,7 +67,7 @@ pub struct Parcel {
 
 impl SpoolHandle {
     /// Opens the spool, and those that were left behind beside it, and starts their thread.
-    pub fn open(dir: &Path, options: Options, fresh: Epoch) -> Result<(Self, Recovery), wasl_spool::Error> {
+    pub fn open(dir: &Path, options: &Options, fresh: Epoch) -> Result<(Self, Recovery), wasl_spool::Error> {
         let max_payload = options.max_payload;
         let (mut shelf, recovery) = Shelf::open(dir, options, fresh)?;
         let (jobs, mut work) = mpsc::channel::<Job>(64);
@@ -204,10 +204,7 @@ impl SpoolHandle {
         self.ask(move |shelf| {
             let Some(spool) = shelf.of(epoch) else { return Ok(shelf.spool().accounting()) };
             spool.acknowledge(contiguous, now_ms())?;
-            spool.confirm_gaps(&told)?;
-            if let Some(dropped) = dropped {
-                spool.agree(dropped);
-            }
+            spool.settle(&told, dropped)?;
             let accounting = spool.accounting();
             shelf.tidy();
             Ok(accounting)
@@ -280,10 +277,7 @@ pub async fn run(
     let mut held = Held::default();
     loop {
         let retry = async {
-            match held.is_empty() {
-                true => std::future::pending().await,
-                false => tokio::time::sleep(RETRY).await,
-            }
+            if held.is_empty() { std::future::pending().await } else { tokio::time::sleep(RETRY).await }
         };
         let more = tokio::select! {
             more = gather(&mut observations, &mut waiting) => more,

@@ -51,6 +51,7 @@ pub(super) async fn open(
         Ok(session) => session,
         Err(other) => return Err(twin(&shared, agent, request.boot, other).await),
     };
+    shared.sessions.note_generation(agent, session, request.generation);
     caller.sessions.lock().unwrap_or_else(PoisonError::into_inner).push((agent.clone(), session));
     let facts = clean_facts(request.facts.unwrap_or_default());
     let failed = |e| Refused::internal("opening a session", &e);
@@ -177,7 +178,8 @@ fn goodbye(agent: &AgentId) -> Goodbye {
     }
 }
 
-/// The assignment and the centre at once and after each change, and a sign of life in between.
+/// The assignment, if the agent has another, and the centre at once and after each change; questions, and a sign of life
+/// in between; a goodbye in the end.
 fn messages(
     shared: Arc<Shared>,
     agent: AgentId,
@@ -197,17 +199,9 @@ fn messages(
     let changes = shared.intent.changes();
     let trust = shared.trust.changes();
     let questions = session.pulse.questions();
-    let state = Downstream {
-        shared,
-        agent,
-        session,
-        changes,
-        sent: None,
-        trust,
-        centre: None,
-        questions,
-        is_over: false,
-    };
+    let sent = Some(session.generation).filter(|held| *held != 0);
+    let state =
+        Downstream { shared, agent, session, changes, sent, trust, centre: None, questions, is_over: false };
     stream::unfold(state, |mut state| async move {
         if state.is_over {
             return None;

@@ -47,7 +47,8 @@ fn header(path: &str, size: u64, mtime_s: i64) -> io::Result<[u8; BLOCK]> {
     let (prefix, name) = if path.len() <= 100 {
         ("", path)
     } else {
-        let mut cut = path.char_indices().filter(|(at, c)| *c == '/' && *at <= 155 && path.len() - at - 1 <= 100);
+        let mut cut =
+            path.char_indices().filter(|(at, c)| *c == '/' && *at <= 155 && path.len() - at - 1 <= 100);
         let (cut, _) = cut.next_back().ok_or_else(|| bad(format!("{path} is too long for an archive")))?;
         (&path[..cut], &path[cut + 1..])
     };

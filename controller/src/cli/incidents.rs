@@ -1,5 +1,6 @@
 //! `wasl incidents` and `wasl maintenance`: what is broken and why, and when that is expected.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -75,7 +76,7 @@ impl Incidents {
                 }
                 if let Some(site) = &self.site {
                     let site: wasl_model::SiteId = site.parse()?;
-                    path.push_str(&format!("&site={site}"));
+                    let _ = write!(path, "&site={site}");
                 }
                 let incidents: List<IncidentBody> = client.get(&path).await?;
                 if self.place.json {
@@ -137,24 +138,24 @@ fn show(incident: &IncidentBody) {
         at(incident.opened)
     );
     if let Some(ended) = incident.ended {
-        out.push_str(&format!("  ended     {} (after {})\n", at(ended), table::age(incident.opened, ended)));
+        let _ = writeln!(out, "  ended     {} (after {})", at(ended), table::age(incident.opened, ended));
     }
     if let Some(taken) = &incident.acknowledged {
-        out.push_str(&format!("  taken on  by {} at {} {}\n", taken.by, at(taken.at), taken.note));
+        let _ = writeln!(out, "  taken on  by {} at {} {}", taken.by, at(taken.at), taken.note);
     }
     if !incident.affected.is_empty() {
-        out.push_str(&format!("\n  Affected ({}):\n", incident.affected.len()));
+        let _ = writeln!(out, "\n  Affected ({}):", incident.affected.len());
         for subject in &incident.affected {
-            out.push_str(&format!("    {subject}\n"));
+            let _ = writeln!(out, "    {subject}");
         }
     }
     out.push_str("\n  What happened:\n");
     for entry in &incident.timeline {
         let args: Vec<String> = entry.args.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        out.push_str(&format!("    {}  {:<12} {}\n", at(entry.at), entry.event, args.join(" ")));
+        let _ = writeln!(out, "    {}  {:<12} {}", at(entry.at), entry.event, args.join(" "));
     }
     if incident.omitted > 0 {
-        out.push_str(&format!("    and {} more\n", incident.omitted));
+        let _ = writeln!(out, "    and {} more", incident.omitted);
     }
     table::show(&out);
 }

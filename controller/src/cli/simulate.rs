@@ -6,6 +6,7 @@
 
 mod agent;
 mod chance;
+mod courier;
 mod link;
 mod load;
 mod queue;
@@ -144,6 +145,8 @@ impl Simulate {
             eprintln!("wasl: {} batches wait, {} bytes; they begin", sums.batches, sums.batch_bytes);
         }
         let (accounts, ran) = self.work(&common, agents).await?;
+        // Asked anew: a controller that was restarted meanwhile has another token for its commands.
+        let client = Client::new(&Home::at(self.place.state()))?;
         let theirs: Vec<Theirs> = client.get("/api/v1/accounting").await?;
         let account = Balance::of(&accounts, &theirs);
         let even = account.is_even();

@@ -131,6 +131,8 @@ impl Agent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
+
     use wasl_store::{Gap, Item};
 
     fn upload(epoch: u64, sequences: impl IntoIterator<Item = u64>) -> Upload {
@@ -177,7 +179,7 @@ mod tests {
             contiguous: 5,
             stored: 6,
             duplicates_dropped: 0,
-            dropped: Default::default(),
+            dropped: BTreeMap::default(),
         };
         let agent = "gw".parse().expect("a name");
         assert!(!bounds.knows(&agent, 1_000_000));

@@ -22,7 +22,7 @@ use wasl_pki::tls::SystemClock;
 
 use crate::accept::crowd::{Room, Rooms, Size};
 use crate::accept::slow::InTime;
-use crate::accept::{Door, FAREWELL, Guest, HANDSHAKE, SILENT, until_stopped};
+use crate::accept::{Door, FAREWELL, Guest, HANDSHAKE, SILENT, listen, until_stopped};
 use crate::shared::Shared;
 use crate::time::now;
 use crate::trust::listeners::{self, Kind, ListenerCertificate};
@@ -67,13 +67,13 @@ impl Listener {
     /// Opens `address`: plain on loopback, TLS with a certificate of the institution's authority
     /// elsewhere, for this machine's names and for those that are `given`. The certificate is returned too, for
     /// whoever keeps it fresh.
-    pub async fn open(
+    pub fn open(
         shared: &Shared,
         address: SocketAddr,
         given: &[String],
         lifetime: Duration,
     ) -> Result<(Self, Option<ListenerCertificate>)> {
-        let tcp = TcpListener::bind(address).await.with_context(|| {
+        let tcp = listen(address).with_context(|| {
             format!("opening the operators' listener on {address}; is another controller running?")
         })?;
         let bound = tcp.local_addr()?;
@@ -158,28 +158,29 @@ async fn serve(
         .keep_alive_timeout(Duration::from_secs(15));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    let asking = tokio::select! {
+    let ended = tokio::select! {
         biased;
         // Which version is spoken is found out from the first bytes, and nothing else bounds that wait.
         () = tokio::time::sleep(SILENT) => return,
         () = shed.cancelled() => return,
         () = stop.cancelled() => return,
-        result = connection.as_mut() => Err(result),
-        () = asked.cancelled() => Ok(()),
+        result = connection.as_mut() => Some(result),
+        () = asked.cancelled() => None,
     };
-    if asking.is_ok() && !guest.moves_to(Room::Asking).await {
+    if ended.is_none() && !guest.moves_to(Room::Asking).await {
         return;
     }
-    let result = match asking {
-        Err(ended) => ended,
-        Ok(()) => tokio::select! {
+    let result = if let Some(ended) = ended {
+        ended
+    } else {
+        tokio::select! {
             result = connection.as_mut() => result,
             () = shed.cancelled() => return,
             () = stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 tokio::time::timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
             }
-        },
+        }
     };
     if let Err(error) = result {
         tracing::debug!(from = %arrival.from, %error, "an operator's connection ended");

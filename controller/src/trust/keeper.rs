@@ -34,15 +34,16 @@ pub async fn run(
         let mut pause = LOOK;
         for listener in listeners.iter() {
             match listener.renew_if_due(&shared.trust.view(), now().seconds()) {
-                Ok(true) => {
-                    tracing::info!(listener = listener.name(), "the listener's certificate is renewed")
+                Ok(renewed) => {
+                    if renewed {
+                        tracing::info!(listener = listener.name(), "the listener's certificate is renewed");
+                    }
+                    pause = pause.min(listener.due_in(now().seconds()).max(SHORTEST));
                 }
-                Ok(false) => {}
                 Err(error) => {
                     tracing::error!(listener = listener.name(), error = %wasl_runtime::chain(&*error), "the listener's certificate could not be renewed");
                 }
             }
-            pause = pause.min(listener.due_in(now().seconds()).max(SHORTEST));
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),

@@ -259,9 +259,10 @@ impl Check<'_> {
             EntityKind::BackupJob => ("backup", id, &self.known_backups),
             EntityKind::Interface => {
                 let owner = id.split_once('/').map_or(id, |(owner, _)| owner);
-                match self.known_agents.contains_key(owner) {
-                    true => ("agent", owner, &self.known_agents),
-                    false => ("device", owner, &self.known_devices),
+                if self.known_agents.contains_key(owner) {
+                    ("agent", owner, &self.known_agents)
+                } else {
+                    ("device", owner, &self.known_devices)
                 }
             }
         };

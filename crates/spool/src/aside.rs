@@ -146,7 +146,7 @@ fn finish(dir: &Path, options: &Options, fresh_epoch: Epoch, now_ms: i64) -> Res
 
 /// Renames the old directory, and gives its name to the new one.
 fn exchange(dir: &Path, epoch: Epoch) -> Result<PathBuf, Error> {
-    let aside = (1..)
+    let aside = (1..=u32::MAX)
         .map(|n| if n == 1 { String::new() } else { format!(".{n}") })
         .map(|number| beside(dir, &format!(".rolled-back-{:016x}{number}", epoch.0)))
         .find(|path| !path.exists())

@@ -244,22 +244,28 @@ impl Spool {
 
     /// The controller has durably noted these gaps, whole or in part.
     pub fn confirm_gaps(&mut self, told: &[Gap]) -> Result<(), Error> {
-        let mut changed = false;
-        for gap in told {
-            changed |= self.ledger.confirm(gap.first, gap.last);
-        }
-        if changed { self.save() } else { Ok(()) }
+        self.settle(told, None)
     }
 
     /// The controller counts these batches of the epoch as dropped. It decides: a batch that was dropped here may have
     /// arrived there (its answer was lost, or it was in flight), and a state file may have been lost here. Its figures
     /// become this account's as soon as it knows all gaps; until then they are not comparable and nothing changes.
-    pub fn agree(&mut self, told: Dropped) {
-        if self.ledger.open_gaps().is_empty() {
-            let correction = Correction::between(self.ledger.dropped(), told);
-            self.unsaved |= correction != self.correction;
+    pub fn agree(&mut self, counted: Dropped) -> Result<(), Error> {
+        self.settle(&[], Some(counted))
+    }
+
+    /// [`Self::confirm_gaps`] and [`Self::agree`] in one write.
+    pub fn settle(&mut self, told: &[Gap], counted: Option<Dropped>) -> Result<(), Error> {
+        let mut changed = false;
+        for gap in told {
+            changed |= self.ledger.confirm(gap.first, gap.last);
+        }
+        if let Some(counted) = counted.filter(|_| self.ledger.open_gaps().is_empty()) {
+            let correction = Correction::between(self.ledger.dropped(), counted);
+            changed |= correction != self.correction;
             self.correction = correction;
         }
+        if changed { self.save() } else { Ok(()) }
     }
 
     /// Deletes what retention and age allow. Appending and acknowledging do this too; a spool that does neither for hours

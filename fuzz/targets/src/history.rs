@@ -25,7 +25,7 @@ pub(crate) fn ranges(data: &[u8]) {
 /// A block of points and of cells, with a right checksum over any content.
 pub(crate) fn block(data: &[u8]) {
     let mut bytes = Bytes(data);
-    let (codec, count) = (bytes.byte() % 6, bytes.short().min(MOST));
+    let (codec, count) = (bytes.byte() % 6, bytes.short());
     let (start, end) = (bytes.long().cast_signed(), bytes.long().cast_signed());
     let body = bytes.0.to_vec();
     let crc = crc32fast::hash(&body);

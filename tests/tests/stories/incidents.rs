@@ -15,7 +15,7 @@ const CAUSE: &str = "target/one-from-centre";
 
 /// The centre, which probes a branch, and the branch with an agent and its machine.
 struct Branch {
-    branch: Agent,
+    gateway: Agent,
     hub: Agent,
     centre: Centre,
     net: Net,
@@ -49,7 +49,7 @@ targets:
         let mut branch = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "one-gw");
         hub.start();
         branch.start();
-        let open = Self { branch, hub, centre, net, _dir: dir };
+        let open = Self { gateway: branch, hub, centre, net, _dir: dir };
         for subject in [CAUSE, "target/hub-from-one", "machine/one-gw", "agent/one-gw", "site/one"] {
             open.centre.await_entity("it is well", subject, SOON, |entity| entity["health"] == "ok");
         }
@@ -128,7 +128,7 @@ fn a_cut_branch_is_one_incident_which_survives_the_controller_and_ends_with_the_
     assert_eq!(events.first(), Some(&"opened"), "{events:?}");
     assert_eq!(events.last(), Some(&"ended"), "{events:?}");
     assert!(events.contains(&"acknowledged") && events.contains(&"joined"), "{events:?}");
-    story.branch.end();
+    story.gateway.end();
     story.hub.end();
 }
 

@@ -9,5 +9,6 @@ mod hostile;
 mod incidents;
 mod line;
 mod operators;
+mod simulate;
 mod trust;
 mod watched;

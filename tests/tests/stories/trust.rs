@@ -107,7 +107,7 @@ fn an_institution_brings_an_authority_of_its_own() {
     let openssl = |args: &str| {
         let args: Vec<String> = args
             .split(' ')
-            .map(|word| word.strip_prefix('@').map_or_else(|| word.replace('~', " "), |file| at(file)))
+            .map(|word| word.strip_prefix('@').map_or_else(|| word.replace('~', " "), at))
             .collect();
         tool::run("openssl", &args.iter().map(String::as_str).collect::<Vec<_>>());
     };

@@ -35,8 +35,8 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    pub(super) fn open(dir: &Path, options: Options, fresh: Epoch) -> Result<(Self, Recovery), Error> {
-        let (spool, recovery, asides) = wasl_spool::open(dir, &options, fresh, super::now_ms())?;
+    pub(super) fn open(dir: &Path, options: &Options, fresh: Epoch) -> Result<(Self, Recovery), Error> {
+        let (spool, recovery, asides) = wasl_spool::open(dir, options, fresh, super::now_ms())?;
         Ok((Self { dir: dir.to_owned(), spool: Some(spool), asides }, recovery))
     }
 

@@ -51,7 +51,7 @@ async fn samples_wait_for_company_and_events_hurry() {
 #[tokio::test]
 async fn everything_that_was_handed_in_is_in_the_spool_when_the_reporters_are_gone() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (spool, recovery) = SpoolHandle::open(dir.path(), Options::lab(), Epoch(9)).expect("opened");
+    let (spool, recovery) = SpoolHandle::open(dir.path(), &Options::lab(), Epoch(9)).expect("opened");
     assert!(recovery.fresh);
     let (reporter, queue) = Reporter::new();
     let about = Subject::new(EntityKind::Agent, "a").expect("valid");
@@ -74,7 +74,8 @@ async fn everything_that_was_handed_in_is_in_the_spool_when_the_reporters_are_go
 }
 
 async fn observations(spool: &SpoolHandle) -> Vec<Observation> {
-    let records = spool.read(1, *spool.written().borrow()).await.expect("there").expect("readable");
+    let last = *spool.written().borrow();
+    let records = spool.read(1, last).await.expect("there").expect("readable");
     records.iter().flat_map(|r| batch::decode(&r.payload).expect("a batch").observations).collect()
 }
 
@@ -82,7 +83,7 @@ async fn observations(spool: &SpoolHandle) -> Vec<Observation> {
 async fn a_disk_that_takes_nothing_holds_up_no_collector_and_what_it_cost_is_counted() {
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("spool");
-    let (spool, _) = SpoolHandle::open(&path, Options::lab(), Epoch(9)).expect("opened");
+    let (spool, _) = SpoolHandle::open(&path, &Options::lab(), Epoch(9)).expect("opened");
     let about = Subject::new(EntityKind::Agent, "a").expect("valid");
     // A file where the folder was: nothing can be written, whoever tries.
     std::fs::remove_dir_all(&path).expect("removed");
@@ -115,7 +116,7 @@ async fn a_disk_that_takes_nothing_holds_up_no_collector_and_what_it_cost_is_cou
 #[tokio::test]
 async fn a_clock_that_is_set_while_observations_come_moves_none_of_them() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (spool, _) = SpoolHandle::open(dir.path(), Options::lab(), Epoch(9)).expect("opened");
+    let (spool, _) = SpoolHandle::open(dir.path(), &Options::lab(), Epoch(9)).expect("opened");
     let (reporter, queue) = Reporter::new();
     let about = Subject::new(EntityKind::Agent, "a").expect("valid");
     let timeline = Arc::new(Mutex::new(Timeline::default()));
@@ -140,7 +141,7 @@ async fn a_restored_spool_goes_on_in_a_new_epoch_and_leaves_the_old_one_to_be_de
     let (path, copy) = (dir.path().join("spool"), dir.path().join("copy"));
     let met = |highest| SessionResponse { highest, incarnation: 5, ..SessionResponse::default() };
     {
-        let (spool, _) = SpoolHandle::open(&path, Options::lab(), Epoch(9)).expect("opened");
+        let (spool, _) = SpoolHandle::open(&path, &Options::lab(), Epoch(9)).expect("opened");
         let first = spool.meet(Epoch(9), &met(0), Epoch(10)).await.expect("there").expect("met");
         assert_eq!(first, Met { set_aside: None, another_store: false });
         for at in 0..4 {
@@ -154,7 +155,7 @@ async fn a_restored_spool_goes_on_in_a_new_epoch_and_leaves_the_old_one_to_be_de
     }
     std::fs::remove_dir_all(&path).expect("removed");
     std::fs::rename(&copy, &path).expect("renamed");
-    let (spool, recovery) = SpoolHandle::open(&path, Options::lab(), Epoch(11)).expect("opened");
+    let (spool, recovery) = SpoolHandle::open(&path, &Options::lab(), Epoch(11)).expect("opened");
     assert!(!recovery.fresh);
     spool.append(Class::Sample, batch::encode(&[sample(50)])).await.expect("there").expect("kept");
     let again = spool.meet(Epoch(9), &met(7), Epoch(12)).await.expect("there").expect("met");

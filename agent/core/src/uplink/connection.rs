@@ -93,6 +93,14 @@ impl Connection {
             .connect(wasl_pki::controller_server_name(), tcp)
             .await
             .map_err(|error| explain(&error))?;
+        Self::over(stream).await
+    }
+
+    /// Speaks HTTP/2 over a stream that is there.
+    pub(super) async fn over<S>(stream: S) -> Result<Self, ConnectionError>
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    {
         let (requests, driver) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_EVERY)

@@ -156,9 +156,10 @@ impl Delivery {
                 return Ok(None);
             }
         };
-        match is_backfill {
-            true => self.pace.answered(bytes, under_way, sent.1.elapsed()),
-            false => self.pace.live_answered(bytes, sent.1.elapsed()),
+        if is_backfill {
+            self.pace.answered(bytes, under_way, sent.1.elapsed());
+        } else {
+            self.pace.live_answered(bytes, sent.1.elapsed());
         }
         let counts = (!gaps.is_empty()).then(|| dropped(&answer.dropped));
         let account = self.spool.settle(epoch, answer.contiguous, gaps, counts).await??;
@@ -200,15 +201,10 @@ impl Delivery {
                 return Ok(());
             }
             let (epoch, last) = (drain.about.epoch, drain.about.produced);
-            let run = match &drain.lanes {
-                None => Run { lane: Lane::Backfill, first: last + 1, last },
-                Some(lanes) => match lanes.poll() {
-                    Some(run) => run,
-                    None => {
-                        self.drains.pop_front();
-                        continue;
-                    }
-                },
+            let first_words = Run { lane: Lane::Backfill, first: last + 1, last };
+            let Some(run) = drain.lanes.as_ref().map_or(Some(first_words), Lanes::poll) else {
+                self.drains.pop_front();
+                continue;
             };
             drain.is_busy = true;
             let size = (self.pace.size() as f64 * self.ratio) as usize;
@@ -329,3 +325,6 @@ async fn packed(items: Vec<UploadItem>) -> (Vec<UploadItem>, Vec<u8>) {
     };
     tokio::task::spawn_blocking(work).await.expect("packing does not panic")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
 //! One simulated agent: a source that makes batches on time whatever happens, and a courier that brings
 //! them to the controller and comes back after each cut.
 
-use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -12,17 +11,14 @@ use ring::digest;
 use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use wasl_model::Timestamp;
 use wasl_protocol::batch;
-use wasl_protocol::lanes::{Lanes, Run};
-use wasl_protocol::message::{
-    Deframer, DownlinkError, Gap, SessionRequest, SessionResponse, Upload, UploadResponse, downlink, path,
-};
+use wasl_protocol::message::{Deframer, DownlinkError, SessionRequest, SessionResponse, downlink, path};
 
 use super::chance::{exponential, mix, unit};
+use super::courier::{Backlog, Courier};
 use super::link::{Link, LinkError, facts};
 use super::load::{self, Load};
 use super::queue::Queue;
@@ -32,9 +28,6 @@ use super::tally::Tally;
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// The controller says something at least every ten seconds; silence beyond this ends the session.
 const SILENCE: Duration = Duration::from_secs(35);
-/// About how many bytes of batches one upload carries on each lane. Backfill shares the connection with
-/// live data, which waits for what has been handed to the socket.
-const UPLOAD: usize = 512 * 1024;
 
 /// A batch that was made; the report has a line for each.
 #[derive(Debug, Clone)]
@@ -204,12 +197,8 @@ impl Agent {
 
     async fn session(&self, common: &Common, backlog: &mut Backlog, attempt: u64) -> Ended {
         let cut = async {
-            match common.cuts {
-                Some(mean) => {
-                    tokio::time::sleep(mean.mul_f64(exponential(mix(self.boot ^ mix(attempt))))).await
-                }
-                None => std::future::pending().await,
-            }
+            let Some(mean) = common.cuts else { return std::future::pending().await };
+            tokio::time::sleep(mean.mul_f64(exponential(mix(self.boot ^ mix(attempt))))).await;
         };
         tokio::select! {
             ended = self.exchange(common, backlog) => ended.unwrap_or_else(|ended| ended),
@@ -232,34 +221,18 @@ impl Agent {
         let opened: SessionResponse = link.ask(path::SESSION, request.encode_to_vec()).await?;
         common.tally.lock().sessions += 1;
         backlog.since.get_or_insert_with(Instant::now);
-        let (mut lanes, forgotten) = self.begin(opened.contiguous);
-        let mut upload =
-            Upload { session: opened.session, epoch: self.epoch, gaps: forgotten, ..Upload::default() };
-        let mut stream = link.stream(&format!("{}{}", path::DOWNLINK, opened.session)).await?;
+        let mut courier = Courier::begin(link, &self.queue, self.epoch, &opened);
+        let mut stream = courier.downlink(opened.session).await?;
         let mut deframer = Deframer::default();
         let mut silent_at = Instant::now() + SILENCE;
-        let mut uploads: JoinSet<Answered> = JoinSet::new();
         loop {
-            while let Some(run) = lanes.poll() {
-                let upto = self.fill(run, &mut upload);
-                lanes.sent(run.lane, run.first, upto);
-                let body = upload.encode_to_vec();
-                common.tally.lock().uploading(body.len() as u64);
-                let (sent, answer) = (Instant::now(), link.ask(path::UPLOAD, body));
-                uploads.spawn(async move { Answered { run, upto, sent, answer: answer.await } });
-            }
+            courier.send_more(&self.queue, &common.tally).await;
             if written.borrow().over && self.queue().pending() == 0 {
                 return Ok(Ended::Done);
             }
             tokio::select! {
-                Ok(()) = written.changed() => lanes.written(written.borrow_and_update().last),
-                Some(Ok(done)) = uploads.join_next() => {
-                    let answer = done.answer?;
-                    lanes.answered(done.run.lane);
-                    let mut queue = self.queue();
-                    backlog.note(common, &mut queue, done.run.first..=done.upto, done.sent);
-                    queue.acknowledge(answer.contiguous);
-                }
+                Ok(()) = written.changed() => courier.written(written.borrow_and_update().last),
+                Some(done) = courier.next_answer() => courier.answered(done, &self.queue, common, backlog)?,
                 frame = timeout_at(silent_at, stream.frame()) => {
                     let frame = frame.map_err(|_| Ended::Silent)?.ok_or(Ended::Goodbye)?;
                     silent_at = Instant::now() + SILENCE;
@@ -275,23 +248,6 @@ impl Agent {
             }
         }
     }
-
-    /// What goes next in a session that begins, and what the controller has forgotten.
-    fn begin(&self, contiguous: u64) -> (Lanes, Vec<Gap>) {
-        let mut queue = self.queue();
-        let forgotten = queue.forgotten(contiguous).into_iter().collect();
-        queue.acknowledge(contiguous);
-        (Lanes::begin(queue.acknowledged(), queue.last()), forgotten)
-    }
-
-    /// Fills the next upload of a run; the last sequence that it covers.
-    fn fill(&self, run: Run, upload: &mut Upload) -> u64 {
-        let queue = self.queue();
-        upload.lane = run.lane.into();
-        upload.items = queue.read(run.first, run.last, UPLOAD);
-        upload.last = queue.last();
-        upload.items.last().map_or(run.last, |item| item.sequence)
-    }
 }
 
 /// A batch before it has a number.
@@ -300,44 +256,4 @@ struct Made {
     sha256: [u8; 32],
     scalars: u64,
     points: u64,
-}
-
-/// An upload that is over.
-struct Answered {
-    run: Run,
-    upto: u64,
-    sent: Instant,
-    answer: Result<UploadResponse, LinkError>,
-}
-
-/// What waited when the agent began.
-struct Backlog {
-    /// Its last sequence.
-    upto: u64,
-    /// When the first session opened.
-    since: Option<Instant>,
-}
-
-impl Backlog {
-    /// Some batches are durable at the centre. Those that were made since the agent began count as live
-    /// on whichever lane they came.
-    fn note(&self, common: &Common, queue: &mut Queue, sequences: RangeInclusive<u64>, sent: Instant) {
-        let now = Instant::now();
-        let behind = queue.acknowledged() < self.upto;
-        let (first, last) = (*sequences.start(), *sequences.end());
-        let mut sums = common.tally.lock();
-        for due in sequences.filter(|sequence| *sequence > self.upto).filter_map(|s| queue.delivered(s)) {
-            if common.measured_from.get().is_none_or(|from| due < *from) {
-                continue;
-            }
-            sums.delivered(now.saturating_duration_since(due), behind);
-        }
-        if first <= self.upto {
-            sums.backfilled(now.saturating_duration_since(sent));
-        }
-        if first <= self.upto && last >= self.upto && behind {
-            let took = self.since.map(|since| now.saturating_duration_since(since));
-            sums.caught_up = sums.caught_up.max(took);
-        }
-    }
 }

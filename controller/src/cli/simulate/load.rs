@@ -107,7 +107,7 @@ impl Load {
             all.push(Observation { subject: subject.clone(), at, value });
         };
         put(&self.machine, self.host(at).into());
-        put(&self.disk, self.disk(at).into());
+        put(&self.disk, Self::disk(at).into());
         put(&self.nic, self.port(at, 1_000_000, self.heartbeat_ms()).into());
         put(&self.agent, self.own(at, waiting).into());
         for (number, target) in self.targets.iter().enumerate() {
@@ -155,7 +155,7 @@ impl Load {
         }
     }
 
-    fn disk(&self, at: Timestamp) -> DiskSample {
+    fn disk(at: Timestamp) -> DiskSample {
         let size = 240u64 << 30;
         let written = (at.0 as u64 % 86_400_000) * 9;
         DiskSample {

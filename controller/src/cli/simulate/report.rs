@@ -193,33 +193,27 @@ impl Summary {
             }
             _ => "none".to_owned(),
         };
-        let mut text = format!(
-            "{} agents, {:.0} s; {} batches, {} values, {} bytes ({} a value)\nacknowledged after: {}\n",
-            self.agents,
-            self.seconds,
-            self.batches,
-            self.values,
-            self.batch_bytes,
-            self.bytes_per_value,
-            of(&self.ack_ms)
-        );
+        let mut lines = vec![
+            format!(
+                "{} agents, {:.0} s; {} batches, {} values, {} bytes ({} a value)",
+                self.agents, self.seconds, self.batches, self.values, self.batch_bytes, self.bytes_per_value
+            ),
+            format!("acknowledged after: {}", of(&self.ack_ms)),
+        ];
         if let Some(seconds) = self.backlog_delivered_in {
-            text += &format!(
-                "backlog delivered in {seconds:.1} s; meanwhile acknowledged after: {}\n",
-                of(&self.ack_behind_backlog_ms)
-            );
+            let meanwhile = of(&self.ack_behind_backlog_ms);
+            lines.push(format!(
+                "backlog delivered in {seconds:.1} s; meanwhile acknowledged after: {meanwhile}"
+            ));
         }
-        text += &format!("{} sessions, {} cut on purpose\n", self.sessions, self.cuts);
-        for (words, times) in &self.troubles {
-            text += &format!("  {times} x {words}\n");
-        }
+        lines.push(format!("{} sessions, {} cut on purpose", self.sessions, self.cuts));
+        lines.extend(self.troubles.iter().map(|(words, times)| format!("  {times} x {words}")));
         let Balance { produced, stored, dropped, pending, duplicates, lost, invented } = &self.account;
         let sign = if self.account.is_even() { "=" } else { "≠" };
-        text += &format!("produced {produced} {sign} stored {stored} + dropped {dropped}");
-        text += &format!(
-            "; pending {pending}, lost {lost}, invented {invented}; {duplicates} duplicates recognised\n"
-        );
-        text
+        lines.push(format!(
+            "produced {produced} {sign} stored {stored} + dropped {dropped}; pending {pending}, lost {lost}, invented {invented}; {duplicates} duplicates recognised"
+        ));
+        lines.join("\n") + "\n"
     }
 }
 

@@ -116,17 +116,19 @@ fn scope(operators: &Operators, text: &str) -> Result<MaintenanceScope, Problem>
         || Problem::not_found(format!("there is no {text}; `GET /api/v1/entities` lists what there is"));
     if let Some(site) = text.strip_prefix("site/") {
         let site = SiteId::new(site).map_err(|_| none())?;
-        return match operators.intent.settings().sites().contains_key(&site) {
-            true => Ok(MaintenanceScope::Site(site)),
-            false => Err(none()),
+        return if operators.intent.settings().sites().contains_key(&site) {
+            Ok(MaintenanceScope::Site(site))
+        } else {
+            Err(none())
         };
     }
     let subject: Subject = text.parse().map_err(|e: wasl_model::subject::InvalidSubject| {
         Problem::bad("scope", format!("{e}; write it as `device/jenin-core` or `site/jenin`"))
     })?;
-    match operators.boards.board().entities.contains_key(&subject) {
-        true => Ok(MaintenanceScope::Subject(subject)),
-        false => Err(none()),
+    if operators.boards.board().entities.contains_key(&subject) {
+        Ok(MaintenanceScope::Subject(subject))
+    } else {
+        Err(none())
     }
 }
 

@@ -26,7 +26,7 @@ impl Centre {
     }
 
     fn contiguous(&self, epoch: Epoch) -> u64 {
-        (1..).take_while(|seq| self.has(epoch, *seq)).last().unwrap_or(0)
+        (1..=1000).take_while(|seq| self.has(epoch, *seq)).last().unwrap_or(0)
     }
 
     /// Takes what waits, the first `most` of it.
@@ -51,7 +51,7 @@ impl Centre {
         }
         spool.confirm_gaps(&gaps).unwrap();
         let lost = self.given_up.iter().filter(|(e, _)| *e == epoch.0).count() as u64;
-        spool.agree(Dropped { rolled_back: lost, ..Dropped::default() });
+        spool.agree(Dropped { rolled_back: lost, ..Dropped::default() }).unwrap();
         spool.acknowledge(self.contiguous(epoch), 0).unwrap();
     }
 

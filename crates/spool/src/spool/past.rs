@@ -59,8 +59,9 @@ impl Spool {
         let (first, last) = (self.produced + 1, self.produced + count);
         self.give_up(&[(first, last)], policy)?;
         self.produced = last;
-        // The next segment's name keeps these numbers used should the state file be lost.
-        self.segments.last_mut().expect("an open spool has a segment").sealed = true;
+        // The next segment's name keeps these numbers used should the state file be lost. Without room for it, the next
+        // append makes one.
+        let _ = self.roll();
         Ok(())
     }
 

@@ -124,7 +124,7 @@ fn a_confirmed_gap_is_told_again_to_a_restored_controller() {
     assert_balanced(&spool);
     spool.acknowledge(last, 0).unwrap();
     spool.confirm_gaps(&[gap(6, last, Policy::Quota)]).unwrap();
-    spool.agree(Dropped { quota: dropped.quota - 5, ..Dropped::default() });
+    spool.agree(Dropped { quota: dropped.quota - 5, ..Dropped::default() }).unwrap();
     assert_eq!(spool.accounting().dropped.quota, dropped.quota - 5);
     assert_balanced(&spool);
 }
