@@ -21,7 +21,9 @@ bin=${WASL_BIN:-$root/target/release}
 
 [[ -x $bin/wasl ]] || die "no $bin/wasl; build it first"
 inside_own_network "$@"
-ulimit -n "$((agents + 1000))" || die "the limit on open files is below $((agents + 1000))"
+# Both raise their own limit up to the hard one; the controller keeps some for others than agents.
+files=$((agents + 8000))
+if (($(ulimit -Hn) < files)); then ulimit -n "$files" || die "the limit on open files must be at least $files"; fi
 
 sites=$(seq -f 'branch-%02g' -s, 20)
 common=(--agents "$agents" --heartbeat "${heartbeat}s" --sites "$sites")

@@ -1,7 +1,7 @@
 //! Brings the spool to the controller and the controller's wishes to the agent.
 //!
 //! One task keeps one session: it connects, tells what it has, learns what the controller has, and
-//! then sends what [`Lanes`] says, live before backfill, until the connection ends; then it waits a
+//! then sends what its lanes say, live before backfill, until the connection ends; then it waits a
 //! little longer each time and begins again. A batch leaves the spool only on the controller's word
 //! that it is durable there.
 

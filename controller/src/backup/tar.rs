@@ -70,15 +70,16 @@ fn header(path: &str, size: u64, mtime_s: i64) -> io::Result<[u8; BLOCK]> {
     block[156] = b'0';
     block[257..263].copy_from_slice(b"ustar\0");
     block[263..265].copy_from_slice(b"00");
-    let sum = format!("{:06o}\0 ", checksum(&block));
+    let sum = checksum(&block);
     block[148..156].copy_from_slice(sum.as_bytes());
     Ok(block)
 }
 
-/// The sum of all bytes, with the sum's own field as spaces.
-fn checksum(block: &[u8; BLOCK]) -> u64 {
+/// The field of the sum of all bytes, for which its own bytes count as spaces.
+fn checksum(block: &[u8; BLOCK]) -> String {
     let own = 148..156;
-    block.iter().enumerate().map(|(at, byte)| if own.contains(&at) { 32 } else { u64::from(*byte) }).sum()
+    let counted = |(at, byte): (usize, &u8)| if own.contains(&at) { 32 } else { u64::from(*byte) };
+    format!("{:06o}\0 ", block.iter().enumerate().map(counted).sum::<u64>())
 }
 
 /// Reads an archive that [`write`] made. Anything else is an error, never a guess.
@@ -112,7 +113,7 @@ impl<R: Read> Reader<R> {
             let text = std::str::from_utf8(&block[from..from + digits]).ok()?;
             u64::from_str_radix(text.trim_matches(['\0', ' ']), 8).ok()
         };
-        if number(148, 8) != Some(checksum(&block)) || &block[257..262] != b"ustar" {
+        if block[148..156] != *checksum(&block).as_bytes() || &block[257..262] != b"ustar" {
             return Err(bad("it is not a backup, or damaged"));
         }
         let text = |from: usize, most: usize| {

@@ -21,6 +21,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -214,17 +215,18 @@ impl Simulate {
     }
 }
 
-/// Refuses to begin what the limit on open files would end in the middle.
+/// Raises the limit on open files as far as it may go, and refuses to begin what it would end in the middle.
 fn enough_files(wanted: u64) -> Result<()> {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find(|line| line.starts_with("Max open files"));
-    let soft = line.and_then(|line| line.split_whitespace().nth(3)?.parse::<u64>().ok());
-    match soft {
-        Some(soft) if soft < wanted => bail!(
-            "so many agents need {wanted} open files and this process may have {soft}; run `ulimit -n {wanted}` first, here and where the controller runs"
-        ),
-        _ => Ok(()),
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).context("asking for the limit on open files")?;
+    if soft >= wanted {
+        return Ok(());
     }
+    if hard < wanted {
+        bail!(
+            "so many agents need {wanted} open files and this process may have {hard}; run `ulimit -n {wanted}` first, here and where the controller runs"
+        );
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).context("raising the limit on open files")
 }
 
 fn random() -> Result<u64> {

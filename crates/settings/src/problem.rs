@@ -107,6 +107,7 @@ impl Problem {
     /// A problem at a place of a file whose text is `text`.
     pub(crate) fn at(file: &Path, text: &str, place: Place, complaint: Complaint) -> Self {
         let hide = complaint.code == Code::InlineSecret;
+        let place = place.within(text);
         Self {
             line: place.line,
             column: place.column,
@@ -142,6 +143,19 @@ pub(crate) struct Place {
     pub(crate) column: u32,
     /// In characters; what reaches beyond the line's end is ignored.
     pub(crate) length: u32,
+}
+
+impl Place {
+    /// The same, or the end of `text` where the parser missed something behind its last line.
+    fn within(self, text: &str) -> Self {
+        let lines = text.lines().count().max(1);
+        if self.line as usize <= lines {
+            return self;
+        }
+        let width = text.lines().next_back().map_or(0, |line| line.chars().count());
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Self { line: number(lines), column: number(width + 1), length: 1 }
+    }
 }
 
 /// What is wrong, before it is known where.

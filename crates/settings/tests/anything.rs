@@ -77,6 +77,13 @@ fn every_kind_of_line_break_counts_as_one_line() {
 }
 
 #[test]
+fn what_is_missing_at_the_end_is_missed_in_the_last_line() {
+    let file = (PathBuf::from("a.yaml"), "? #|\n".to_owned());
+    let problems = wasl_settings::load_from(&[file]).expect_err("a key that is nothing");
+    assert_eq!((problems[0].line, problems[0].column), (1, 5), "{}", problems[0]);
+}
+
+#[test]
 fn a_large_institution_is_read_in_a_moment() {
     let mut text = String::from(
         "institution: { id: u, name: { en: U }, timezone: Asia/Gaza }\nsites: { s: { name: { en: S } } }\n\

@@ -138,10 +138,9 @@ pub fn encode_record(out: &mut Vec<u8>, seq: u64, at_ms: i64, class: Class, payl
 
 /// Scans a whole segment. Takes any bytes; never panics.
 pub fn scan(bytes: &[u8]) -> ScanOutcome {
-    ScanOutcome {
-        header: decode_header(bytes),
-        records: scan_records(bytes, HEADER_BYTES.min(bytes.len()), 0),
-    }
+    let header = decode_header(bytes);
+    let after = header.map_or(0, |header| header.first.saturating_sub(1));
+    ScanOutcome { header, records: scan_records(bytes, HEADER_BYTES.min(bytes.len()), after) }
 }
 
 /// Scans the records of `bytes` from `start` on, taking only sequences above `after`.
@@ -170,7 +169,8 @@ fn next_record(bytes: &[u8], at: usize, last: u64, is_first: bool) -> Option<Spa
     let near = |seq: u64| seq > last && seq < SEQ_LIMIT && (is_first || seq - last <= WINDOW);
     let length = u32_at(bytes.get(at..at.checked_add(4)?)?, 0) as usize;
     let hop = (at + RECORD_BYTES).checked_add(length)?;
-    if let Some(span) = sound(hop).filter(|span| near(span.seq)) {
+    // A damaged length may lead to a later record by chance: only the next but one proves that it did not.
+    if let Some(span) = sound(hop).filter(|span| span.seq == last + 2) {
         return Some(span);
     }
     // The sequence is looked at before the checksum: it is cheap, and wrong almost everywhere.

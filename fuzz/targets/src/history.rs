@@ -4,9 +4,6 @@ use crate::Bytes;
 use crate::block::{Encoded, decode_cells, decode_points, encode_points};
 use crate::ranges::RangeSet;
 
-/// More points than two hours of one series can have; beyond it a count is only a way to ask for memory.
-const MOST: u16 = u16::MAX;
-
 /// The list of received sequences, and one number more.
 pub(crate) fn ranges(data: &[u8]) {
     let mut bytes = Bytes(data);

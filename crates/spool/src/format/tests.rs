@@ -87,6 +87,26 @@ fn zeros_are_not_records() {
 }
 
 #[test]
+fn a_damaged_length_that_leads_to_a_later_record_costs_only_its_own() {
+    let payloads: Vec<_> = [11, 44, 17].map(|length| (Class::Sample, vec![0; length])).into();
+    let mut bytes = segment(&payloads, 1);
+    let whole = scan(&bytes).records.spans;
+    bytes[whole[0].start] = (whole[2].start - whole[0].start - RECORD_BYTES) as u8;
+    assert_eq!(scan(&bytes).records.spans, whole[1..]);
+}
+
+#[test]
+fn a_record_inside_a_damaged_payload_is_not_a_record() {
+    let mut inner = Vec::new();
+    encode_record(&mut inner, 2, 0, Class::Event, b"inner");
+    inner.push(0);
+    let mut bytes = segment(&[(Class::Sample, inner), (Class::Sample, b"outer".to_vec())], 1);
+    let whole = scan(&bytes).records.spans;
+    bytes[whole[0].end - 1] = 1;
+    assert_eq!(scan(&bytes).records.spans, whole[1..]);
+}
+
+#[test]
 fn a_record_inside_a_sound_payload_is_not_a_record() {
     let mut inner = Vec::new();
     encode_record(&mut inner, 2, 0, Class::Event, b"inner");
