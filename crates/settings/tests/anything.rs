@@ -80,7 +80,9 @@ fn every_kind_of_line_break_counts_as_one_line() {
 fn what_is_missing_at_the_end_is_missed_in_the_last_line() {
     let file = (PathBuf::from("a.yaml"), "? #|\n".to_owned());
     let problems = wasl_settings::load_from(&[file]).expect_err("a key that is nothing");
-    assert_eq!((problems[0].line, problems[0].column), (1, 5), "{}", problems[0]);
+    let at = |problem: &wasl_settings::Problem| (problem.line, problem.column);
+    let placed: Vec<_> = problems.iter().map(at).filter(|(line, _)| *line > 0).collect();
+    assert_eq!(placed, [(1, 5)], "{}", problems[0]);
 }
 
 #[test]
