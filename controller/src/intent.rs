@@ -83,9 +83,12 @@ impl Intent {
                     })
             }
             EntityKind::Target => settings.targets().get(&subject.id).is_some_and(|t| t.from.contains(agent)),
+            EntityKind::Link => {
+                settings.links().get(&subject.id).is_some_and(|l| l.probes.iter().any(|p| p.from == *agent))
+            }
             EntityKind::Device => settings.devices().get(&subject.id).is_some_and(|d| d.from == *agent),
             EntityKind::BackupJob => settings.backups().get(&subject.id).is_some_and(|b| b.from == *agent),
-            EntityKind::Site => false,
+            EntityKind::Site | EntityKind::Ring => false,
         }
     }
 
@@ -96,12 +99,12 @@ impl Intent {
             || settings.agents().get(agent).map_or(Duration::from_secs(10), |a| a.host_every.as_duration());
         let device = |id: &str| settings.devices().get(id).map(|d| d.every.as_duration());
         match subject.kind {
-            EntityKind::Machine | EntityKind::Disk | EntityKind::Site => host(),
+            EntityKind::Machine | EntityKind::Disk | EntityKind::Site | EntityKind::Ring => host(),
             EntityKind::Agent => Duration::from_secs(10),
             EntityKind::Interface => {
                 subject.id.split_once('/').and_then(|(owner, _)| device(owner)).unwrap_or_else(host)
             }
-            EntityKind::Target => settings.window().as_duration(),
+            EntityKind::Target | EntityKind::Link => settings.window().as_duration(),
             EntityKind::Device => device(&subject.id).unwrap_or_else(host),
             EntityKind::BackupJob => settings
                 .backups()

@@ -34,10 +34,11 @@ impl Check {
             Ok(settings) => {
                 if !self.json {
                     table::show(&format!(
-                        "{} is sound: {} sites, {} agents, {} targets, {} devices, {} backup jobs\n",
+                        "{} is sound: {} sites, {} agents, {} links, {} targets, {} devices, {} backup jobs\n",
                         self.config.display(),
                         settings.sites().len(),
                         settings.agents().len(),
+                        settings.links().len(),
                         settings.targets().len(),
                         settings.devices().len(),
                         settings.backups().len(),

@@ -41,6 +41,11 @@ pub(super) fn of<'a>(settings: &Settings, agents: impl IntoIterator<Item = &'a A
     for (id, target) in settings.targets() {
         observed(EntityKind::Target, id, &target.site, &target.depends_on, &target.from);
     }
+    for (id, link) in settings.links() {
+        let needs: Vec<Subject> = link.depends_on.iter().chain(&link.interfaces).cloned().collect();
+        let from: Vec<AgentId> = link.probes.iter().map(|probe| probe.from.clone()).collect();
+        observed(EntityKind::Link, id, &link.site, &needs, &from);
+    }
     for (id, device) in settings.devices() {
         let from = std::slice::from_ref(&device.from);
         observed(EntityKind::Device, id, &device.site, &device.depends_on, from);
@@ -48,6 +53,11 @@ pub(super) fn of<'a>(settings: &Settings, agents: impl IntoIterator<Item = &'a A
     for (id, backup) in settings.backups() {
         let from = std::slice::from_ref(&backup.from);
         observed(EntityKind::BackupJob, id, &backup.site, &backup.depends_on, from);
+    }
+    for (id, ring) in settings.rings() {
+        let links = ring.links.iter().map(|link| Subject::lenient(EntityKind::Link, link)).collect();
+        let node = Node { depends_on: vec![Dependency::AnyOf(links)], ..Node::default() };
+        graph.insert(Subject::lenient(EntityKind::Ring, id), node);
     }
     graph
 }
@@ -72,8 +82,13 @@ pub(super) fn observer(settings: &Settings, subject: &Subject) -> Option<AgentId
     match subject.kind {
         EntityKind::Agent => AgentId::new(id).ok(),
         EntityKind::Target => settings.targets().get(id)?.from.first().cloned(),
+        EntityKind::Link => settings.links().get(id)?.probes.first().map(|probe| probe.from.clone()),
         EntityKind::Device => Some(settings.devices().get(id)?.from.clone()),
         EntityKind::BackupJob => Some(settings.backups().get(id)?.from.clone()),
-        EntityKind::Machine | EntityKind::Disk | EntityKind::Interface | EntityKind::Site => None,
+        EntityKind::Machine
+        | EntityKind::Disk
+        | EntityKind::Interface
+        | EntityKind::Site
+        | EntityKind::Ring => None,
     }
 }

@@ -250,6 +250,8 @@ fn name(shared: &Shared, subject: &Subject) -> Localized {
     let id = subject.id.as_str();
     let named = match subject.kind {
         EntityKind::Target => settings.targets().get(id).map(|t| t.name.clone()),
+        EntityKind::Link => settings.links().get(id).map(|l| l.name.clone()),
+        EntityKind::Ring => settings.rings().get(id).map(|r| r.name.clone()),
         EntityKind::Device => settings.devices().get(id).map(|d| d.name.clone()),
         EntityKind::BackupJob => settings.backups().get(id).map(|b| b.name.clone()),
         EntityKind::Site => {

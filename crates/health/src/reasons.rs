@@ -43,6 +43,16 @@ reasons! {
     TARGET_ANSWERS = "target_answers" ["rtt_ms"] "The target answers";
     TARGET_LOSSY = "target_lossy" ["loss_percent"] "The target answers only some of the probes";
     TARGET_SILENT = "target_silent" [] "The target answers no probe";
+    LINK_UP = "link_up" ["rtt_ms"] "The link carries probes as it should";
+    LINK_CUT = "link_cut" [] "No probe comes through the link";
+    LINK_NO_WAY = "link_no_way" [] "The machine at this end has no way into the link";
+    LINK_LOSSY = "link_lossy" ["loss_percent"] "The link loses more than it may";
+    LINK_SLOW = "link_slow" ["rtt_ms"] "The link takes longer than it may or usually does";
+    LINK_JITTERY = "link_jittery" ["jitter_ms"] "Round-trip times through the link vary more than they may or usually do";
+    LINK_FLAPPING = "link_flapping" [] "The link goes up and down so often that it counts as degraded until it is steady";
+    RING_WHOLE = "ring_whole" ["count", "names", "total"] "All links of the ring work";
+    RING_BROKEN = "ring_broken" ["count", "names", "total"] "One link of the ring is down; all places are still joined, and the next break would part them";
+    RING_PARTED = "ring_parted" ["count", "names", "total"] "Several links of the ring are down, so some of its places are parted from the others";
     DEVICE_ANSWERS = "device_answers" [] "The device answers SNMP";
     DEVICE_SILENT = "device_silent" [] "The device does not answer SNMP";
     BACKUP_FRESH = "backup_fresh" ["age_hours"] "The newest snapshot is recent enough";

@@ -3,6 +3,8 @@
 //! It travels as JSON inside the protocol: unknown keys are ignored by older agents and missing ones
 //! have defaults, so an agent and a controller of different ages understand each other.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 /// Everything that one agent is asked to do.
@@ -15,6 +17,8 @@ pub struct Assignment {
     pub window_ms: u64,
     /// The addresses to probe.
     pub targets: Vec<TargetAssignment>,
+    /// The links to probe, from this end.
+    pub links: Vec<LinkAssignment>,
     /// The devices to poll.
     pub devices: Vec<DeviceAssignment>,
     /// The backup jobs to look at.
@@ -54,6 +58,71 @@ pub struct TargetAssignment {
     pub timeout_ms: u64,
     /// The port for TCP connect where ICMP is not permitted; a refusal counts as an answer.
     pub tcp_port: u16,
+}
+
+/// A link to probe from one of its ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkAssignment {
+    /// The link's identifier, unique in the configuration.
+    pub id: String,
+    /// Where the probes go: something at the other end.
+    pub address: Address,
+    /// By which way they must leave; as the routes say, if nothing stands here.
+    #[serde(default)]
+    pub via: Option<Via>,
+    /// How closely it is watched.
+    pub class: LinkClass,
+    /// What it is held to.
+    #[serde(default)]
+    pub limits: LinkLimits,
+    /// The port for TCP connect where ICMP is not permitted; a refusal counts as an answer.
+    pub tcp_port: u16,
+}
+
+/// By which way probes leave, so that one line never answers for another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// By this network interface (`SO_BINDTODEVICE`).
+    Interface(String),
+    /// With this address as their source.
+    Source(IpAddr),
+}
+
+/// How closely a link is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkClass {
+    /// 100 ms between probes, three lost in a row are suspicious: what a failover hangs on.
+    Uplink,
+    /// 200 ms between probes, five lost in a row are suspicious.
+    #[default]
+    Link,
+    /// One probe a second.
+    Target,
+}
+
+impl LinkClass {
+    /// The time between two probes, in milliseconds.
+    pub const fn every_ms(self) -> u64 {
+        match self {
+            Self::Uplink => 100,
+            Self::Link => 200,
+            Self::Target => 1_000,
+        }
+    }
+}
+
+/// What a link is held to; beyond one of these it is degraded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LinkLimits {
+    /// Round-trip time, in microseconds.
+    pub rtt_us: Option<u64>,
+    /// Jitter, in microseconds.
+    pub jitter_us: Option<u64>,
+    /// Loss, in parts per million.
+    pub loss_ppm: Option<u64>,
 }
 
 /// One device to poll by SNMP.

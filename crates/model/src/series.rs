@@ -90,7 +90,7 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             ("speed", BitsPerSecond),
             ("up", Flag),
         ],
-        EntityKind::Target => &[
+        EntityKind::Target | EntityKind::Link => &[
             ("rtt_p50", Seconds),
             ("rtt_p95", Seconds),
             ("rtt_p99", Seconds),
@@ -110,7 +110,7 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             &[("answered", Flag), ("duration", Seconds), ("requests", Count), ("uptime", Seconds)]
         }
         EntityKind::BackupJob => &[("snapshots", Count), ("newest_at", UnixSeconds), ("newest_bytes", Bytes)],
-        EntityKind::Site => &[],
+        EntityKind::Site | EntityKind::Ring => &[],
     }
 }
 
@@ -196,7 +196,13 @@ fn difference(all: Option<u64>, free: Option<u64>) -> Option<f64> {
     Some(all?.saturating_sub(free?) as f64)
 }
 
-/// Which kind of entity a value may be about.
+/// Whether a value may be about an entity of this kind; a notice may be about any.
+pub fn fits(value: &Value, kind: EntityKind) -> bool {
+    let also = matches!((value, kind), (Value::Probe(_), EntityKind::Link));
+    also || kind_of(value).is_none_or(|own| own == kind)
+}
+
+/// Which kind of entity a value is mostly about.
 pub fn kind_of(value: &Value) -> Option<EntityKind> {
     match value {
         Value::Host(_) => Some(EntityKind::Machine),

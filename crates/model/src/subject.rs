@@ -45,7 +45,8 @@ macro_rules! kinds {
 /// A word that names no kind of entity.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{0}` is not a kind of entity; known are agent, machine, disk, interface, target, device, backup_job and site"
+    "`{0}` is not a kind of entity; known are {known}",
+    known = EntityKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ")
 )]
 pub struct UnknownKind(pub String);
 
@@ -66,6 +67,10 @@ kinds!(
     BackupJob = 7 "backup_job",
     /// A place of the institution. Agents do not speak of it; it is judged by what leads to it.
     Site = 8 "site",
+    /// A line between two places, or from a place to the Internet; probed from its ends.
+    Link = 9 "link",
+    /// Links that form a ring. Agents do not speak of it; it is judged by its links.
+    Ring = 10 "ring",
 );
 
 impl EntityKind {

@@ -88,7 +88,11 @@ pub fn agent(p: &Painter<'_>, frame: &Frame, view: &AgentDetailView) -> String {
 pub fn entity(p: &Painter<'_>, frame: &Frame, view: &EntityView) -> String {
     let nav = match view.subject.kind {
         EntityKind::Agent => Some(Nav::Agents),
-        EntityKind::Target | EntityKind::Device | EntityKind::Interface => Some(Nav::Links),
+        EntityKind::Target
+        | EntityKind::Link
+        | EntityKind::Ring
+        | EntityKind::Device
+        | EntityKind::Interface => Some(Nav::Links),
         EntityKind::BackupJob => Some(Nav::Backups),
         EntityKind::Machine | EntityKind::Disk | EntityKind::Site => Some(Nav::Overview),
     };

@@ -321,7 +321,11 @@ impl<'a> Painter<'a> {
         match kind.borrow() {
             EntityKind::Agent => "/agents",
             EntityKind::Machine | EntityKind::Disk => "#machines-title",
-            EntityKind::Target | EntityKind::Device | EntityKind::Interface => "/links",
+            EntityKind::Target
+            | EntityKind::Link
+            | EntityKind::Ring
+            | EntityKind::Device
+            | EntityKind::Interface => "/links",
             EntityKind::BackupJob => "/backups",
             EntityKind::Site => "/",
         }

@@ -1,6 +1,8 @@
 //! From files to settings: what no single value shows. References between sections, keys that belong
 //! together, defaults, and the load that all of it puts on an agent.
 
+mod link;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +13,8 @@ use crate::file::{self, File, Snmp, SnmpVersion, Tool};
 use crate::period::Period;
 use crate::problem::{Code, Complaint, Problem};
 use crate::settings::{
-    Agent, Backup, Controller, Device, HealthPolicy, Institution, Kept, Retention, Settings, Site, Target,
+    Agent, Backup, Controller, Device, HealthPolicy, Institution, Kept, Link, Retention, Settings, Site,
+    Target,
 };
 use crate::snippet::quote;
 use crate::source::{Defined, Sources, Spot};
@@ -39,6 +42,8 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
     let sites = sources.gather("site", "sites", parts.sites);
     let agents = sources.gather("agent", "agents", parts.agents);
     let targets = sources.gather("target", "targets", parts.targets);
+    let links = sources.gather("link", "links", parts.links);
+    let rings = sources.gather("ring", "rings", parts.rings);
     let devices = sources.gather("device", "devices", parts.devices);
     let backups = sources.gather("backup", "backups", parts.backups);
 
@@ -55,6 +60,8 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
         known_sites: sources.names("sites"),
         known_agents: sources.names("agents"),
         known_targets: sources.names("targets"),
+        known_links: sources.names("links"),
+        known_rings: sources.names("rings"),
         known_devices: sources.names("devices"),
         known_backups: sources.names("backups"),
         sites_of_agents: agents.iter().map(|(id, agent)| (id.clone(), agent.value.site.clone())).collect(),
@@ -76,7 +83,10 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
         .into_iter()
         .filter_map(|(id, backup)| Some((id.clone(), check.backup(&id, backup)?)))
         .collect();
-    check.load(&targets, &agent_places);
+    let links: BTreeMap<_, _> =
+        links.into_iter().map(|(id, link)| (id.clone(), check.link(&id, link))).collect();
+    let rings = rings.into_iter().map(|(id, ring)| (id.clone(), check.ring(&id, ring))).collect();
+    check.load(&targets, &links, &agent_places);
 
     let sites = sites.into_iter().filter_map(|(id, site)| check.site(&id, site)).collect();
     match institution {
@@ -96,6 +106,8 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
             sites,
             agents,
             targets,
+            links,
+            rings,
             devices,
             backups,
         }),
@@ -113,6 +125,8 @@ struct Parts {
     sites: Vec<BTreeMap<crate::values::Id, file::Site>>,
     agents: Vec<BTreeMap<crate::values::Id, file::Agent>>,
     targets: Vec<BTreeMap<crate::values::Id, file::Target>>,
+    links: Vec<BTreeMap<crate::values::Id, file::Link>>,
+    rings: Vec<BTreeMap<crate::values::Id, file::Ring>>,
     devices: Vec<BTreeMap<crate::values::Id, file::Device>>,
     backups: Vec<BTreeMap<crate::values::Id, file::Backup>>,
 }
@@ -127,6 +141,8 @@ fn split(files: Vec<File>) -> Parts {
         parts.sites.push(file.sites);
         parts.agents.push(file.agents);
         parts.targets.push(file.targets);
+        parts.links.push(file.links);
+        parts.rings.push(file.rings);
         parts.devices.push(file.devices);
         parts.backups.push(file.backups);
     }
@@ -159,6 +175,8 @@ struct Check<'a> {
     known_sites: BTreeMap<String, Spot>,
     known_agents: BTreeMap<String, Spot>,
     known_targets: BTreeMap<String, Spot>,
+    known_links: BTreeMap<String, Spot>,
+    known_rings: BTreeMap<String, Spot>,
     known_devices: BTreeMap<String, Spot>,
     known_backups: BTreeMap<String, Spot>,
     /// The site of each agent, as it was given.
@@ -255,6 +273,8 @@ impl Check<'_> {
             EntityKind::Site => ("site", id, &self.known_sites),
             EntityKind::Agent | EntityKind::Machine | EntityKind::Disk => ("agent", id, &self.known_agents),
             EntityKind::Target => ("target", id, &self.known_targets),
+            EntityKind::Link => ("link", id, &self.known_links),
+            EntityKind::Ring => ("ring", id, &self.known_rings),
             EntityKind::Device => ("device", id, &self.known_devices),
             EntityKind::BackupJob => ("backup", id, &self.known_backups),
             EntityKind::Interface => {
@@ -463,13 +483,25 @@ impl Check<'_> {
         AgentId::new(name).ok()
     }
 
-    /// What all targets together ask of each agent.
-    fn load(&mut self, targets: &BTreeMap<String, Target>, agents: &BTreeMap<String, Spot>) {
+    /// What all targets and links together ask of each agent.
+    fn load(
+        &mut self,
+        targets: &BTreeMap<String, Target>,
+        links: &BTreeMap<String, Link>,
+        agents: &BTreeMap<String, Spot>,
+    ) {
         let mut load: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
         for target in targets.values() {
             for agent in &target.from {
                 let (rate, count) = load.entry(agent.as_str()).or_default();
                 *rate += 1000.0 / target.every.as_millis().max(1) as f64;
+                *count += 1;
+            }
+        }
+        for link in links.values() {
+            for probe in &link.probes {
+                let (rate, count) = load.entry(probe.from.as_str()).or_default();
+                *rate += 1000.0 / link.class.every_ms() as f64;
                 *count += 1;
             }
         }

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+mod link;
+
 use garde::Validate;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -13,6 +15,9 @@ use wasl_model::assignment::{AuthProtocol, PrivacyProtocol};
 
 use crate::period::Period;
 use crate::problem::{Code, Complaint};
+pub use link::LinkRole;
+pub(crate) use link::{Class, Link, Ring};
+
 use crate::values::{
     EntityRef, Host, Id, Kind, LoopbackRole, Name, Repository, SecretName, TargetAddress, TimeZone, line,
 };
@@ -40,6 +45,12 @@ pub(crate) struct File {
     /// The addresses to probe, by identifier.
     #[serde(default)]
     pub(crate) targets: BTreeMap<Id, Target>,
+    /// The lines that join the places, by identifier.
+    #[serde(default)]
+    pub(crate) links: BTreeMap<Id, Link>,
+    /// The rings that links form, by identifier.
+    #[serde(default)]
+    pub(crate) rings: BTreeMap<Id, Ring>,
     /// The devices to poll by SNMP, by identifier.
     #[serde(default)]
     pub(crate) devices: BTreeMap<Id, Device>,
@@ -140,7 +151,7 @@ pub(crate) struct Site {
     /// Its name for people.
     #[garde(dive)]
     pub(crate) name: Name,
-    /// What leads to it, such as `target/jenin-from-centre`; one of these is enough to reach it. While all
+    /// What leads to it, such as `link/jenin-fibre`; one of these is enough to reach it. While all
     /// are down the site is down and everything there is a consequence; while some are, it is degraded.
     #[garde(inner(length(max = 16)))]
     pub(crate) uplinks: Option<Vec<EntityRef>>,
@@ -356,6 +367,7 @@ const LOOK_EVERY: Limits = Limits(Period::from_secs(60), Period::from_days(7));
 const EXPECT_EVERY: Limits = Limits(Period::from_secs(3600), Period::from_days(365));
 const CONFIRM: Limits = Limits(Period::from_secs(1), Period::from_secs(300));
 const FLAP_WINDOW: Limits = Limits(Period::from_secs(60), Period::from_days(1));
+const LIMIT: Limits = Limits(Period::from_millis(1), Period::from_secs(10));
 const KEPT: Limits = Limits(Period::from_days(1), Period::from_days(20 * 365));
 
 impl Limits {

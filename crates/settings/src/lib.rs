@@ -24,6 +24,7 @@ mod nearest;
 mod node;
 mod period;
 mod problem;
+mod quantity;
 mod read;
 mod settings;
 mod snippet;
@@ -35,10 +36,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+pub use file::LinkRole;
 pub use period::{InvalidPeriod, Period};
 pub use problem::{Code, Problem};
+pub use quantity::{Rate, Share};
 pub use settings::{
-    Agent, Backup, Controller, Device, HealthPolicy, Institution, Kept, Retention, Settings, Site, Target,
+    Agent, Backup, Contract, Controller, Device, HealthPolicy, Institution, Kept, Link, LinkProbe, Retention,
+    Ring, Settings, Site, Target,
 };
 pub use values::LoopbackRole;
 

@@ -2,6 +2,8 @@
 //!
 //! There is no secret in here, only names of secrets, so it may be printed and compared freely.
 
+mod link;
+
 use std::collections::BTreeMap;
 
 use wasl_model::assignment::{
@@ -11,6 +13,7 @@ use wasl_model::{AgentId, AgentRole, EntityKind, Localized, SiteId, Subject};
 
 use crate::period::Period;
 use crate::values::LoopbackRole;
+pub use link::{Contract, Link, LinkProbe, Ring};
 
 /// A sound configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +25,8 @@ pub struct Settings {
     pub(crate) sites: BTreeMap<SiteId, Site>,
     pub(crate) agents: BTreeMap<AgentId, Agent>,
     pub(crate) targets: BTreeMap<String, Target>,
+    pub(crate) links: BTreeMap<String, Link>,
+    pub(crate) rings: BTreeMap<String, Ring>,
     pub(crate) devices: BTreeMap<String, Device>,
     pub(crate) backups: BTreeMap<String, Backup>,
 }
@@ -200,6 +205,16 @@ impl Settings {
         &self.targets
     }
 
+    /// The lines that join the places.
+    pub fn links(&self) -> &BTreeMap<String, Link> {
+        &self.links
+    }
+
+    /// The rings that links form.
+    pub fn rings(&self) -> &BTreeMap<String, Ring> {
+        &self.rings
+    }
+
     /// The devices to poll.
     pub fn devices(&self) -> &BTreeMap<String, Device> {
         &self.devices
@@ -231,6 +246,7 @@ impl Settings {
                     tcp_port: target.tcp_port,
                 })
                 .collect(),
+            links: self.links_of(agent).collect(),
             devices: devices
                 .map(|(id, device)| DeviceAssignment {
                     id: id.clone(),

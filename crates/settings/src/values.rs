@@ -7,7 +7,7 @@ use garde::Validate;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
-use wasl_model::assignment::Address;
+use wasl_model::assignment::{Address, Via};
 use wasl_model::id::MAX_LEN;
 use wasl_model::{EntityKind, Localized, SiteId, Subject};
 
@@ -70,12 +70,14 @@ pub(crate) struct EntityRef(pub(crate) Subject);
 
 /// The kinds that a reference may name: those that the configuration itself defines, and the interfaces of
 /// its devices and agents.
-const REFERABLE: [EntityKind; 6] = [
+const REFERABLE: [EntityKind; 8] = [
     EntityKind::Agent,
     EntityKind::Device,
     EntityKind::Interface,
     EntityKind::Site,
     EntityKind::Target,
+    EntityKind::Link,
+    EntityKind::Ring,
     EntityKind::BackupJob,
 ];
 
@@ -90,7 +92,7 @@ impl TryFrom<String> for EntityRef {
             Ok(subject) => Err(complaint(format!("a {} cannot stand here", subject.kind))
                 .help(format!("the kinds that can are {kinds}"))),
             Err(_) => Err(complaint(format!("{} names no entity", quote(&text))).help(format!(
-                "write the kind and the identifier, such as `target/jenin-centre`; the kinds are {kinds}"
+                "write the kind and the identifier, such as `link/jenin-fibre`; the kinds are {kinds}"
             ))),
         }
     }
@@ -106,8 +108,8 @@ impl JsonSchema for EntityRef {
             "description": "A thing that the configuration defines, as kind/identifier; an interface as \
                             interface/OWNER/NAME.",
             "type": "string",
-            "pattern": "^(agent|device|interface|site|target|backup_job)/.+$",
-            "examples": ["target/jenin-from-centre", "interface/jenin-core/Gi0/1"],
+            "pattern": "^(agent|device|interface|site|target|link|ring|backup_job)/.+$",
+            "examples": ["link/jenin-fibre", "interface/jenin-core/Gi0/1"],
         })
     }
 }
@@ -121,7 +123,7 @@ impl TryFrom<String> for Kind {
     type Error = Complaint;
 
     fn try_from(text: String) -> Result<Self, Complaint> {
-        let with_history = |kind: &EntityKind| *kind != EntityKind::Site;
+        let with_history = |kind: &EntityKind| !matches!(kind, EntityKind::Site | EntityKind::Ring);
         if let Some(kind) = text.parse().ok().filter(with_history) {
             return Ok(Self(kind));
         }
@@ -157,7 +159,7 @@ impl JsonSchema for Kind {
         json_schema!({
             "description": "A kind of thing that has a history.",
             "type": "string",
-            "enum": ["agent", "machine", "disk", "interface", "target", "device", "backup_job"],
+            "enum": ["agent", "machine", "disk", "interface", "target", "device", "backup_job", "link"],
         })
     }
 }
@@ -298,6 +300,44 @@ impl JsonSchema for TargetAddress {
                             at the moment) or `resolver` (its first name server).",
             "type": "string",
             "examples": ["192.0.2.1", "portal.example.edu", "default-gateway", "resolver"],
+        })
+    }
+}
+
+/// By which way probes leave: the name of a network interface, or one of the machine's addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct ViaText(pub(crate) Via);
+
+impl TryFrom<String> for ViaText {
+    type Error = Complaint;
+
+    fn try_from(text: String) -> Result<Self, Complaint> {
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self(Via::Source(address)));
+        }
+        // What the kernel takes as a name (`dev_valid_name`): up to 15 bytes, no `/`, no `:`, no white space.
+        let odd = |c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control();
+        if (1..=15).contains(&text.len()) && !text.contains(odd) && text != "." && text != ".." {
+            return Ok(Self(Via::Interface(text)));
+        }
+        let message = format!("{} is neither a network interface nor an address", quote(&text));
+        Err(Complaint::new(Code::BadValue, message).help(
+            "write the name as `ip link` shows it, such as `wan0`, or one of the machine's own addresses",
+        ))
+    }
+}
+
+impl JsonSchema for ViaText {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Via".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A network interface of the agent's machine, or one of its addresses.",
+            "type": "string",
+            "examples": ["wan0", "192.0.2.10"],
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use wasl_model::assignment::{Address, BackupTool, SnmpAccess};
+use wasl_model::assignment::{Address, BackupTool, LinkClass, SnmpAccess, Via};
 use wasl_model::{AgentId, AgentRole};
 use wasl_settings::{LoopbackRole, Period, Settings};
 
@@ -47,9 +47,15 @@ fn an_agent_is_asked_for_what_names_it_and_for_nothing_else() {
     let settings = loaded("example");
     let jenin = settings.assignment_for(&agent("jenin-gw")).expect("it is in the example");
     let targets: Vec<&str> = jenin.targets.iter().map(|target| target.id.as_str()).collect();
-    assert_eq!(targets, ["course-management", "jenin-backup-line", "jenin-centre", "jenin-uplink"]);
+    assert_eq!(targets, ["course-management", "jenin-uplink"]);
+    let links: Vec<&str> = jenin.links.iter().map(|link| link.id.as_str()).collect();
+    assert_eq!(links, ["jenin-adsl", "jenin-leased", "jenin-tulkarm", "nablus-jenin"]);
+    assert_eq!(jenin.links[0].via, Some(Via::Interface("adsl0".into())));
+    assert_eq!((jenin.links[1].class, jenin.links[2].class), (LinkClass::Link, LinkClass::Uplink));
+    assert_eq!(jenin.links[1].limits.rtt_us, Some(40_000));
+    assert_eq!(jenin.links[1].limits.loss_ppm, Some(5_000));
     assert_eq!((jenin.host_every_ms, jenin.window_ms), (10_000, 10_000));
-    let uplink = &jenin.targets[3];
+    let uplink = &jenin.targets[1];
     assert_eq!(uplink.address, Address::DefaultGateway);
     assert_eq!((uplink.every_ms, uplink.timeout_ms, uplink.tcp_port), (100, 1_000, 443));
     assert_eq!(jenin.devices.len(), 1);

@@ -23,7 +23,7 @@ impl Transposed {
     pub(crate) fn add(&mut self, observations: Vec<Observation>) {
         for observation in observations {
             // A value about another kind of thing has no place in that thing's history.
-            if series::kind_of(&observation.value) != Some(observation.subject.kind) {
+            if !series::fits(&observation.value, observation.subject.kind) {
                 continue;
             }
             let at = observation.at.0;

@@ -87,7 +87,9 @@ fn the_example_configuration_runs() {
         "/links",
         "/backups",
         "/agents",
-        "/entities/target/jenin-centre",
+        "/entities/link/jenin-leased",
+        "/entities/ring/northern-ring",
+        "/entities/target/jenin-uplink",
         "/entities/backup_job/central-db",
     ] {
         for (lang, direction) in [("en", "ltr"), ("ar", "rtl")] {

@@ -90,6 +90,7 @@ impl Engine {
         let maintenance = self.planned(subject).map(|(id, _)| id);
         let collective = derived.as_ref().is_some_and(|d| d.judgement.health == Health::Down)
             && maintenance.is_none()
+            && subject.kind == EntityKind::Site
             && self.is_collective(subject);
         let (clock, policy) = (self.clock, &self.policy);
         let Some(entity) = self.entities.get_mut(subject) else { return };
@@ -162,8 +163,10 @@ impl Engine {
             let below: Vec<Subject> = self.dependents.get(subject).into_iter().flatten().cloned().collect();
             self.mark_all(below);
         } else if before.felt != flow.felt {
-            let sites: Vec<Subject> = sites_among(self.dependents.get(subject)).cloned().collect();
-            self.mark_all(sites);
+            let derived = |s: &&Subject| matches!(s.kind, EntityKind::Site | EntityKind::Ring);
+            let below = self.dependents.get(subject).into_iter().flatten();
+            let below: Vec<Subject> = below.filter(derived).cloned().collect();
+            self.mark_all(below);
         }
         if before.cut != flow.cut
             && let Some(agent) = as_agent(subject)
@@ -213,7 +216,7 @@ impl Engine {
 
     fn derived(&mut self, subject: &Subject) -> Option<Derived> {
         let entity = self.entities.get(subject)?;
-        if subject.kind != EntityKind::Site || !entity.words.is_empty() {
+        if !matches!(subject.kind, EntityKind::Site | EntityKind::Ring) || !entity.words.is_empty() {
             return None;
         }
         let looked_at = entity.links.hard.len() + entity.links.any.iter().flatten().count();
@@ -226,7 +229,8 @@ impl Engine {
         let Some(entity) = self.entities.get(site) else { return false };
         let [lines] = entity.links.any.as_slice() else { return false };
         let own_fault = |line: &Subject| {
-            let only_here = self.dependents.get(line).is_some_and(|below| below.len() == 1);
+            let hangs = |below: &&Subject| below.kind != EntityKind::Ring;
+            let only_here = self.dependents.get(line).is_some_and(|b| b.iter().filter(hangs).count() == 1);
             let flow = self.entities.get(line).map(|line| &line.flow);
             line.kind != EntityKind::Agent
                 && only_here

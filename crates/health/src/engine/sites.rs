@@ -1,8 +1,8 @@
-//! A site's own judgement. Nobody observes a site; it is judged by what leads to it, and where that says
-//! nothing by the sessions of its agents.
+//! The judgement of what nobody observes: a site is judged by what leads to it, and where that says nothing by
+//! the sessions of its agents; a ring by its links.
 
-use wasl_model::Subject;
 use wasl_model::health::{Health, Reason};
+use wasl_model::{EntityKind, Subject};
 
 use super::causes::min_of;
 use super::{Engine, Judgement, Root, agent_subject, judge};
@@ -66,6 +66,32 @@ impl Ways {
         }
         with(Health::Ok, Reason::new(reasons::UPLINKS_UP), false, sure)
     }
+
+    /// A ring: broken in one place it still joins all its places, which is no comfort to whoever has to mend it
+    /// before the second break.
+    fn of_ring(&self) -> Derived {
+        let of = |health, code| {
+            let reason = Reason::new(code)
+                .with("count", self.down.len())
+                .with("names", names(self.down.iter().map(String::as_str)))
+                .with("total", self.total);
+            Judgement::new(health, reason)
+        };
+        match self.down.len() {
+            0 if self.ok + self.degraded.len() < self.total => Derived::of(judge::unseen()),
+            0 => Derived::of(of(Health::Ok, reasons::RING_WHOLE)),
+            1 => Derived {
+                judgement: of(Health::Degraded, reasons::RING_BROKEN),
+                redundancy: true,
+                cause: self.cut.clone(),
+            },
+            _ => Derived {
+                judgement: of(Health::Down, reasons::RING_PARTED),
+                redundancy: false,
+                cause: self.cut.clone(),
+            },
+        }
+    }
 }
 
 /// Some names for a reason.
@@ -80,11 +106,14 @@ pub(super) fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 impl Engine {
-    /// The judgement of a site that nobody speaks of.
+    /// The judgement of a site or ring that nobody speaks of.
     pub(super) fn derive(&self, site: &Subject) -> Derived {
         let Some(entity) = self.entities.get(site) else {
             return Derived::of(judge::unseen());
         };
+        if site.kind == EntityKind::Ring {
+            return self.ways(entity.links.any.first().map_or(&[], Vec::as_slice)).of_ring();
+        }
         let groups = entity
             .links
             .hard

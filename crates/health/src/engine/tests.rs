@@ -4,6 +4,7 @@ mod flaps;
 mod incidents;
 mod maintenance;
 mod model;
+mod rings;
 mod storms;
 mod time;
 

@@ -60,6 +60,8 @@ kind-target = هدف
 kind-device = جهاز شبكة
 kind-backup_job = مهمة نسخ احتياطي
 kind-site = فرع
+kind-link = وصلة
+kind-ring = حلقة
 
 kinds-agent = الوكلاء
 kinds-machine = الحواسيب
@@ -69,6 +71,8 @@ kinds-target = الأهداف
 kinds-device = أجهزة الشبكة
 kinds-backup_job = مهام النسخ
 kinds-site = الفروع
+kinds-link = الوصلات
+kinds-ring = الحلقات
 
 method-icmp = ICMP
 method-icmp_raw = ICMP (خام)

@@ -56,6 +56,8 @@ kind-target = Target
 kind-device = Device
 kind-backup_job = Backup job
 kind-site = Site
+kind-link = Link
+kind-ring = Ring
 
 kinds-agent = Agents
 kinds-machine = Machines
@@ -65,6 +67,8 @@ kinds-target = Targets
 kinds-device = Devices
 kinds-backup_job = Backup jobs
 kinds-site = Sites
+kinds-link = Links
+kinds-ring = Rings
 
 method-icmp = ICMP
 method-icmp_raw = ICMP (raw)

@@ -98,7 +98,7 @@ pub(super) fn read(batch: &wire::Batch) -> Result<Decoded, DecodeError> {
 
 /// Whether such a value can be said of such a subject.
 fn fits(subject: &Subject, value: &Value) -> bool {
-    wasl_model::series::kind_of(value).is_none_or(|kind| kind == subject.kind)
+    wasl_model::series::fits(value, subject.kind)
 }
 
 #[derive(Default)]

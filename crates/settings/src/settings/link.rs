@@ -1,0 +1,82 @@
+//! Links and rings, checked.
+
+use wasl_model::assignment::{Address, LinkAssignment, LinkClass, LinkLimits, Via};
+use wasl_model::{AgentId, Localized, SiteId, Subject};
+
+use super::Settings;
+use crate::file::LinkRole;
+use crate::quantity::{Rate, Share};
+
+/// A line between two places, or from a place to the Internet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its name for people.
+    pub name: Localized,
+    /// The places that it joins: one or two of [`Settings::sites`].
+    pub between: Vec<SiteId>,
+    /// Whether it carries the traffic.
+    pub role: LinkRole,
+    /// How closely it is watched.
+    pub class: LinkClass,
+    /// Who probes it: at least one, no agent twice.
+    pub probes: Vec<LinkProbe>,
+    /// The interfaces that it ends in.
+    pub interfaces: Vec<Subject>,
+    /// What the provider owes.
+    pub contract: Contract,
+    /// Where trouble with it is noted; one of [`Settings::sites`].
+    pub site: Option<SiteId>,
+    /// Without which it cannot work, the interfaces not among them.
+    pub depends_on: Vec<Subject>,
+}
+
+/// One end that probes a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkProbe {
+    /// Who; one of [`Settings::agents`].
+    pub from: AgentId,
+    /// Something at the other end.
+    pub to: Address,
+    /// By which way the probes leave.
+    pub via: Option<Via>,
+    /// The port for TCP connect where ICMP is not permitted.
+    pub tcp_port: u16,
+}
+
+/// What a provider owes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Contract {
+    /// The rate towards the last of [`Link::between`], or from the Internet.
+    pub down: Option<Rate>,
+    /// The rate the other way.
+    pub up: Option<Rate>,
+    /// Round-trip time, jitter and loss.
+    pub limits: LinkLimits,
+    /// The least availability in a calendar month.
+    pub availability: Option<Share>,
+}
+
+/// Links that form a ring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ring {
+    /// Its name for people.
+    pub name: Localized,
+    /// At least three of [`Settings::links`], in the order of the ring.
+    pub links: Vec<String>,
+}
+
+impl Settings {
+    /// The links that an agent probes.
+    pub(super) fn links_of<'a>(&'a self, agent: &'a AgentId) -> impl Iterator<Item = LinkAssignment> + 'a {
+        self.links.iter().flat_map(move |(id, link)| {
+            link.probes.iter().filter(move |probe| probe.from == *agent).map(move |probe| LinkAssignment {
+                id: id.clone(),
+                address: probe.to.clone(),
+                via: probe.via.clone(),
+                class: link.class,
+                limits: link.contract.limits,
+                tcp_port: probe.tcp_port,
+            })
+        })
+    }
+}
