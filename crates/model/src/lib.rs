@@ -26,7 +26,8 @@ pub use incident::{
 };
 pub use observation::{
     AgentSample, BackupEvidence, BackupOutcome, DeviceSample, DiskSample, HostSample, InterfaceSample,
-    Notice, NoticeCode, Observation, ProbeMethod, ProbeWindow, Severity, Value, VoidReason,
+    LinkCause, LinkVerdict, Notice, NoticeCode, Observation, ProbeMethod, ProbeWindow, Severity, Value,
+    VoidReason,
 };
 pub use series::SeriesKey;
 pub use subject::{EntityKind, Subject};

@@ -138,6 +138,18 @@ sample! {
         9 jitter: Micros,
         /// Probes that a clock step or a local fault made meaningless; not part of `sent`.
         10 voided: Count,
+        /// What the agent's own detector holds of the target at the window's end; unset while it
+        /// cannot tell, and by agents without a detector.
+        11 verdict: LinkVerdict,
+        /// Why the verdict is not `up`.
+        12 cause: LinkCause,
+        /// How long the verdict has held at the window's end, by the monotonic clock, so that a clock
+        /// step does not bend it.
+        13 verdict_age: Millis,
+        /// Answers that arrived after that of a probe which was sent later (RFC 4737, section 3.3).
+        14 reordered: Count,
+        /// Answers that carried this target's secret, but came from another address.
+        15 forged: Count,
     }
     lists {
         /// Round-trip times.
@@ -228,6 +240,36 @@ words!(
         IcmpRaw = 2 "icmp_raw",
         /// A TCP connection attempt; both an accept and a refusal are answers.
         TcpConnect = 3 "tcp_connect",
+    }
+);
+
+words!(
+    /// What a detector holds of a link.
+    LinkVerdict {
+        /// It answers as it should.
+        Up = 1 "up",
+        /// It answers, but worse than it should.
+        Degraded = 2 "degraded",
+        /// It does not answer.
+        Down = 3 "down",
+    }
+);
+
+words!(
+    /// Why a link is not simply up.
+    LinkCause {
+        /// Probes leave and nothing comes back.
+        BlackHole = 1 "black_hole",
+        /// Too many probes are lost.
+        Loss = 2 "loss",
+        /// Round trips take too long.
+        Latency = 3 "latency",
+        /// Round trips differ too much from one to the next.
+        Jitter = 4 "jitter",
+        /// It changes too often to be called anything else.
+        Flapping = 5 "flapping",
+        /// This machine has no route to it.
+        NoRoute = 6 "no_route",
     }
 );
 

@@ -10,9 +10,11 @@
 //! - [`clock`]: two clocks read together, and what can be said when one of them is set.
 //! - [`window`]: the fate of each probe to one target, summed up into windows.
 //! - [`schedule`]: when to do what, spread evenly.
+//! - [`detector`]: from the fates to whether the target is up, degraded or down, and why.
 //! - [`fleet`]: all of it together for any number of targets.
 
 pub mod clock;
+pub mod detector;
 pub mod fleet;
 pub mod icmp;
 pub mod schedule;

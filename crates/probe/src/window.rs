@@ -56,6 +56,15 @@ struct Probe {
     fate: Fate,
 }
 
+/// A probe whose fate is, or was until now, undecided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undecided {
+    /// When it was sent, monotonic.
+    pub sent: Duration,
+    /// Whether it was told to be [overdue](Tracker::overdue).
+    pub overdue: bool,
+}
+
 /// The probes to one target.
 ///
 /// Probes are numbered by the tracker, in the order in which they are sent.
@@ -67,6 +76,10 @@ pub struct Tracker {
     first: u32,
     /// How many of `probes`, from the front, are known to have their fate.
     settled: usize,
+    /// How many of `probes`, from the front, were looked at by [`overdue`](Self::overdue).
+    examined: usize,
+    /// The latest probe, in the order of sending, that was answered.
+    newest_answered: Option<u32>,
     opened: Duration,
     open: Totals,
     /// The latest probe of an earlier window with its round-trip time, so that jitter knows no boundary.
@@ -81,6 +94,8 @@ struct Totals {
     late: u64,
     duplicates: u64,
     voided: u64,
+    reordered: u64,
+    forged: u64,
     rtt: Histogram,
     extremes: Option<(u64, u64)>,
     /// Number and round-trip time in microseconds of each answered probe, as the answers came.
@@ -95,6 +110,8 @@ impl Tracker {
             probes: VecDeque::new(),
             first: 0,
             settled: 0,
+            examined: 0,
+            newest_answered: None,
             opened: now,
             open: Totals::default(),
             previous: None,
@@ -140,6 +157,7 @@ impl Tracker {
                 Some(rtt) => {
                     probe.fate = Fate::Answered;
                     self.open.answered(number, rtt);
+                    self.note_order(number);
                     Verdict::Fresh(rtt)
                 }
             },
@@ -156,21 +174,67 @@ impl Tracker {
         }
     }
 
-    /// Gives up every probe whose time-out has passed at `now`; how many.
-    pub fn on_deadline(&mut self, now: Duration) -> usize {
-        let mut lost = 0;
+    /// An answer to a probe of ours came from another address than the target's.
+    pub fn on_forged(&mut self) {
+        self.open.forged += 1;
+    }
+
+    /// Gives up the oldest probe whose time-out has passed at `now`. Call it until there is none.
+    pub fn give_up(&mut self, now: Duration) -> Option<Undecided> {
         while let Some(probe) = self.probes.get_mut(self.settled) {
             if probe.fate == Fate::Pending {
                 if probe.sent.mono + self.timeout > now {
-                    break;
+                    return None;
                 }
                 probe.fate = Fate::Lost;
-                lost += 1;
+                let was = Undecided { sent: probe.sent.mono, overdue: self.settled < self.examined };
+                self.open.decided += 1;
+                self.settled += 1;
+                return Some(was);
             }
             self.settled += 1;
         }
-        self.open.decided += lost as u64;
-        lost
+        None
+    }
+
+    /// Gives up every probe whose time-out has passed at `now`; how many.
+    pub fn on_deadline(&mut self, now: Duration) -> usize {
+        std::iter::from_fn(|| self.give_up(now)).count()
+    }
+
+    /// The oldest undecided probe that is without an answer for `patience` at `now`: when it was sent.
+    /// Each is told once. Call it until there is none.
+    pub fn overdue(&mut self, patience: Duration, now: Duration) -> Option<Duration> {
+        while let Some(probe) = self.probes.get(self.examined) {
+            let pending = probe.fate == Fate::Pending;
+            if pending && probe.sent.mono + patience > now {
+                return None;
+            }
+            self.examined += 1;
+            if pending {
+                return Some(probe.sent.mono);
+            }
+        }
+        None
+    }
+
+    /// When the next probe will be [overdue](Self::overdue).
+    pub fn next_overdue(&self, patience: Duration) -> Option<Duration> {
+        let pending = |probe: &&Probe| probe.fate == Fate::Pending;
+        self.probes.range(self.examined..).find(pending).map(|probe| probe.sent.mono + patience)
+    }
+
+    /// How many undecided probes were told to be [overdue](Self::overdue).
+    pub fn overdue_now(&self) -> u32 {
+        let examined = self.probes.range(self.settled.min(self.examined)..self.examined);
+        examined.filter(|probe| probe.fate == Fate::Pending).count() as u32
+    }
+
+    /// The probe with this number, if its fate is undecided.
+    pub fn undecided(&self, number: u32) -> Option<Undecided> {
+        let index = number.wrapping_sub(self.first) as usize;
+        let probe = self.probes.get(index).filter(|probe| probe.fate == Fate::Pending)?;
+        Some(Undecided { sent: probe.sent.mono, overdue: index < self.examined })
     }
 
     /// When the oldest undecided probe is to be given up.
@@ -201,6 +265,7 @@ impl Tracker {
             voided += 1;
         }
         self.settled = self.probes.len();
+        self.examined = self.probes.len();
         self.open.voided += voided as u64;
         voided
     }
@@ -231,8 +296,19 @@ impl Tracker {
             rtt_max: totals.extremes.map(|(_, max)| Micros(max)),
             jitter,
             voided: Some(Count(totals.voided)),
+            reordered: Some(Count(totals.reordered)),
+            forged: Some(Count(totals.forged)),
             rtt: totals.rtt,
+            ..ProbeWindow::default()
         })
+    }
+
+    /// An answer is reordered if it comes after that of a later probe (RFC 4737, section 3.3).
+    fn note_order(&mut self, number: u32) {
+        match self.newest_answered {
+            Some(newest) if (number.wrapping_sub(newest) as i32) < 0 => self.open.reordered += 1,
+            _ => self.newest_answered = Some(number),
+        }
     }
 
     fn jitter(&mut self, mut times: Vec<(u32, u64)>) -> Option<Micros> {
@@ -270,6 +346,7 @@ impl Tracker {
             self.probes.pop_front();
             self.first = self.first.wrapping_add(1);
             self.settled = self.settled.saturating_sub(1);
+            self.examined = self.examined.saturating_sub(1);
         }
     }
 }
@@ -288,7 +365,7 @@ impl Totals {
     }
 
     fn is_idle(&self) -> bool {
-        self.decided + self.late + self.duplicates + self.voided == 0
+        self.decided + self.late + self.duplicates + self.voided + self.forged == 0
     }
 }
 

@@ -218,6 +218,7 @@ impl Load {
             jitter: (received > 1).then(|| Micros(wander / (received - 1))),
             voided: Some(Count(0)),
             rtt,
+            ..ProbeWindow::default()
         }
     }
 

@@ -9,6 +9,7 @@ use super::wire;
 const MAX_TEXT: usize = 2_000;
 
 /// What a record came to.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned, and a box costs more")]
 pub(super) enum Read {
     Value(Value),
     Unknown,

@@ -1,0 +1,318 @@
+//! Whether a target is up, degraded or down, and why.
+//!
+//! Two speeds. The **fast path** finds black holes: so many probes in a row without an answer raise
+//! suspicion, not when they are lost but as soon as they are overdue by an adaptive time-out; then
+//! further probes are sent at a faster pace, and only if all of them remain unanswered the target is
+//! down. How many it takes depends on the loss that the link has shown: a run that is one in ten
+//! thousand million by chance on a clean link is an everyday event on one that loses every fifth packet.
+//! The **slow path** finds brown-outs: loss, latency and jitter over a window, against what is usual for
+//! this link and against its contract.
+//!
+//! Everything here follows from what is handed in. Time alone changes nothing: a program that was
+//! suspended has seen no probe go unanswered. Voided probes change nothing either.
+
+use std::mem::discriminant;
+use std::time::Duration;
+
+use class::micros;
+use damper::Damper;
+use slow::Slow;
+use timeout::Adaptive;
+
+mod class;
+mod damper;
+mod slow;
+mod state;
+mod timeout;
+
+pub use class::{Class, Contract, Excess, Thresholds};
+pub use slow::Baseline;
+pub use state::{Cause, Change, State, Yardstick};
+
+/// How likely a run of losses may be by chance before it counts as a black hole: at ten probes a
+/// second, less than one in ten thousand days.
+const CHANCE: f64 = 1e-10;
+/// Loss that any link is assumed to have, so that a clean record is not taken for a promise.
+const ASSUMED_LOSS: f64 = 0.05;
+
+/// How a probe was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// No answer within the probe's time-out.
+    Silent,
+    /// It found no way out of this machine.
+    NoRoute,
+}
+
+/// Watches the probes to one target. Times are monotonic.
+#[derive(Debug, Clone)]
+pub struct Detector {
+    thresholds: Thresholds,
+    adaptive: Adaptive,
+    slow: Slow,
+    damper: Damper,
+    /// What it is, before flapping is looked at, and since when.
+    raw: State,
+    raw_since: Duration,
+    /// What was told.
+    told: State,
+    told_since: Duration,
+    /// When the last answer came.
+    heard: Option<Duration>,
+    run: Run,
+    /// Since when there is suspicion.
+    suspected: Option<Duration>,
+    /// Answers since "down" or the beginning, and when the first of them came.
+    good: u32,
+    first_good: Option<Duration>,
+    /// Losses of probes sent before this belong to an outage that has been told.
+    losses_from: Duration,
+}
+
+/// Probes in a row, sent since the last answer came, that have none.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    /// When the first was sent.
+    from: Duration,
+    /// Overdue, but not lost.
+    waiting: u32,
+    /// Lost, for whatever reason.
+    lost: u32,
+    /// Of these, lost because there was no route.
+    no_route: u32,
+}
+
+impl Run {
+    fn length(&self) -> u32 {
+        self.waiting.saturating_add(self.lost)
+    }
+}
+
+impl Detector {
+    /// A detector that has seen nothing. `timeout` is the probes' own.
+    pub fn new(thresholds: Thresholds, contract: Contract, timeout: Duration) -> Self {
+        Self {
+            adaptive: Adaptive::new(thresholds.margin, timeout),
+            slow: Slow::new(&thresholds, contract),
+            damper: Damper::new(),
+            thresholds,
+            raw: State::Unknown,
+            raw_since: Duration::ZERO,
+            told: State::Unknown,
+            told_since: Duration::ZERO,
+            heard: None,
+            run: Run::default(),
+            suspected: None,
+            good: 0,
+            first_good: None,
+            losses_from: Duration::ZERO,
+        }
+    }
+
+    /// Takes what was usual before the process was started, or before the settings changed.
+    pub fn restore(&mut self, baseline: Baseline) {
+        self.slow.restore(baseline);
+    }
+
+    /// What is usual for the target, to be kept; `None` while nothing was learnt.
+    pub fn baseline(&self) -> Option<Baseline> {
+        self.slow.baseline()
+    }
+
+    /// What the target is.
+    pub fn state(&self) -> State {
+        self.told
+    }
+
+    /// Since when it is so.
+    pub fn since(&self) -> Duration {
+        self.told_since
+    }
+
+    /// How long after its sending a probe without an answer is to be told by
+    /// [`overdue`](Self::overdue). Never more than the probe's time-out.
+    pub fn patience(&self) -> Duration {
+        self.adaptive.get()
+    }
+
+    /// The time between probes that suspicion asks for at `now`; `None` for the usual pace.
+    pub fn confirming(&self, now: Duration) -> Option<Duration> {
+        let since = self.suspected?;
+        (now.saturating_sub(since) < self.thresholds.confirm_for).then_some(self.thresholds.confirm_every)
+    }
+
+    /// A probe was answered in time.
+    pub fn answered(&mut self, rtt: Duration, now: Duration) -> Option<Change> {
+        let rtt = micros(rtt);
+        self.adaptive.record(rtt);
+        self.advance(now);
+        if !self.raw.is_down() {
+            self.slow.answered(rtt, &self.thresholds);
+        }
+        self.alive(now)
+    }
+
+    /// A probe was answered after its time-out. It stays lost, but whoever answers is not down.
+    pub fn answered_late(&mut self, now: Duration) -> Option<Change> {
+        self.advance(now);
+        self.alive(now)
+    }
+
+    /// A probe sent at `sent` has been without an answer for as long as [`patience`](Self::patience)
+    /// says. It is not lost yet.
+    pub fn overdue(&mut self, sent: Duration, now: Duration) -> Option<Change> {
+        if !self.is_unheard(sent) {
+            return None;
+        }
+        self.run.waiting = self.run.waiting.saturating_add(1);
+        self.missed(sent, now)
+    }
+
+    /// The probe sent at `sent` is lost; `overdue` tells whether it was told to be
+    /// [overdue](Self::overdue) before.
+    pub fn lost(&mut self, how: Lost, sent: Duration, overdue: bool, now: Duration) -> Option<Change> {
+        self.advance(now);
+        if !self.is_unheard(sent) {
+            if !self.raw.is_down() && sent >= self.losses_from {
+                self.slow.lost(1);
+                self.weigh(now);
+            }
+            return self.tell(now);
+        }
+        if overdue {
+            self.run.waiting = self.run.waiting.saturating_sub(1);
+        }
+        self.run.lost = self.run.lost.saturating_add(1);
+        self.run.no_route = self.run.no_route.saturating_add(u32::from(how == Lost::NoRoute));
+        if overdue { None } else { self.missed(sent, now) }
+    }
+
+    /// So many probes that had been told to be [overdue](Self::overdue) do not count after all.
+    pub fn voided(&mut self, overdue: u32) {
+        self.run.waiting = self.run.waiting.saturating_sub(overdue);
+        if self.run.length() < self.thresholds.suspect_after {
+            self.suspected = None;
+        }
+    }
+
+    /// Whether nothing was heard since that moment.
+    fn is_unheard(&self, sent: Duration) -> bool {
+        self.heard.is_none_or(|heard| sent > heard)
+    }
+
+    fn advance(&mut self, now: Duration) {
+        let well = self.raw == State::Up && self.run.length() == 0;
+        self.slow.advance(now, well);
+    }
+
+    fn missed(&mut self, sent: Duration, now: Duration) -> Option<Change> {
+        let length = self.run.length();
+        if length <= 1 {
+            self.run.from = sent;
+        }
+        if length >= self.thresholds.suspect_after {
+            self.good = 0;
+            self.first_good = None;
+            if !self.raw.is_down() {
+                self.suspected.get_or_insert(now);
+                if length >= self.enough() {
+                    let unanswered = length;
+                    let cause = if self.run.no_route == length {
+                        Cause::NoRoute { unanswered }
+                    } else {
+                        Cause::BlackHole { unanswered }
+                    };
+                    self.turn_into(State::Down(cause), self.run.from, now);
+                }
+            }
+        }
+        self.tell(now)
+    }
+
+    /// How long a run must be to be no chance on this link.
+    fn enough(&self) -> u32 {
+        let loss = self.slow.likely_loss(&self.thresholds).unwrap_or(0.0).clamp(ASSUMED_LOSS, 0.99);
+        let needed = (CHANCE.ln() / loss.ln()).ceil() as u32;
+        let least = self.thresholds.down_after.max(1);
+        needed.clamp(least, self.thresholds.down_at_most.max(least))
+    }
+
+    fn alive(&mut self, now: Duration) -> Option<Change> {
+        let run = std::mem::take(&mut self.run);
+        self.suspected = None;
+        self.heard = self.heard.max(Some(now));
+        match self.raw {
+            State::Unknown | State::Down(_) => {
+                self.good = self.good.saturating_add(1);
+                let first = *self.first_good.get_or_insert(now);
+                if self.good >= self.thresholds.recover_after {
+                    self.good = 0;
+                    self.first_good = None;
+                    self.losses_from = first;
+                    let cause = self.slow.judge(None, &self.thresholds);
+                    self.turn_into(cause.map_or(State::Up, State::Degraded), first, now);
+                }
+            }
+            State::Up | State::Degraded(_) => {
+                if run.from >= self.losses_from {
+                    self.slow.lost(run.lost);
+                }
+                self.weigh(now);
+            }
+        }
+        self.tell(now)
+    }
+
+    /// What the slow path says of a target that answers.
+    fn weigh(&mut self, now: Duration) {
+        let before = match self.raw {
+            State::Up => None,
+            State::Degraded(cause) => Some(cause),
+            State::Unknown | State::Down(_) => return,
+        };
+        if let Some(Cause::Latency { against, .. } | Cause::Jitter { against, .. }) = before
+            && against == Yardstick::Baseline
+            && now.saturating_sub(self.raw_since) >= self.thresholds.rebase_after
+        {
+            self.slow.rebase();
+        }
+        let cause = self.slow.judge(before, &self.thresholds);
+        self.turn_into(cause.map_or(State::Up, State::Degraded), now, now);
+    }
+
+    fn turn_into(&mut self, state: State, since: Duration, now: Duration) {
+        let before = std::mem::replace(&mut self.raw, state);
+        if state.is_like(&before) {
+            return;
+        }
+        self.raw_since = since;
+        if state.is_down() {
+            self.suspected = None;
+            self.good = 0;
+            self.first_good = None;
+        }
+        if before != State::Unknown && discriminant(&before) != discriminant(&state) {
+            self.damper.on_change(now, self.thresholds.flap_changes, self.thresholds.flap_within);
+        }
+    }
+
+    /// Tells what has become, unless it flaps.
+    fn tell(&mut self, now: Duration) -> Option<Change> {
+        let held = self.damper.holds(now, self.thresholds.flap_steady);
+        let (state, since) = if held {
+            let changes = self.damper.recent(now, self.thresholds.flap_within);
+            (State::Degraded(Cause::Flapping { changes }), now)
+        } else {
+            (self.raw, self.raw_since)
+        };
+        let from = std::mem::replace(&mut self.told, state);
+        if state.is_like(&from) {
+            return None;
+        }
+        self.told_since = since;
+        Some(Change { from, to: state, since, at: now })
+    }
+}
+
+#[cfg(test)]
+mod tests;
