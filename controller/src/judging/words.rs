@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasl_health::{Judgement, Word, judge};
 use wasl_model::health::EntityState;
-use wasl_model::{AgentId, AgentSample, Subject, Timestamp, Value};
+use wasl_model::{AgentId, AgentSample, EntityKind, Subject, Timestamp, Value};
 use wasl_settings::Settings;
 
 use crate::live::{Latest, State};
@@ -23,6 +23,7 @@ pub(super) fn of_value(
         Value::Host(host) => judge::machine(host),
         Value::Disk(disk) => judge::disk(disk),
         Value::Interface(interface) => judge::interface(interface),
+        Value::Probe(window) if subject.kind == EntityKind::Link => judge::link(window),
         Value::Probe(window) => judge::target(window),
         Value::Device(device) => judge::device(device),
         Value::Backup(evidence) => {

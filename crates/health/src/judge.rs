@@ -1,5 +1,9 @@
 //! One function for each kind of entity.
 
+mod link;
+
+pub use link::link;
+
 use std::time::Duration;
 
 use wasl_model::health::{Health, Proof, Reason};
