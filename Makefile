@@ -40,7 +40,7 @@ test: build ## Everything; `make test T=name` runs the tests of that name
 	if command -v cargo-nextest >/dev/null; then
 		cargo nextest run --workspace --locked $(if $(T),$(T),)
 	else
-		cargo test --workspace --locked $(if $(T),$(T),)
+		cargo test --workspace --locked $(if $(T),-- $(T),)
 	fi
 	@if [ -s target/test-skips.txt ]; then
 		echo; echo "Skipped (target/test-skips.txt):"; sort -u target/test-skips.txt | sed 's/^/  /'
