@@ -4,16 +4,28 @@
 //! may wait, sends what [`Fleet::pop_probe`] gives it, hands in what it reads, and takes the windows
 //! that have closed. The same fleet serves a thread with ICMP sockets and a task that makes TCP
 //! connections.
+//!
+//! A target may be watched by a [`Detector`]. It hears of every fate, and of every probe that is overdue;
+//! under suspicion its target is probed at a faster pace; and when its verdict changes, the target's
+//! window ends at once and carries the new one, so that nothing waits for a window to fill.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use wasl_model::units::Millis;
 use wasl_model::{ProbeMethod, ProbeWindow};
 
 use crate::clock::Reading;
+use crate::detector::{Baseline, Detector, Lost};
 use crate::schedule::{Schedule, phase};
 use crate::window::{Tracker, Verdict};
+
+use watch::Watch;
+
+mod watch;
+
+pub use watch::{Changed, Detect, MAX_CONFIRMING};
 
 /// A target's first window is closed this soon, so that a person who has just added it sees values.
 pub const FIRST_WINDOW: Duration = Duration::from_secs(2);
@@ -34,6 +46,8 @@ pub struct Plan {
     pub every: Duration,
     /// How long an answer may take.
     pub timeout: Duration,
+    /// How it is watched; `None` if its windows are to carry no verdict.
+    pub detect: Option<Detect>,
 }
 
 /// A probe to be sent now.
@@ -68,13 +82,28 @@ pub struct Fleet {
     windows: Schedule<u64>,
     /// For each target with undecided probes, when to look for lost ones.
     deadlines: BTreeSet<(Duration, u64)>,
+    /// Targets that are probed at the faster pace.
+    confirming: usize,
+    /// Targets whose verdict has changed since the changes were last taken.
+    changed: Vec<u64>,
 }
 
 #[derive(Debug)]
 struct Target {
     plan: Plan,
     tracker: Tracker,
+    /// When to look for overdue and lost probes.
     deadline: Option<Duration>,
+    watch: Option<Box<Watch>>,
+}
+
+impl Target {
+    /// When a probe of this target is overdue or lost next.
+    fn next_deadline(&self) -> Option<Duration> {
+        let overdue =
+            self.watch.as_ref().and_then(|watch| self.tracker.next_overdue(watch.detector.patience()));
+        overdue.into_iter().chain(self.tracker.next_deadline()).min()
+    }
 }
 
 impl Fleet {
@@ -95,8 +124,11 @@ impl Fleet {
             }
         }
         let closed = gone.iter().filter_map(|key| self.close(*key, now)).collect();
+        let mut baselines = HashMap::new();
         for key in gone {
-            self.remove(key);
+            if let Some((id, to, baseline)) = self.remove(key) {
+                baselines.insert(id, (to, baseline));
+            }
         }
         if window != self.window {
             self.window = window;
@@ -105,7 +137,9 @@ impl Fleet {
             }
         }
         for plan in wanted.into_values() {
-            self.add(plan.clone(), now);
+            // What is usual belongs to the place, not to the pace at which it is probed.
+            let known = baselines.get(&plan.id).filter(|(to, _)| *to == plan.to);
+            self.add(plan.clone(), known.map(|(_, baseline)| *baseline), now);
         }
         closed
     }
@@ -130,36 +164,47 @@ impl Fleet {
     pub fn pop_probe(&mut self, now: Duration) -> Option<Due> {
         let key = self.probes.pop_due(now)?;
         let target = self.targets.get(&key)?;
-        Some(Due { key, number: target.tracker.upcoming(), to: target.plan.to, timeout: target.plan.timeout })
+        let due =
+            Due { key, number: target.tracker.upcoming(), to: target.plan.to, timeout: target.plan.timeout };
+        if target.watch.as_ref().is_some_and(|watch| watch.confirming) {
+            self.set_pace(key, now); // suspicion ends by itself, even if no probe can be sent
+        }
+        Some(due)
     }
 
     /// The probe that [`pop_probe`](Self::pop_probe) gave is about to be sent.
     pub fn on_sent(&mut self, due: &Due, at: Reading) {
         if let Some(target) = self.targets.get_mut(&due.key) {
             target.tracker.on_sent(at);
-            if target.deadline.is_none() {
+            let patience = target.watch.as_ref().map(|watch| watch.detector.patience());
+            let first = at.mono + patience.unwrap_or(target.plan.timeout);
+            if target.deadline.is_none_or(|deadline| first < deadline) {
                 self.arm(due.key);
             }
         }
     }
 
     /// The probe found no way out of this machine: for the network, that is a loss.
-    pub fn lose(&mut self, due: &Due) {
-        if let Some(target) = self.targets.get_mut(&due.key) {
-            target.tracker.lose(due.number);
-        }
+    pub fn lose(&mut self, due: &Due, now: Duration) {
+        let Some(target) = self.targets.get_mut(&due.key) else { return };
+        let Some(probe) = target.tracker.undecided(due.number) else { return };
+        target.tracker.lose(due.number);
+        self.watch(due.key, now, |detector| detector.lost(Lost::NoRoute, probe.sent, probe.overdue, now));
     }
 
     /// The probe was not sent for a reason that says nothing about the network.
     pub fn void(&mut self, due: &Due) {
-        if let Some(target) = self.targets.get_mut(&due.key) {
-            target.tracker.void(due.number);
+        let Some(target) = self.targets.get_mut(&due.key) else { return };
+        let Some(probe) = target.tracker.undecided(due.number) else { return };
+        target.tracker.void(due.number);
+        if let Some(watch) = &mut target.watch {
+            watch.detector.voided(probe.overdue.into());
         }
     }
 
     /// An answer from `from` was read. One from another address than the target's is
-    /// [unknown](Verdict::Unknown): a host answers from the address that it was asked at (RFC 1122,
-    /// section 3.2.2.6).
+    /// [unknown](Verdict::Unknown) and counted as forged: a host answers from the address that it was
+    /// asked at (RFC 1122, section 3.2.2.6).
     pub fn on_reply(
         &mut self,
         key: u64,
@@ -168,19 +213,44 @@ impl Fleet {
         arrived: Option<Duration>,
         now: Reading,
     ) -> Verdict {
-        match self.targets.get_mut(&key) {
-            Some(target) if target.plan.to.ip() == from => target.tracker.on_reply(number, arrived, now),
-            _ => Verdict::Unknown,
+        let Some(target) = self.targets.get_mut(&key) else { return Verdict::Unknown };
+        if target.plan.to.ip() != from {
+            target.tracker.on_forged();
+            return Verdict::Unknown;
         }
+        let probe = target.tracker.undecided(number);
+        let verdict = target.tracker.on_reply(number, arrived, now);
+        let now = now.mono;
+        match (verdict, probe) {
+            (Verdict::Fresh(rtt), _) => self.watch(key, now, |detector| detector.answered(rtt, now)),
+            (Verdict::Late, Some(probe)) => self.watch(key, now, |detector| {
+                // First the sign of life: the loss of a probe that was answered makes nothing down.
+                let alive = detector.answered_late(now);
+                detector.lost(Lost::Silent, probe.sent, probe.overdue, now).or(alive)
+            }),
+            (Verdict::Late, None) => self.watch(key, now, |detector| detector.answered_late(now)),
+            (Verdict::Voided, Some(probe)) => self.watch(key, now, |detector| {
+                detector.voided(probe.overdue.into());
+                None
+            }),
+            _ => {}
+        }
+        verdict
     }
 
-    /// Gives up every probe whose time-out has passed. Read all answers first.
+    /// Tells overdue probes to the detectors, and gives up every probe whose time-out has passed. Read
+    /// all answers first.
     pub fn on_deadline(&mut self, now: Duration) {
         while let Some((at, key)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
             self.deadlines.remove(&(at, key));
             if let Some(target) = self.targets.get_mut(&key) {
                 target.deadline = None;
-                target.tracker.on_deadline(now);
+                self.look_for_overdue(key, now);
+                while let Some(probe) = self.targets.get_mut(&key).and_then(|t| t.tracker.give_up(now)) {
+                    self.watch(key, now, |detector| {
+                        detector.lost(Lost::Silent, probe.sent, probe.overdue, now)
+                    });
+                }
                 self.arm(key);
             }
         }
@@ -188,7 +258,14 @@ impl Fleet {
 
     /// Takes all undecided probes out of the account, after a clock step or a local fault; how many.
     pub fn void_outstanding(&mut self) -> usize {
-        self.targets.values_mut().map(|target| target.tracker.void_outstanding()).sum()
+        let mut voided = 0;
+        for target in self.targets.values_mut() {
+            if let Some(watch) = &mut target.watch {
+                watch.detector.voided(target.tracker.overdue_now());
+            }
+            voided += target.tracker.void_outstanding();
+        }
+        voided
     }
 
     /// A target whose window ends by `now`. Then [`close`](Self::close) it, or
@@ -197,11 +274,24 @@ impl Fleet {
         self.windows.pop_due(now)
     }
 
-    /// Closes a target's window; `None` if nothing happened in it.
+    /// Closes a target's window; `None` if nothing happened in it. A verdict that has changed is
+    /// something, even while no probe's fate is decided.
     pub fn close(&mut self, key: u64, now: Duration) -> Option<Closed> {
         let target = self.targets.get_mut(&key)?;
-        let window = target.tracker.close(now, target.plan.method)?;
-        Some(Closed { id: target.plan.id.clone(), window })
+        let mut window = target.tracker.close(now, target.plan.method);
+        if let Some(watch) = &mut target.watch {
+            if std::mem::take(&mut watch.untold) {
+                let empty = || Tracker::empty(target.plan.method);
+                window = Some(window.unwrap_or_else(empty));
+            }
+            let window = window.as_mut()?;
+            let state = watch.detector.state();
+            window.verdict = state.verdict();
+            window.cause = state.cause().map(|cause| cause.word());
+            let age = now.saturating_sub(watch.detector.since());
+            window.verdict_age = window.verdict.map(|_| Millis(age.as_millis() as u64));
+        }
+        Some(Closed { id: target.plan.id.clone(), window: window? })
     }
 
     /// Lets a target's window go on until `until`, because nobody can take it now. It will be longer
@@ -210,7 +300,7 @@ impl Fleet {
         self.windows.postpone(key, until);
     }
 
-    fn add(&mut self, plan: Plan, now: Duration) {
+    fn add(&mut self, plan: Plan, baseline: Option<Baseline>, now: Duration) {
         self.last_key += 1;
         let key = self.last_key;
         let phase = phase(&plan.id, plan.every);
@@ -218,20 +308,37 @@ impl Fleet {
         self.probes.insert(key, plan.every, phase, first);
         self.windows.insert(key, self.window, Duration::ZERO, now + self.window.min(FIRST_WINDOW));
         let tracker = Tracker::new(plan.timeout, now);
-        self.targets.insert(key, Target { plan, tracker, deadline: None });
+        let watch = plan.detect.as_ref().map(|detect| {
+            let mut detector = Detector::new(detect.thresholds.clone(), detect.contract, plan.timeout);
+            if let Some(baseline) = baseline {
+                detector.restore(baseline);
+            }
+            Box::new(Watch::new(detector))
+        });
+        self.targets.insert(key, Target { plan, tracker, deadline: None, watch });
     }
 
-    fn remove(&mut self, key: u64) {
+    /// Takes a target away; what was usual for it, if that is known.
+    fn remove(&mut self, key: u64) -> Option<(String, SocketAddr, Baseline)> {
         self.probes.remove(key);
         self.windows.remove(key);
-        if let Some(deadline) = self.targets.remove(&key).and_then(|target| target.deadline) {
+        self.changed.retain(|changed| *changed != key);
+        let target = self.targets.remove(&key)?;
+        if let Some(deadline) = target.deadline {
             self.deadlines.remove(&(deadline, key));
         }
+        let watch = target.watch?;
+        self.confirming -= usize::from(watch.confirming);
+        Some((target.plan.id, target.plan.to, watch.detector.baseline()?))
     }
 
+    /// Sets the moment of the target's deadline anew.
     fn arm(&mut self, key: u64) {
         if let Some(target) = self.targets.get_mut(&key) {
-            target.deadline = target.tracker.next_deadline();
+            if let Some(before) = target.deadline.take() {
+                self.deadlines.remove(&(before, key));
+            }
+            target.deadline = target.next_deadline();
             self.deadlines.extend(target.deadline.map(|at| (at, key)));
         }
     }

@@ -81,6 +81,16 @@ impl<K: Copy + Ord + Hash> Schedule<K> {
         }
     }
 
+    /// Gives `key` turns of another period, the first of them more than half a period after `now`.
+    pub fn change_pace(&mut self, key: K, period: Duration, phase: Duration, now: Duration) {
+        if let Some(turn) = self.turns.get_mut(&key) {
+            turn.period = period.max(MIN_PERIOD);
+            turn.phase = phase;
+            let next = grid_after(turn, now);
+            self.move_to(key, next);
+        }
+    }
+
     fn move_to(&mut self, key: K, at: Duration) {
         if let Some(turn) = self.turns.get_mut(&key) {
             self.due.remove(&(turn.next, key));

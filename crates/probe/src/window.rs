@@ -311,6 +311,12 @@ impl Tracker {
         }
     }
 
+    /// A window of no length in which no probe's fate was decided.
+    pub fn empty(method: ProbeMethod) -> ProbeWindow {
+        let (none, method) = (Some(Count(0)), Some(method));
+        ProbeWindow { window: Some(Millis(0)), method, sent: none, received: none, ..ProbeWindow::default() }
+    }
+
     fn jitter(&mut self, mut times: Vec<(u32, u64)>) -> Option<Micros> {
         times.extend(self.previous);
         let first = self.first;

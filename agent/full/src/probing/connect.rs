@@ -103,7 +103,7 @@ fn settle(fleet: &mut Fleet, due: &Due, outcome: &Outcome, at: Reading) {
             fleet.on_reply(due.key, due.number, due.to.ip(), None, at);
         }
         Outcome::Silent => {} // the deadline decides
-        Outcome::NoWay => fleet.lose(due),
+        Outcome::NoWay => fleet.lose(due, at.mono),
         Outcome::Local => fleet.void(due),
     }
 }

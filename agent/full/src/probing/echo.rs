@@ -212,7 +212,7 @@ impl EchoLane {
                 if self.via.is_some() {
                     self.renew_at.get_or_insert(self.clock.mono() + LOOK_AGAIN);
                 }
-                self.fleet.lose(due);
+                self.fleet.lose(due, self.clock.mono());
             }
             Unsent::Local => {
                 tracing::debug!(%error, to = %due.to.ip(), "a probe could not be sent and does not count");

@@ -25,6 +25,7 @@ pub(super) struct Desired {
 
 /// What a lane tells.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "almost every report is a window")]
 pub(super) enum Report {
     /// A target's window has closed.
     Window(Timestamp, Closed),
@@ -95,6 +96,7 @@ mod tests {
             method: ProbeMethod::IcmpRaw,
             every: Duration::from_millis(100),
             timeout: Duration::from_millis(100),
+            detect: None,
         };
         let at =
             |millis| Reading { mono: Duration::from_millis(millis), wall: Duration::from_millis(millis) };
@@ -102,7 +104,7 @@ mod tests {
         fleet.set(Duration::from_secs(1), &[plan("a"), plan("b")], Duration::ZERO);
         while let Some(due) = fleet.pop_probe(at(100).mono) {
             fleet.on_sent(&due, at(100));
-            fleet.lose(&due);
+            fleet.lose(&due, at(100).mono);
         }
         close_windows(&mut fleet, at(1_000), &outlet);
         let Ok(Report::Window(_, first)) = reports.try_recv() else { panic!("there was room for one") };

@@ -12,8 +12,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wasl_model::ProbeMethod;
-use wasl_model::assignment::Via;
-use wasl_probe::fleet::Plan;
+use wasl_model::assignment::{LinkClass, LinkLimits, Via};
+use wasl_model::units::Ppm;
+use wasl_probe::detector::{Class, Contract};
+use wasl_probe::fleet::{Detect, Plan};
 use wasl_probe::icmp::Family;
 
 use super::lane::{Desired, Lane, Report};
@@ -180,11 +182,34 @@ impl Echo {
 }
 
 fn plan(watched: &Watched, to: SocketAddr, method: ProbeMethod) -> Plan {
+    let every = watched.every.clamp(MIN_EVERY, MAX_EVERY);
     Plan {
         id: watched.subject.to_string(),
         to,
         method,
-        every: watched.every.clamp(MIN_EVERY, MAX_EVERY),
+        every,
         timeout: watched.timeout.clamp(MIN_TIMEOUT, MAX_TIMEOUT),
+        detect: Some(match watched.link {
+            Some((class, limits)) => {
+                Detect { contract: contract(limits), ..Detect::of(class_of(class), every) }
+            }
+            None => Detect::of(Class::for_pace(every), every),
+        }),
+    }
+}
+
+fn class_of(class: LinkClass) -> Class {
+    match class {
+        LinkClass::Uplink => Class::Uplink,
+        LinkClass::Link => Class::Link,
+        LinkClass::Target => Class::Target,
+    }
+}
+
+fn contract(limits: LinkLimits) -> Contract {
+    Contract {
+        rtt: limits.rtt_us.map(Duration::from_micros),
+        jitter: limits.jitter_us.map(Duration::from_micros),
+        loss: limits.loss_ppm.map(|ppm| Ppm(u32::try_from(ppm).unwrap_or(u32::MAX))),
     }
 }

@@ -4,6 +4,8 @@ use wasl_model::units::{Count, Millis};
 
 use super::*;
 
+mod watch;
+
 const WINDOW: Duration = Duration::from_secs(10);
 
 fn ms(n: u64) -> Duration {
@@ -21,6 +23,7 @@ fn plan(id: &str, every: u64) -> Plan {
         method: ProbeMethod::IcmpRaw,
         every: ms(every),
         timeout: ms(500),
+        detect: None,
     }
 }
 
@@ -139,7 +142,7 @@ fn a_window_that_nobody_can_take_goes_on() {
     fleet.set(WINDOW, &[plan("a", 100)], ms(0));
     let due = fleet.pop_probe(ms(100)).expect("due");
     fleet.on_sent(&due, at(ms(100)));
-    fleet.lose(&due);
+    fleet.lose(&due, ms(100));
     let key = fleet.pop_window(ms(2_000)).expect("its first window");
     fleet.keep_open(key, ms(2_100));
     assert_eq!(fleet.pop_window(ms(2_099)), None);

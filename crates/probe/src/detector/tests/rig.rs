@@ -36,7 +36,7 @@ struct Probe {
 pub(super) struct Rig {
     pub(super) detector: Detector,
     pace: Duration,
-    timeout: Duration,
+    pub(super) timeout: Duration,
     now: Duration,
     next_send: Duration,
     waiting: VecDeque<Probe>,

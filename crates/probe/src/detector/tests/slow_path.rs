@@ -41,6 +41,15 @@ fn a_value_that_swings_about_the_limit_changes_the_state_once() {
 }
 
 #[test]
+fn loss_that_swings_about_the_limit_changes_the_state_once() {
+    let mut rig = Rig::new(Class::Link);
+    // Two minutes at 4 %, two minutes at 2 %: above what begins a degradation, and above what ends it.
+    let period = |at: Duration| if at.as_secs() % 240 < 120 { 25 } else { 50 };
+    let changes = rig.run(ms(3_600_000), |at, n| (n % period(at) != 7).then_some(ms(20)));
+    assert_eq!(causes(&changes), [None, Some(LinkCause::Loss)]);
+}
+
+#[test]
 fn round_trips_that_differ_are_jitter() {
     let mut rig = Rig::new(Class::Link);
     let mut random = Random(3);

@@ -82,6 +82,17 @@ fn an_outage_leaves_no_loss_behind() {
 }
 
 #[test]
+fn losses_of_an_outage_that_are_found_after_it_belong_to_it() {
+    let detector = Detector::new(Thresholds::of(Class::Link), Contract::default(), ms(5_000));
+    let mut rig = Rig::with(detector, ms(200));
+    rig.timeout = ms(5_000);
+    let outage = ms(60_000)..ms(75_000);
+    let changes = rig.run(ms(300_000), |at, _| (!outage.contains(&at)).then_some(ms(20)));
+    let words: Vec<_> = changes.iter().map(|change| change.to.verdict()).collect();
+    assert_eq!(words, [Some(LinkVerdict::Up), Some(LinkVerdict::Down), Some(LinkVerdict::Up)]);
+}
+
+#[test]
 fn a_flapping_link_is_told_once_and_again_when_it_is_steady() {
     let mut rig = Rig::new(Class::Link);
     let up = |at: Duration| at > ms(300_000) || at.as_millis() % 15_000 < 10_000;

@@ -1,0 +1,142 @@
+//! What a fleet does on behalf of its targets' detectors: it lets them hear of what happens, probes faster
+//! under suspicion, and ends the window of a target whose verdict has changed.
+
+use std::time::Duration;
+
+use super::Fleet;
+use crate::detector::{Baseline, Change, Class, Contract, Detector, State, Thresholds};
+use crate::schedule::phase;
+
+/// Targets that may be probed at the faster pace of suspicion at once. When a line is cut behind which
+/// thousands lie, the others are found down at their usual pace instead of by a storm of probes.
+pub const MAX_CONFIRMING: usize = 256;
+
+/// How a target is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detect {
+    /// The numbers to decide by.
+    pub thresholds: Thresholds,
+    /// What was promised.
+    pub contract: Contract,
+}
+
+impl Detect {
+    /// With a class's usual numbers at this pace, and no contract.
+    pub fn of(class: Class, every: Duration) -> Self {
+        Self { thresholds: Thresholds::of(class).paced(every), contract: Contract::default() }
+    }
+}
+
+/// A target's verdict has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The target's identifier.
+    pub id: String,
+    /// From what to what, since when, and when that was found.
+    pub change: Change,
+}
+
+/// A target's detector, and what was done on its behalf.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) detector: Detector,
+    /// Whether the target is probed at the faster pace.
+    pub(super) confirming: bool,
+    /// The change that was not taken yet.
+    change: Option<Change>,
+    /// Whether the last window carried another verdict than the one that holds.
+    pub(super) untold: bool,
+}
+
+impl Watch {
+    pub(super) fn new(detector: Detector) -> Self {
+        Self { detector, confirming: false, change: None, untold: false }
+    }
+}
+
+impl Fleet {
+    /// The verdicts that have changed since this was last asked; of a target that changed more than
+    /// once, from the first to the last.
+    pub fn take_changes(&mut self) -> Vec<Changed> {
+        let mut changes = Vec::new();
+        for key in std::mem::take(&mut self.changed) {
+            if let Some(target) = self.targets.get_mut(&key)
+                && let Some(change) = target.watch.as_mut().and_then(|watch| watch.change.take())
+            {
+                changes.push(Changed { id: target.plan.id.clone(), change });
+            }
+        }
+        changes
+    }
+
+    /// What is usual for each watched target, to be kept over a restart.
+    pub fn baselines(&self) -> impl Iterator<Item = (&str, Baseline)> {
+        self.targets
+            .values()
+            .filter_map(|target| Some((target.plan.id.as_str(), target.watch.as_ref()?.detector.baseline()?)))
+    }
+
+    /// Tells what was usual for a target before the process was started.
+    pub fn restore(&mut self, id: &str, baseline: Baseline) {
+        for target in self.targets.values_mut().filter(|target| target.plan.id == id) {
+            if let Some(watch) = &mut target.watch {
+                watch.detector.restore(baseline);
+            }
+        }
+    }
+
+    pub(super) fn look_for_overdue(&mut self, key: u64, now: Duration) {
+        while let Some(target) = self.targets.get_mut(&key)
+            && let Some(watch) = &target.watch
+            && let Some(sent) = target.tracker.overdue(watch.detector.patience(), now)
+        {
+            self.watch(key, now, |detector| detector.overdue(sent, now));
+        }
+    }
+
+    /// Lets a target's detector hear of something, and does what it asks for.
+    pub(super) fn watch(
+        &mut self,
+        key: u64,
+        now: Duration,
+        tell: impl FnOnce(&mut Detector) -> Option<Change>,
+    ) {
+        let Some(watch) = self.targets.get_mut(&key).and_then(|target| target.watch.as_mut()) else { return };
+        if let Some(change) = tell(&mut watch.detector) {
+            let from = watch.change.map_or(change.from, |earlier| earlier.from);
+            if watch.change.replace(Change { from, ..change }).is_none() {
+                self.changed.push(key);
+            }
+            watch.untold = true;
+            // That a new target is up is no news that cannot wait for its first window.
+            if change.from != State::Unknown || change.to != State::Up {
+                self.windows.postpone(key, now);
+            }
+        }
+        if watch.confirming != watch.detector.confirming(now).is_some() {
+            self.set_pace(key, now);
+        }
+    }
+
+    /// Probes a target at the pace that its detector asks for.
+    pub(super) fn set_pace(&mut self, key: u64, now: Duration) {
+        let Some(target) = self.targets.get_mut(&key) else { return };
+        let Some(watch) = &mut target.watch else { return };
+        let room = self.confirming < MAX_CONFIRMING;
+        match watch.detector.confirming(now) {
+            Some(every) if !watch.confirming && room && every < target.plan.every => {
+                self.confirming += 1;
+                watch.confirming = true;
+                let phase = now.as_nanos() % every.as_nanos().max(1);
+                self.probes.insert(key, every, Duration::from_nanos(phase as u64), now);
+            }
+            None if watch.confirming => {
+                self.confirming -= 1;
+                watch.confirming = false;
+                let every = target.plan.every;
+                self.probes.change_pace(key, every, phase(&target.plan.id, every), now);
+            }
+            _ => {}
+        }
+    }
+}
