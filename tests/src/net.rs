@@ -221,10 +221,7 @@ impl Net {
                 let line = line(number);
                 join(&branch, &router, &line, number);
                 branch.name_server(gateway_address(number));
-                router.exec(&["nft", &format!("add chain inet faults {line}")]);
-                for way in ["iifname", "oifname"] {
-                    router.exec(&["nft", &format!("add rule inet faults lines {way} {line} jump {line}")]);
-                }
+                watch_line(&router, &line);
                 branch
             })
             .collect();
@@ -256,7 +253,43 @@ impl Net {
         address(number)
     }
 
-    /// Cuts a branch off without a sign: packets vanish and every interface stays up.
+    /// Lays a second line to a branch, with its own interface `backup` there, by which the branch's traffic goes from
+    /// now on: what is cut is then told by another way.
+    pub fn second_line(&self, branch: u8) {
+        let (at, router, spare) = (&self.branches[usize::from(branch) - 1], &self.router, spare(branch));
+        let network = SPARE + branch;
+        lay(at, "backup", router, &spare, network);
+        let gateway = gateway_address(network).to_string();
+        at.ip(&["route", "add", "default", "via", &gateway, "dev", "backup", "metric", "10"]);
+        at.ip(&["route", "del", "default", "dev", "uplink"]);
+        let first = gateway_address(branch).to_string();
+        at.ip(&["route", "add", "default", "via", &first, "dev", "uplink", "metric", "20"]);
+        // An answer may come in by another line than traffic leaves by.
+        for scope in ["all", "uplink", "backup"] {
+            at.sysctl(&format!("net/ipv4/conf/{scope}/rp_filter"), "0");
+        }
+        watch_line(router, &spare);
+    }
+
+    /// Takes a branch's first interface away altogether and lays it anew when the fault is undone, as a modem that is
+    /// started again does.
+    pub fn without_uplink(&self, branch: u8) -> impl Drop + '_ {
+        struct Gone<'a>(&'a Net, u8);
+        impl Drop for Gone<'_> {
+            fn drop(&mut self) {
+                let Self(net, branch) = *self;
+                let at = &net.branches[usize::from(branch) - 1];
+                lay(at, "uplink", &net.router, &line(branch), branch);
+                at.sysctl("net/ipv4/conf/uplink/rp_filter", "0");
+                let first = gateway_address(branch).to_string();
+                at.ip(&["route", "add", "default", "via", &first, "dev", "uplink", "metric", "20"]);
+            }
+        }
+        self.branches[usize::from(branch) - 1].ip(&["link", "delete", "uplink"]);
+        Gone(self, branch)
+    }
+
+    /// Cuts a branch off without a sign: packets vanish and every interface stays up. A second line goes on.
     pub fn cut(&self, branch: u8) -> Fault<'_> {
         self.rule(branch, "drop")
     }
@@ -356,6 +389,20 @@ fn line(branch: u8) -> String {
     format!("line-{branch}")
 }
 
+/// The router's end of a branch's second line, and what its network is numbered from.
+fn spare(branch: u8) -> String {
+    format!("spare-{branch}")
+}
+const SPARE: u8 = 100;
+
+/// Makes a place for the faults of a line.
+fn watch_line(router: &Namespace, line: &str) {
+    router.exec(&["nft", &format!("add chain inet faults {line}")]);
+    for way in ["iifname", "oifname"] {
+        router.exec(&["nft", &format!("add rule inet faults lines {way} {line} jump {line}")]);
+    }
+}
+
 fn address(network: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 90, network, 2)
 }
@@ -366,10 +413,15 @@ fn gateway_address(network: u8) -> Ipv4Addr {
 
 /// Lays a line between two namespaces: `uplink` on the one, `name` on the other, which is its gateway.
 fn join(one: &Namespace, gateway: &Namespace, name: &str, network: u8) {
-    one.ip(&["link", "add", "uplink", "type", "veth", "peer", "name", name, "netns", &gateway.0]);
-    one.ip(&["address", "add", &format!("{}/24", address(network)), "dev", "uplink"]);
+    lay(one, "uplink", gateway, name, network);
+    one.ip(&["route", "add", "default", "via", &gateway_address(network).to_string(), "dev", "uplink"]);
+}
+
+/// Lays a line without a route over it.
+fn lay(one: &Namespace, end: &str, gateway: &Namespace, name: &str, network: u8) {
+    one.ip(&["link", "add", end, "type", "veth", "peer", "name", name, "netns", &gateway.0]);
+    one.ip(&["address", "add", &format!("{}/24", address(network)), "dev", end]);
     gateway.ip(&["address", "add", &format!("{}/24", gateway_address(network)), "dev", name]);
     gateway.ip(&["link", "set", name, "up"]);
-    one.ip(&["link", "set", "uplink", "up"]);
-    one.ip(&["route", "add", "default", "via", &gateway_address(network).to_string()]);
+    one.ip(&["link", "set", end, "up"]);
 }

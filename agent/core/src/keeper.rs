@@ -385,8 +385,13 @@ async fn gather(observations: &mut mpsc::Receiver<Observation>, waiting: &mut Ve
     true
 }
 
+/// Whether it is news, which waits for no others.
 fn is_event(observation: &Observation) -> bool {
-    matches!(observation.value, Value::Notice(_) | Value::Backup(_))
+    match &observation.value {
+        Value::Notice(_) | Value::Backup(_) => true,
+        Value::Probe(window) => window.has_turned(),
+        _ => false,
+    }
 }
 
 /// The batches of some observations: one, or several where one would be too large.

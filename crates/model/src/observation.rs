@@ -150,6 +150,12 @@ sample! {
         14 reordered: Count,
         /// Answers that carried this target's secret, but came from another address.
         15 forged: Count,
+        /// Where loss is the cause: the share that the detector saw, over a longer stretch than the window.
+        16 judged_loss: Ppm,
+        /// Where latency is the cause: the mean round-trip time that the detector saw.
+        17 judged_rtt: Micros,
+        /// Where jitter is the cause: the mean difference that the detector saw.
+        18 judged_jitter: Micros,
     }
     lists {
         /// Round-trip times.
@@ -428,6 +434,11 @@ impl ProbeWindow {
     pub fn loss(&self) -> Option<f64> {
         let (sent, received) = (self.sent?.0, self.received?.0);
         (sent > 0).then(|| sent.saturating_sub(received) as f64 / sent as f64)
+    }
+
+    /// Whether the verdict has become another within this window.
+    pub fn has_turned(&self) -> bool {
+        self.verdict_age.zip(self.window).is_some_and(|(age, window)| age < window)
     }
 }
 

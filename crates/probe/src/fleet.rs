@@ -17,7 +17,7 @@ use wasl_model::units::Millis;
 use wasl_model::{ProbeMethod, ProbeWindow};
 
 use crate::clock::Reading;
-use crate::detector::{Baseline, Detector, Lost};
+use crate::detector::{Baseline, Cause, Detector, Lost};
 use crate::schedule::{Schedule, phase};
 use crate::window::{Tracker, Verdict};
 
@@ -288,6 +288,12 @@ impl Fleet {
             let state = watch.detector.state();
             window.verdict = state.verdict();
             window.cause = state.cause().map(|cause| cause.word());
+            match state.cause() {
+                Some(Cause::Loss { loss }) => window.judged_loss = Some(loss),
+                Some(Cause::Latency { rtt, .. }) => window.judged_rtt = Some(rtt),
+                Some(Cause::Jitter { jitter, .. }) => window.judged_jitter = Some(jitter),
+                Some(Cause::BlackHole { .. } | Cause::NoRoute { .. } | Cause::Flapping { .. }) | None => {}
+            }
             let age = now.saturating_sub(watch.detector.since());
             window.verdict_age = window.verdict.map(|_| Millis(age.as_millis() as u64));
         }

@@ -8,6 +8,7 @@ mod goodbye;
 mod hostile;
 mod incidents;
 mod line;
+mod links;
 mod operators;
 mod simulate;
 mod trust;

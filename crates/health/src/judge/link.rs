@@ -1,7 +1,7 @@
 //! A link, as one of its ends sees it.
 
 use wasl_model::health::{Health, Reason};
-use wasl_model::units::Scalar;
+use wasl_model::units::{Micros, Scalar};
 use wasl_model::{LinkCause, LinkVerdict, ProbeWindow};
 
 use super::{target, unseen};
@@ -33,14 +33,19 @@ pub fn link(window: &ProbeWindow) -> Judgement {
         }
         (LinkVerdict::Down, _) => Judgement::new(Health::Down, Reason::new(reasons::LINK_CUT)),
         (LinkVerdict::Degraded, cause) => {
+            let seen = |figure: Option<Micros>| figure.map(|f| millis(f.0 as f64));
             let reason = match cause {
-                Some(LinkCause::Latency) => with_rtt(reasons::LINK_SLOW),
+                Some(LinkCause::Latency) => match seen(window.judged_rtt) {
+                    Some(rtt) => Reason::new(reasons::LINK_SLOW).with("rtt_ms", rtt),
+                    None => with_rtt(reasons::LINK_SLOW),
+                },
                 Some(LinkCause::Jitter) => {
-                    let jitter = window.jitter.map_or_else(|| "?".to_owned(), |j| millis(j.value() * 1e6));
+                    let jitter = seen(window.judged_jitter.or(window.jitter));
+                    let jitter = jitter.unwrap_or_else(|| "?".to_owned());
                     Reason::new(reasons::LINK_JITTERY).with("jitter_ms", jitter)
                 }
                 Some(LinkCause::Flapping) => Reason::new(reasons::LINK_FLAPPING),
-                _ => match window.loss() {
+                _ => match window.judged_loss.map(Scalar::value).or_else(|| window.loss()) {
                     Some(loss) => {
                         Reason::new(reasons::LINK_LOSSY).with("loss_percent", format!("{:.2}", loss * 100.0))
                     }
@@ -54,7 +59,7 @@ pub fn link(window: &ProbeWindow) -> Judgement {
 
 #[cfg(test)]
 mod tests {
-    use wasl_model::units::{Count, Micros};
+    use wasl_model::units::{Count, Ppm};
 
     use super::*;
 
@@ -92,6 +97,10 @@ mod tests {
         }
         let jittery = link(&with(LinkVerdict::Degraded, Some(LinkCause::Jitter)));
         assert_eq!(jittery.reason.args["jitter_ms"], "2.50");
+        let lossy = with(LinkVerdict::Degraded, Some(LinkCause::Loss));
+        assert_eq!(link(&lossy).reason.args["loss_percent"], "20.00", "an agent that tells no more");
+        let told = link(&ProbeWindow { judged_loss: Some(Ppm(73_000)), ..lossy });
+        assert_eq!(told.reason.args["loss_percent"], "7.30", "what the detector saw, not one window");
     }
 
     #[test]
