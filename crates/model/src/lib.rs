@@ -11,6 +11,7 @@ pub mod histogram;
 pub mod id;
 pub mod incident;
 pub mod observation;
+pub mod quality;
 pub mod sample;
 pub mod series;
 pub mod subject;
