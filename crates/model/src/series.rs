@@ -69,7 +69,9 @@ impl From<SeriesKey> for String {
 
 /// The fields that the history keeps for a kind of entity, with their units.
 pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
-    use Unit::{BitsPerSecond, Bytes, BytesPerSecond, Count, Flag, PerSecond, Ratio, Seconds, UnixSeconds};
+    use Unit::{
+        BitsPerSecond, Bytes, BytesPerSecond, Count, Flag, PerSecond, Ratio, Score, Seconds, UnixSeconds,
+    };
     match kind {
         EntityKind::Machine => &[
             ("cpu_busy", Ratio),
@@ -99,6 +101,7 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             ("jitter", Seconds),
             ("loss", Ratio),
             ("sent", Count),
+            ("mos", Score),
         ],
         EntityKind::Agent => &[
             ("resident", Bytes),
@@ -168,6 +171,7 @@ pub fn points(value: &Value, mut add: impl FnMut(&'static str, f64)) {
             put("jitter", p.jitter.map(Scalar::value));
             put("loss", p.loss());
             put("sent", p.sent.map(Scalar::value));
+            put("mos", p.opinion());
         }
         Value::Agent(a) => {
             put("resident", a.resident.map(Scalar::value));

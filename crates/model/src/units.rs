@@ -30,6 +30,8 @@ pub enum Unit {
     UnixSeconds,
     /// 0 or 1.
     Flag,
+    /// A mark between 1 (bad) and 5 (excellent).
+    Score,
 }
 
 /// A quantity that can stand in a column.

@@ -130,6 +130,7 @@ pub fn value(unit: Unit, value: f64, zone: &TimeZone) -> Option<String> {
         Unit::PerSecond => per_second(value),
         Unit::Seconds => seconds(value),
         Unit::UnixSeconds => date_time(Timestamp((value * 1000.0) as i64), zone),
+        Unit::Score => format!("{value:.2}"),
         Unit::Flag => return None,
     })
 }

@@ -366,6 +366,7 @@ impl<'a> Painter<'a> {
             Unit::Seconds => "seconds",
             Unit::UnixSeconds => "unix_seconds",
             Unit::Flag => "flag",
+            Unit::Score => "score",
         }
     }
 

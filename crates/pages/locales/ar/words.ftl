@@ -138,6 +138,7 @@ field-rtt_max = أقصى RTT
 field-jitter = التذبذب
 field-loss = الفقد
 field-sent = المجسّات المرسلة
+field-mos = جودة الكلام (MOS)
 field-resident = الذاكرة المقيمة
 field-spool_pending = الدفعات بالانتظار
 field-spool_bytes = مخزن الانتظار على القرص

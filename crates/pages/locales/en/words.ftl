@@ -134,6 +134,7 @@ field-rtt_max = RTT, largest
 field-jitter = Jitter
 field-loss = Loss
 field-sent = Probes
+field-mos = Speech quality (MOS)
 field-resident = Resident memory
 field-spool_pending = Batches waiting
 field-spool_bytes = Spool on disk
