@@ -4,7 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -14,6 +14,9 @@ use crate::client::Client;
 use crate::daemon::Daemon;
 use crate::net::Place;
 use crate::{binaries, tool, wait};
+
+/// What a process finds in its environment beside what the test has.
+pub type Environment = Vec<(String, String)>;
 
 /// How long a daemon may take to be there. Generous: two stories share two slow processors.
 const START: Duration = Duration::from_secs(20);
@@ -31,6 +34,7 @@ pub struct Centre {
     http: SocketAddr,
     agents: SocketAddr,
     options: Vec<String>,
+    environment: Environment,
 }
 
 impl Centre {
@@ -58,7 +62,8 @@ impl Centre {
         let config = dir.join("config");
         fs::create_dir_all(&config).expect("a folder of our own");
         fs::write(config.join("wasl.yaml"), configuration).expect("written");
-        let daemon = serve(place, dir, http, agents, &options);
+        let environment = Environment::new();
+        let daemon = serve(place, dir, http, agents, &options, &environment);
         let mut centre = Self {
             client: Client::new(place, http),
             daemon,
@@ -67,24 +72,35 @@ impl Centre {
             http,
             agents,
             options,
+            environment,
         };
-        centre.ready();
+        centre.await_ready();
         centre
+    }
+
+    /// What its next start finds in its environment.
+    pub fn set_environment(&mut self, environment: Environment) {
+        self.environment = environment;
     }
 
     /// Starts it again after its end, on the same ports.
     pub fn start_again(&mut self) {
+        self.launch_again();
+        self.await_ready();
+    }
+
+    /// The same without waiting until it is there.
+    pub fn launch_again(&mut self) {
         assert!(self.daemon.ended().is_some(), "it has not ended");
         let (http, agents) = (self.client.address(), self.agents_listener_or(self.agents));
         self.http = SocketAddr::new(self.http.ip(), http.port());
         self.agents = SocketAddr::new(self.agents.ip(), agents.port());
         let _ = fs::remove_file(self.state().join("addresses.json"));
-        self.daemon = serve(&self.place, &self.dir, self.http, self.agents, &self.options);
-        self.ready();
+        self.daemon = serve(&self.place, &self.dir, self.http, self.agents, &self.options, &self.environment);
     }
 
     /// Reads where it listens, and waits until it answers.
-    fn ready(&mut self) {
+    pub fn await_ready(&mut self) {
         let addresses = wait::until("the controller tells its addresses", START, || {
             self.daemon.assert_running();
             self.addresses()
@@ -207,10 +223,15 @@ impl Centre {
             .collect()
     }
 
+    /// The accounts of an agent's epochs; empty before it has delivered anything.
+    pub fn accounts_of(&self, agent: &str) -> Vec<Value> {
+        let all = self.client.json(&format!("/api/v1/accounting?agent={agent}"));
+        all.as_array().expect("accounts are a list").clone()
+    }
+
     /// The account of an agent's one epoch.
     pub fn account_of(&self, agent: &str) -> Value {
-        let all = self.client.json(&format!("/api/v1/accounting?agent={agent}"));
-        let all = all.as_array().expect("accounts are a list");
+        let all = self.accounts_of(agent);
         assert_eq!(all.len(), 1, "an agent whose spool was never lost has one epoch: {all:#?}");
         all[0].clone()
     }
@@ -223,11 +244,30 @@ impl Centre {
     }
 }
 
-fn serve(place: &Place, dir: &Path, http: SocketAddr, agents: SocketAddr, options: &[String]) -> Daemon {
-    let mut command = place.command(binaries::path("wasl"));
+fn serve(
+    place: &Place,
+    dir: &Path,
+    http: SocketAddr,
+    agents: SocketAddr,
+    options: &[String],
+    environment: &Environment,
+) -> Daemon {
+    let mut command = program(place, "wasl", environment);
     command.arg("serve").arg("--config").arg(dir.join("config")).arg("--state").arg(dir.join("controller"));
     command.args(["--http", &http.to_string(), "--agents", &agents.to_string()]).args(options);
     Daemon::start("controller", command, dir)
+}
+
+/// A command of one of the programs with something in its environment. It is set behind the wrappers that lead to the
+/// place, so that it concerns the program alone.
+fn program(place: &Place, name: &str, environment: &Environment) -> Command {
+    let path = binaries::path(name);
+    if environment.is_empty() {
+        return place.command(path);
+    }
+    let mut command = place.command("/usr/bin/env");
+    command.args(environment.iter().map(|(key, value)| format!("{key}={value}"))).arg(path);
+    command
 }
 
 /// An agent that has joined.
@@ -238,6 +278,8 @@ pub struct Agent {
     place: Place,
     dir: PathBuf,
     state: PathBuf,
+    environment: Environment,
+    options: Vec<String>,
 }
 
 impl Agent {
@@ -257,7 +299,15 @@ impl Agent {
     /// An agent that has not joined yet.
     pub fn prepare(place: &Place, dir: &Path, name: &str) -> Self {
         let state = dir.join(name);
-        Self { name: name.to_owned(), daemon: None, place: place.clone(), dir: dir.to_owned(), state }
+        Self {
+            name: name.to_owned(),
+            daemon: None,
+            place: place.clone(),
+            dir: dir.to_owned(),
+            state,
+            environment: Environment::new(),
+            options: Vec::new(),
+        }
     }
 
     /// Tries to join.
@@ -272,14 +322,32 @@ impl Agent {
     pub fn clone_to(&self, place: &Place, folder: &str) -> Self {
         let state = self.dir.join(folder);
         tool::run("cp", &["-a", &self.state.to_string_lossy(), &state.to_string_lossy()]);
-        Self { name: folder.to_owned(), daemon: None, place: place.clone(), dir: self.dir.clone(), state }
+        Self {
+            name: folder.to_owned(),
+            daemon: None,
+            place: place.clone(),
+            dir: self.dir.clone(),
+            state,
+            environment: self.environment.clone(),
+            options: self.options.clone(),
+        }
+    }
+
+    /// What its next start finds in its environment.
+    pub fn set_environment(&mut self, environment: Environment) {
+        self.environment = environment;
+    }
+
+    /// Further options of `wasl-agent run` from its next start on.
+    pub fn set_options(&mut self, options: &[&str]) {
+        self.options = options.iter().map(|option| (*option).to_owned()).collect();
     }
 
     /// Starts it.
     pub fn start(&mut self) {
         assert!(self.daemon.as_mut().is_none_or(|daemon| daemon.ended().is_some()), "it runs already");
-        let mut command = self.place.command(binaries::path("wasl-agent"));
-        command.arg("run").arg("--state").arg(&self.state);
+        let mut command = program(&self.place, "wasl-agent", &self.environment);
+        command.arg("run").arg("--state").arg(&self.state).args(&self.options);
         self.daemon = Some(Daemon::start(&self.name, command, &self.dir));
     }
 
@@ -308,12 +376,17 @@ impl Agent {
         write_secret(&folder.join(name), value);
     }
 
-    /// The agent's own account of its spool.
+    /// The agent's own account of the spool that it writes.
     pub fn spool(&self) -> Value {
+        self.spools().swap_remove(0)
+    }
+
+    /// The agent's own accounts: of the spool that it writes, and of those that it left behind.
+    pub fn spools(&self) -> Vec<Value> {
         let mut command = self.place.command(binaries::path("wasl-agent"));
         let said = tool::finish(command.args(["spool", "--json", "--state"]).arg(&self.state));
         let document: Value = serde_json::from_str(&said).expect("it prints JSON");
-        document["items"][0].clone()
+        document["items"].as_array().expect("a list").clone()
     }
 }
 

@@ -26,8 +26,8 @@ pub struct Daemon {
 impl Daemon {
     /// Starts `command`; both outputs go into a new file in `logs`.
     pub fn start(name: &str, mut command: Command, logs: &Path) -> Self {
-        let log = (1..100).map(|n| logs.join(format!("{name}.{n}.log"))).find(|file| !file.exists());
-        let log = log.expect("no story starts a daemon a hundred times");
+        let log = (1..10_000).map(|n| logs.join(format!("{name}.{n}.log"))).find(|file| !file.exists());
+        let log = log.expect("no story starts a daemon ten thousand times");
         let out = File::create(&log).unwrap_or_else(|error| panic!("making {}: {error}", log.display()));
         let err = out.try_clone().expect("a file can be opened twice");
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn();

@@ -10,8 +10,12 @@
 
 pub mod binaries;
 pub mod centre;
+pub mod chance;
 pub mod client;
+pub mod clock;
 pub mod daemon;
+pub mod disk;
+pub mod evidence;
 pub mod net;
 pub mod packages;
 pub mod skip;

@@ -294,6 +294,11 @@ impl Net {
         self.rule(branch, "drop")
     }
 
+    /// Lets a branch be heard and not hear: what is sent to it vanishes.
+    pub fn deafen(&self, branch: u8) -> Fault<'_> {
+        self.rule(branch, &format!("oifname {} drop", line(branch)))
+    }
+
     /// Loses this share of a branch's packets, each way.
     pub fn loss(&self, branch: u8, percent: f64) -> Fault<'_> {
         let of_a_thousand = (percent * 10.0).round() as u32;
@@ -322,6 +327,15 @@ impl Net {
             &[&["tc", "qdisc", "replace", "dev", &line, "root", "tbf", "rate", &rate], &shape[..]].concat(),
         );
         Fault { net: self, undo: vec![format!("tc qdisc del dev {line} root")], child: None }
+    }
+
+    /// Narrows a branch's line, from the branch, to so many kbit/s.
+    pub fn rate_up(&self, branch: u8, kbit: u32) -> Fault<'_> {
+        let namespace = &self.branches[usize::from(branch) - 1].0;
+        let change = |what: &str| format!("tc -n {namespace} qdisc {what} dev uplink root");
+        let narrow = format!("{} tbf rate {kbit}kbit burst 4kb latency 400ms", change("replace"));
+        self.router.exec(&narrow.split(' ').collect::<Vec<_>>());
+        Fault { net: self, undo: vec![change("del")], child: None }
     }
 
     /// Delays a branch's packets, each way, by `ms` plus or minus `jitter_ms`. The kernel's own delay

@@ -69,6 +69,7 @@ pub(super) async fn open(
         clock: Some(ClockReading { received_us, answered_us: now_us() }),
         highest: known.map_or(0, |s| s.last_seq),
         dropped: known.map(dropped).unwrap_or_default(),
+        level: wasl_protocol::LEVEL,
     }))
 }
 

@@ -16,6 +16,14 @@ pub mod pack;
 /// unknown fields would misunderstand; such a peer is refused with a clear message.
 pub const VERSION: u32 = 1;
 
+/// How much of version 1 a controller of this build knows; it says so in [`message::SessionResponse::level`]. A controller
+/// ignores fields that it does not know, and its answer cannot show that: so whatever must not be ignored is sent only to
+/// those that know it.
+///
+/// - 0: the first form.
+/// - 1: takes `packed` batches, and tells `highest` and `dropped`.
+pub const LEVEL: u32 = 1;
+
 /// The ALPN name of HTTP/2, the only one that the agents' listener accepts.
 pub const ALPN: &[u8] = b"h2";
 

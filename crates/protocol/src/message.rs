@@ -116,6 +116,9 @@ pub struct SessionResponse {
     /// What the controller counts as given up in the agent's epoch.
     #[prost(message, repeated, tag = "6")]
     pub dropped: Vec<Dropped>,
+    /// [`crate::LEVEL`] of the controller; 0 from controllers that are older than it.
+    #[prost(uint32, tag = "7")]
+    pub level: u32,
 }
 
 /// The controller's clock around one exchange (the receive and transmit timestamps of RFC 5905, 8).

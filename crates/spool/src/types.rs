@@ -128,6 +128,17 @@ impl Options {
         Self { segment_bytes: 1 << 20, quota_bytes: 64_000_000, max_payload: 256 << 10, ..Self::gateway() }
     }
 
+    /// The same with another quota, in bytes; at least 200 kB. A small one gets smaller segments, so that what the quota takes
+    /// away at once stays a small part of all, and smaller payloads, so that each fits a segment.
+    #[must_use]
+    pub fn with_quota(self, quota_bytes: u64) -> Self {
+        let quota_bytes = quota_bytes.max(200_000);
+        let segment_bytes = self.segment_bytes.min(quota_bytes / 8);
+        let overhead = crate::format::HEADER_BYTES + crate::format::RECORD_BYTES;
+        let largest = usize::try_from(segment_bytes).unwrap_or(usize::MAX).saturating_sub(overhead);
+        Self { segment_bytes, quota_bytes, max_payload: self.max_payload.min(largest), ..self }
+    }
+
     pub(crate) fn check(&self) -> Result<(), Error> {
         let overhead = (crate::format::HEADER_BYTES + crate::format::RECORD_BYTES) as u64;
         if self.max_payload as u64 > u64::from(u32::MAX) {
@@ -286,4 +297,24 @@ pub enum Standing {
         /// Up to this sequence, what is here is what was sent; above it, other batches bore the same numbers.
         shared: u64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_quota_makes_options_that_a_spool_takes() {
+        for options in [Options::gateway(), Options::lab()] {
+            for quota in [0, 1, 199_999, 200_000, 999_999, 3_333_333, 64_000_000, 5_000_000_000, u64::MAX] {
+                let with = options.clone().with_quota(quota);
+                with.check().unwrap_or_else(|error| panic!("{quota}: {error}"));
+                assert_eq!(with.quota_bytes, quota.max(200_000));
+                assert!(
+                    with.segment_bytes <= options.segment_bytes && with.max_payload <= options.max_payload
+                );
+            }
+            assert_eq!(options.clone().with_quota(options.quota_bytes), options);
+        }
+    }
 }

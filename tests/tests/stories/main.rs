@@ -2,6 +2,7 @@
 
 mod api;
 mod commands;
+mod delivery;
 mod enrolment;
 mod first_start;
 mod goodbye;

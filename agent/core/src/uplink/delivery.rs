@@ -69,6 +69,8 @@ pub(super) struct Delivery {
     pace: Pace,
     /// How many bytes of batches make one byte on the line.
     ratio: f64,
+    /// [`wasl_protocol::LEVEL`] of the controller.
+    level: u32,
     /// The controller refused something and named no batch: the gaps stay out, to find out whether it is they.
     gaps_stay: bool,
 }
@@ -82,8 +84,9 @@ impl Delivery {
         opened: &SessionResponse,
         account: Accounting,
     ) -> Result<Self, SessionError> {
-        // Comparable only where the controller knows all gaps; the spool sees to that.
-        spool.settle(epoch, opened.contiguous, Vec::new(), Some(dropped(&opened.dropped))).await??;
+        // Comparable only where the controller knows all gaps; the spool sees to that. One that does not count tells none.
+        let counts = (opened.level >= 1).then(|| dropped(&opened.dropped));
+        spool.settle(epoch, opened.contiguous, Vec::new(), counts).await??;
         let drain = |about| Drain { about, lanes: None, is_busy: false };
         Ok(Self {
             drains: spool.left_behind().await?.into_iter().map(drain).collect(),
@@ -96,6 +99,7 @@ impl Delivery {
             uploads: JoinSet::new(),
             pace: Pace::default(),
             ratio: 1.0,
+            level: opened.level,
             gaps_stay: false,
         })
     }
@@ -161,7 +165,7 @@ impl Delivery {
         } else {
             self.pace.live_answered(bytes, sent.1.elapsed());
         }
-        let counts = (!gaps.is_empty()).then(|| dropped(&answer.dropped));
+        let counts = (!gaps.is_empty() && self.level >= 1).then(|| dropped(&answer.dropped));
         let account = self.spool.settle(epoch, answer.contiguous, gaps, counts).await??;
         if epoch == self.epoch {
             self.lanes.answered_one(lane, first);
@@ -227,7 +231,8 @@ impl Delivery {
             records.into_iter().map(|r| UploadItem { sequence: r.seq, body: r.payload }).collect();
         let apart: usize = items.iter().map(|item| item.body.len()).sum();
         let is_empty = items.is_empty();
-        let (items, packed) = packed(items).await;
+        // An older controller would ignore them, and answer as if there had been nothing.
+        let (items, packed) = if self.level >= 1 { packed(items).await } else { (items, Vec::new()) };
         let bytes = if packed.is_empty() { apart } else { packed.len() };
         let under_way = if run.lane == Lane::Live { 0 } else { self.pace.sent(bytes) };
         if run.lane != Lane::Live && bytes > 0 {

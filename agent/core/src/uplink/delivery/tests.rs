@@ -27,13 +27,15 @@ struct Centre {
     refuses: BTreeSet<u64>,
     names_them: bool,
     refuses_gaps: bool,
+    /// Knows neither packed batches nor its own counts.
+    is_old: bool,
 }
 
 impl Centre {
     fn take(&mut self, upload: Upload) -> Result<UploadResponse, Refusal> {
         self.uploads += 1;
         let mut items = upload.items;
-        if !upload.packed.is_empty() {
+        if !upload.packed.is_empty() && !self.is_old {
             self.packed += 1;
             items.extend(pack::unpack(&upload.packed).expect("whole"));
         }
@@ -58,8 +60,9 @@ impl Centre {
         }
         let contiguous = (1..=1 << 20).take_while(|seq| received.contains(seq)).last().unwrap_or(0);
         let own = self.dropped.iter().filter(|((epoch, _), _)| *epoch == upload.epoch);
+        let told = own.filter(|_| !self.is_old);
         let dropped =
-            own.map(|((_, policy), count)| Dropped { policy: policy.clone(), batches: *count }).collect();
+            told.map(|((_, policy), count)| Dropped { policy: policy.clone(), batches: *count }).collect();
         Ok(UploadResponse { contiguous, dropped, ..UploadResponse::default() })
     }
 }
@@ -77,6 +80,10 @@ async fn answer(
     };
     let response = http::Response::builder().status(status).body(Full::new(body.into()));
     Ok(response.expect("a response"))
+}
+
+fn opened(level: u32) -> SessionResponse {
+    SessionResponse { level, ..SessionResponse::default() }
 }
 
 struct Rig {
@@ -114,7 +121,7 @@ impl Rig {
         let about = Subject::new(EntityKind::Agent, "a").expect("valid");
         let account = self.spool.begin(0).await.expect("there").expect("begun");
         let (connection, spool) = (self.connection.clone(), self.spool.clone());
-        let opened = SessionResponse::default();
+        let opened = opened(if self.centre().is_old { 0 } else { wasl_protocol::LEVEL });
         let mut delivery = Delivery::begin(connection, spool, about, EPOCH, &opened, account).await?;
         loop {
             delivery.send_more().await?;
@@ -140,6 +147,22 @@ async fn everything_goes_once() {
     let centre = rig.centre();
     assert_eq!((centre.stored.len(), centre.duplicates), (3000, 0));
     assert_eq!(centre.stored[&(9, 17)], b"batch 17");
+}
+
+#[tokio::test]
+async fn an_older_controller_gets_batches_in_the_form_that_it_knows_and_corrects_no_count() {
+    let rig = Rig::with(Centre { is_old: true, ..Centre::default() }, 300).await;
+    rig.spool.skip(5).await.expect("there").expect("counted");
+    rig.deliver().await.expect("delivered");
+    let account = rig.spool.accounting().await.expect("there");
+    assert_eq!(
+        (account.acknowledged, account.pending, account.dropped.disk_full),
+        (300, 0, 5),
+        "{account:?}"
+    );
+    let centre = rig.centre();
+    assert_eq!((centre.stored.len(), centre.duplicates), (300, 0));
+    assert_eq!(centre.dropped[&(9, "disk_full".into())], 5);
 }
 
 #[tokio::test]
@@ -195,7 +218,7 @@ async fn a_batch_that_was_dropped_here_and_stored_there_counts_as_delivered_on_b
 #[tokio::test]
 async fn a_spool_that_was_left_behind_is_delivered_under_its_own_epoch() {
     let rig = Rig::with(Centre::default(), 6).await;
-    let met = |highest| SessionResponse { highest, ..SessionResponse::default() };
+    let met = |highest| SessionResponse { highest, ..opened(1) };
     // The controller has 1 to 3 of this spool and 8 of another life of it.
     let known = [1, 2, 3, 8];
     rig.centre().received.entry(9).or_default().extend(known);

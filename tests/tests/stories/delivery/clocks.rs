@@ -1,0 +1,120 @@
+//! A day of an agent's time, clocks that are set, and zones that are wrong.
+
+use std::time::Duration;
+
+use wasl_tests::clock::{self, Settable};
+use wasl_tests::{evidence, packages, skip, wait};
+
+use super::{NAME, OFTEN, Pair, SELDOM, readings};
+
+const HOUR_S: u64 = 3600;
+/// An agent's clock against the truth: a reading is stamped a moment before it is looked at.
+const MARGIN_MS: i64 = 2_000;
+/// How late a reading may be where two stories share two processors.
+const HOLE_MS: i64 = 4_000;
+
+fn need() -> Result<(), String> {
+    packages::need_network().and_then(|()| clock::need())
+}
+
+/// Catches: a spool, lanes or a store that a backlog of a day chokes, and days whose times are bent on the way.
+#[test]
+fn a_branch_is_cut_for_a_day_of_its_time_and_the_day_arrives_whole() {
+    if let Err(reason) = need() {
+        skip!("a_branch_is_cut_for_a_day_of_its_time_and_the_day_arrives_whole", reason);
+    }
+    let mut story = Pair::open(SELDOM);
+    let net = story.net.clone();
+    story.deliver();
+    let before = story.produced();
+    let cut = net.cut(1);
+    // Half an hour is left over, so that a slow machine's day does not reach into the future.
+    story.agent.set_environment(clock::fast(24 * HOUR_S + HOUR_S / 2, 6_000));
+    story.agent.start();
+    wait::during(Duration::from_secs(24 * HOUR_S) / 6_000, || story.agent.daemon().assert_running());
+    story.agent.end();
+    cut.heal();
+    assert!(story.produced() > before + 2_000, "a day has more batches than {}", story.produced() - before);
+    assert_eq!(story.pending(), story.produced() - before, "the line was cut");
+    story.deliver();
+
+    let account = story.arrived_whole();
+    let day = readings(&story.written());
+    let (first, last) = (day.iter().min().expect("readings"), day.iter().max().expect("readings"));
+    assert!(last - first > 24 * 3_600_000, "from {first} to {last} it is less than a day");
+    assert!(account.produced > before + 2_000, "{account:#?}");
+}
+
+/// The times of an agent's readings of its machine: ascending, without a hole, and true.
+fn assert_true(readings: &[i64], from: i64, to: i64) {
+    assert!(readings.len() > 5, "{readings:?}");
+    for pair in readings.windows(2) {
+        assert!(
+            (1..=HOLE_MS).contains(&(pair[1] - pair[0])),
+            "{} ms lie between two readings",
+            pair[1] - pair[0]
+        );
+    }
+    let (first, last) = (readings[0], readings[readings.len() - 1]);
+    assert!(first >= from - MARGIN_MS && last <= to + MARGIN_MS, "{first}..{last} is not in {from}..{to}");
+}
+
+/// Catches: observations that a step of the clock moves by an hour, onto others or away from them, with the line and
+/// without it.
+#[test]
+fn a_clock_that_is_set_by_an_hour_moves_no_observation() {
+    if let Err(reason) = need() {
+        skip!("a_clock_that_is_set_by_an_hour_moves_no_observation", reason);
+    }
+    let mut story = Pair::open(OFTEN);
+    let net = story.net.clone();
+    let clock = Settable::new(story.dir.path(), NAME);
+    story.agent.set_environment(clock.environment());
+    let begin = wait::now_ms();
+    story.agent.start();
+    story.await_delivery(3);
+    for off in [3_600, -3_600, 0] {
+        clock.set(off);
+        story.await_delivery(3);
+    }
+    let cut = net.cut(1);
+    for off in [-3_600, 3_600] {
+        clock.set(off);
+        story.await_production(3);
+    }
+    cut.heal();
+    story.finish();
+    let end = wait::now_ms();
+    story.arrived_whole();
+    assert_true(&readings(&story.written()), begin, end);
+}
+
+/// Catches: local times that are taken for UTC, on either side, and a clock that was wrong from the start (hardware clocks
+/// keep local time on many machines) and is believed although the controller knows better.
+#[test]
+fn a_wrong_zone_and_a_clock_in_local_time_bend_no_time() {
+    if let Err(reason) = need() {
+        skip!("a_wrong_zone_and_a_clock_in_local_time_bend_no_time", reason);
+    }
+    let mut story = Pair::open(OFTEN);
+    let zone = |hours: &str| ("TZ".to_owned(), format!("WRONG{hours}"));
+    story.centre.daemon.end(nix::sys::signal::Signal::SIGTERM, wasl_tests::centre::END);
+    story.centre.set_environment(vec![zone("11")]);
+    story.centre.start_again();
+    for (begins_off, zone) in [(0, zone("-14")), (3_600, zone("-3")), (-3_600, zone("1"))] {
+        let clock = Settable::new(story.dir.path(), NAME);
+        clock.set(begins_off);
+        let mut environment = clock.environment();
+        environment.push(zone);
+        story.agent.set_environment(environment);
+        let (begin, before) = (wait::now_ms(), story.written().last().map_or(0, |record| record.seq));
+        story.agent.start();
+        story.await_delivery(8);
+        story.finish();
+        let end = wait::now_ms();
+        let own: Vec<_> = story.written().into_iter().filter(|record| record.seq > before).collect();
+        assert_true(&readings(&own), begin, end);
+    }
+    evidence::balanced_without_loss(&story.centre, &story.agent);
+    story.arrived_whole();
+}
