@@ -9,9 +9,9 @@ PROFILE ?= release
 DENY_VERSION := 0.20.2
 
 # What the tests drive for real. As root they are installed; otherwise the tests that need one say so.
-TEST_PACKAGES := iproute2 nftables snmpd restic util-linux python3
+TEST_PACKAGES := iproute2 nftables snmpd restic util-linux python3 faketime
 
-.PHONY: help run build lint test bench deny deb test-deb musl
+.PHONY: help run build lint test soak bench deny deb test-deb musl
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -45,6 +45,11 @@ test: build ## Everything; `make test T=name` runs the tests of that name
 	@if [ -s target/test-skips.txt ]; then
 		echo; echo "Skipped (target/test-skips.txt):"; sort -u target/test-skips.txt | sed 's/^/  /'
 	fi
+
+soak: build ## Kill agents and controller at random, 200 times; `make soak KILLS=n SEED=n` says otherwise
+	@export WASL_BIN_DIR="$$PWD/target/debug" WASL_SOAK_KILLS="$(if $(KILLS),$(KILLS),200)"
+	$(if $(SEED),export WASL_SOAK_SEED="$(SEED)",)
+	cargo nextest run --profile soak -p wasl-tests --locked delivery::soak
 
 bench: ## Measure against the peers; `make bench BENCH=name` runs one
 	@cargo build --release --quiet --locked -p wasl-agent && cargo build --release --quiet --locked -p wasl

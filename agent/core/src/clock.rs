@@ -32,21 +32,25 @@ pub struct OffsetFilter {
 }
 
 impl OffsetFilter {
-    /// Adds an exchange: this clock when the request left, how long the exchange took by the
-    /// monotonic clock, and what the controller's clock said. Exchanges that contradict themselves
-    /// (a clock was set meanwhile) are left out.
-    pub fn add(&mut self, sent_us: i64, took_us: u64, remote: ClockReading) {
+    /// Adds an exchange: this clock when the request left and now that the answer is here, how long the exchange took by
+    /// the monotonic clock, and what the controller's clock said. Exchanges that contradict themselves (a clock was set
+    /// meanwhile) are left out: what they say is of a clock that is no more. True if this one counts.
+    pub fn add(&mut self, (sent_us, now_us): (i64, i64), took_us: u64, remote: ClockReading) -> bool {
+        let step_us = now_us.saturating_sub(sent_us).saturating_sub_unsigned(took_us);
+        if step_us.saturating_abs() > TOLERANCE_MS * 1000 {
+            return false;
+        }
         let there = remote.answered_us.saturating_sub(remote.received_us);
         let took = i64::try_from(took_us).unwrap_or(i64::MAX);
         let Some(way) = took.checked_sub(there).filter(|way| *way >= 0 && there >= 0) else {
-            return;
+            return false;
         };
         let received_us = sent_us.saturating_add(took);
         let offset_us = (i128::from(sent_us) - i128::from(remote.received_us) + i128::from(received_us)
             - i128::from(remote.answered_us))
             / 2;
         let Ok(offset_us) = i64::try_from(offset_us) else {
-            return;
+            return false;
         };
         let new = Offset { offset_us, error_us: (way as u64).div_ceil(2) };
         // A clock that was set makes the older estimates worthless.
@@ -57,6 +61,7 @@ impl OffsetFilter {
         if self.last.len() > REMEMBERED {
             self.last.pop_front();
         }
+        true
     }
 
     /// The tightest of the remembered estimates.
@@ -277,25 +282,40 @@ mod tests {
         let mut filter = OffsetFilter::default();
         assert_eq!(filter.best(), None);
         // This clock is 500 µs ahead; the way there takes 100 µs or 4000 µs, the way back 100 µs.
-        filter.add(1_000_500, 4_120, remote(1_004_000, 1_004_020));
-        filter.add(2_000_500, 220, remote(2_000_100, 2_000_120));
+        let add = |filter: &mut OffsetFilter, sent, took, remote| {
+            filter.add((sent, sent + took), took as u64, remote)
+        };
+        assert!(add(&mut filter, 1_000_500, 4_120, remote(1_004_000, 1_004_020)));
+        assert!(add(&mut filter, 2_000_500, 220, remote(2_000_100, 2_000_120)));
         assert_eq!(filter.best(), Some(Offset { offset_us: 500, error_us: 100 }));
     }
 
     #[test]
     fn a_clock_that_was_set_is_believed_at_once() {
         let mut filter = OffsetFilter::default();
-        filter.add(1_000_000, 200, remote(1_000_100, 1_000_100));
-        filter.add(3_601_000_000, 400, remote(1_000_200, 1_000_200));
+        filter.add((1_000_000, 1_000_200), 200, remote(1_000_100, 1_000_100));
+        filter.add((3_601_000_000, 3_601_000_400), 400, remote(1_000_200, 1_000_200));
         assert_eq!(filter.best(), Some(Offset { offset_us: 3_600_000_000, error_us: 200 }));
     }
 
     #[test]
     fn an_exchange_that_contradicts_itself_is_left_out() {
         let mut filter = OffsetFilter::default();
-        filter.add(0, 100, remote(0, 5_000));
-        filter.add(0, 100, remote(5_000, 0));
+        assert!(!filter.add((0, 100), 100, remote(0, 5_000)));
+        assert!(!filter.add((0, 100), 100, remote(5_000, 0)));
         assert_eq!(filter.best(), None);
-        filter.add(i64::MIN, u64::MAX, remote(i64::MAX, i64::MAX));
+        filter.add((i64::MIN, i64::MAX), u64::MAX, remote(i64::MAX, i64::MAX));
+    }
+
+    #[test]
+    fn an_exchange_during_which_the_clock_was_set_says_nothing_of_the_clock_as_it_is() {
+        let mut filter = OffsetFilter::default();
+        assert!(filter.add((1_000_000, 1_000_200), 200, remote(1_000_100, 1_000_100)));
+        // A request waits six seconds in a cut, and meanwhile the clock is set forward by an hour.
+        let (sent, took) = (2_000_000, 6_000_000);
+        for step in [HOUR * 1000, -HOUR * 1000] {
+            assert!(!filter.add((sent, sent + took + step), took as u64, remote(7_900_000, 7_900_000)));
+        }
+        assert_eq!(filter.best(), Some(Offset { offset_us: 0, error_us: 100 }));
     }
 }

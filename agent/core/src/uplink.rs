@@ -429,8 +429,8 @@ impl Uplink {
 
     fn learn_clock(&mut self, (sent_us, sent): (i64, Instant), reading: Option<ClockReading>) {
         if let Some(reading) = reading {
-            self.clock.add(sent_us, sent.elapsed().as_micros() as u64, reading);
-            if let Some(offset) = self.clock.best() {
+            let counts = self.clock.add((sent_us, now_us()), sent.elapsed().as_micros() as u64, reading);
+            if let Some(offset) = self.clock.best().filter(|_| counts) {
                 let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
                 timeline.observe(now_us() / 1000, Instant::now());
                 if let Some(by_ms) = timeline.exchange(offset) {

@@ -35,6 +35,7 @@ pub mod explain;
 pub mod fingerprint;
 pub mod identity;
 pub mod issue;
+mod late;
 pub mod pem;
 mod pin;
 pub mod request;

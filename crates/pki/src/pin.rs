@@ -13,6 +13,7 @@ use thiserror::Error as ThisError;
 
 use crate::ca;
 use crate::fingerprint::Fingerprint;
+use crate::late::at_its_beginning;
 
 /// The server did not show the CA that the token names.
 #[derive(Debug, Clone, PartialEq, Eq, ThisError)]
@@ -77,7 +78,9 @@ impl ServerCertVerifier for PinnedVerifier {
         roots.add(CertificateDer::from(pinned.to_vec()))?;
         let leaf = ParsedCertificate::try_from(end_entity)?;
         let algorithms = self.provider.signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&leaf, &roots, intermediates, now, algorithms)?;
+        at_its_beginning(now, |now| {
+            verify_server_cert_signed_by_trust_anchor(&leaf, &roots, intermediates, now, algorithms)
+        })?;
         verify_server_name(&leaf, server_name)?;
         Ok(ServerCertVerified::assertion())
     }

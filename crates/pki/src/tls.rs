@@ -23,6 +23,7 @@ use thiserror::Error;
 pub use rustls::time_provider::{DefaultTimeProvider as SystemClock, TimeProvider};
 
 use crate::fingerprint::Fingerprint;
+use crate::late::LateClockVerifier;
 use crate::pin::PinnedVerifier;
 use crate::verify::AgentVerifier;
 
@@ -158,18 +159,20 @@ pub fn public_server_config(
     Ok(config)
 }
 
-/// Settings of an agent that knows its CA (`roots_der`), with its own certificate if it has one.
+/// Settings of an agent that knows its CA (`roots_der`), with its own certificate if it has one. Its clock may be behind: a
+/// controller's certificate that begins later than that is accepted.
 pub fn client_config(
     roots_der: &[Vec<u8>],
     certificate: Option<&SwappableCertificate>,
     alpn: &[&str],
     clock: Arc<dyn TimeProvider>,
 ) -> Result<ClientConfig, TlsError> {
-    let verifier = server_verifier(roots_der)?;
+    let verifier = Arc::new(LateClockVerifier(server_verifier(roots_der)?));
     let builder = ClientConfig::builder_with_details(provider(), clock)
         .with_protocol_versions(&[&TLS13])
         .map_err(TlsError::Protocol)?
-        .with_webpki_verifier(verifier);
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
     let config = match certificate {
         Some(certificate) => builder.with_client_cert_resolver(Arc::new(certificate.clone())),
         None => builder.with_no_client_auth(),

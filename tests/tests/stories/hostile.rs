@@ -1,6 +1,6 @@
 //! What strangers, thieves and liars get: a word that says no, and nothing of anybody else's.
 
-mod intruder;
+pub(crate) mod intruder;
 
 use std::fs;
 use std::io::{Read, Write};

@@ -61,6 +61,36 @@ fn a_client_of_another_protocol_is_refused() {
 }
 
 #[test]
+fn a_clock_that_is_behind_keeps_no_agent_out_and_an_ended_certificate_stays_ended() {
+    let ca = authority();
+    let listener = listener(&ca, ClientAuth::Offered, NOW);
+    let clients = |now| {
+        let roots = [ca.certificate_der().to_vec()];
+        let known = client_config(&roots, None, &ALPN, at(now)).unwrap();
+        let by_token = pinned_client_config(ca.fingerprint(), &ALPN, at(now)).unwrap();
+        [known, by_token].map(Arc::new)
+    };
+    for now in [0, NOW - 86_400 * 400, NOW - 3600, NOW + 3600] {
+        for client in clients(now) {
+            handshake(&client, &listener.config).accepted();
+        }
+    }
+    let after = NOW + i64::try_from(SERVER_LIFETIME.as_secs()).unwrap() + 1;
+    for client in clients(after) {
+        let (client, _) = handshake(&client, &listener.config).refused();
+        assert!(
+            matches!(client, Error::InvalidCertificate(CertificateError::ExpiredContext { .. })),
+            "{client:?}"
+        );
+    }
+    // And the clock excuses nothing else.
+    let impostor = listener_showing(agent_of(&ca).credentials, &ca, ClientAuth::Offered, NOW);
+    for client in clients(0) {
+        handshake(&client, &impostor.config).refused();
+    }
+}
+
+#[test]
 fn an_agent_refuses_a_controller_of_another_authority() {
     let ca = authority();
     let impostor = listener(&authority(), ClientAuth::Offered, NOW);

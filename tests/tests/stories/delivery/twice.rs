@@ -15,7 +15,7 @@ fn batches_whose_answers_are_lost_come_again_and_are_recognised() {
     story.deliver();
     let cut = net.cut(1);
     // A backlog that takes a while, so that the present overtakes it and lies above a hole at the controller.
-    story.run_fast(7 * 3600, 6 * 3600, 2_000);
+    story.run_fast(4 * 3600, 3 * 3600, 2_000);
     let narrow = net.rate_up(1, 64);
     cut.heal();
     story.agent.set_environment(Vec::new());

@@ -22,18 +22,18 @@ use wasl_protocol::message::Refusal;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A certificate with its key.
-pub(super) struct Papers(Credentials);
+pub(crate) struct Papers(Credentials);
 
 impl Papers {
     /// Those of an agent that has joined, taken from its disk.
-    pub(super) fn of(state: &Path) -> Self {
+    pub(crate) fn of(state: &Path) -> Self {
         let text = std::fs::read_to_string(state.join("identity.pem")).expect("it has joined");
         let chain = pem::certificates_from_pem(&text).expect("certificates");
         Self(Credentials::new(&chain, &text).expect("a pair"))
     }
 
     /// Those that an authority makes out, `from_s` being the time of issue in Unix seconds.
-    pub(super) fn made_by(
+    pub(crate) fn made_by(
         authority: &CertificateAuthority,
         who: &AgentIdentity,
         from_s: i64,
@@ -45,7 +45,7 @@ impl Papers {
     }
 
     /// Those of a server, where an agent's belong.
-    pub(super) fn of_a_server(authority: &CertificateAuthority, now_s: i64) -> Self {
+    pub(crate) fn of_a_server(authority: &CertificateAuthority, now_s: i64) -> Self {
         let key = KeyAndRequest::generate().expect("a key");
         let day = Duration::from_secs(86_400);
         let issued = authority.issue_server(key.request_der(), &["x.example".to_owned()], now_s, day);
@@ -54,12 +54,12 @@ impl Papers {
 }
 
 /// The authority of a controller, with its key: what an attacker has who has taken the controller's disk.
-pub(super) fn authority(state: &Path) -> CertificateAuthority {
+pub(crate) fn authority(state: &Path) -> CertificateAuthority {
     let read = |name: &str| std::fs::read_to_string(state.join(name)).expect("it is there");
     CertificateAuthority::from_pem(&read("ca.pem"), &read("ca.key")).expect("an authority")
 }
 
-pub(super) fn settings(authority: &Path, papers: Option<&Papers>) -> Arc<ClientConfig> {
+pub(crate) fn settings(authority: &Path, papers: Option<&Papers>) -> Arc<ClientConfig> {
     let text = std::fs::read_to_string(authority).expect("the authority");
     let roots = pem::certificates_from_pem(&text).expect("certificates");
     let shown = papers.map(|papers| SwappableCertificate::new(papers.0.clone()));
@@ -70,28 +70,28 @@ pub(super) fn settings(authority: &Path, papers: Option<&Papers>) -> Arc<ClientC
 
 /// An answer: its status, and the word of the refusal.
 #[derive(Debug, PartialEq)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) code: String,
-    pub(super) body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
-    pub(super) fn message<M: Message + Default>(&self) -> M {
+    pub(crate) fn message<M: Message + Default>(&self) -> M {
         assert_eq!(self.status, 200, "{self:?}");
         M::decode(self.body.clone()).expect("protobuf")
     }
 }
 
 /// A connection of theirs.
-pub(super) struct Intruder {
+pub(crate) struct Intruder {
     runtime: Runtime,
     requests: SendRequest<Full<Bytes>>,
 }
 
 impl Intruder {
     /// Connects. `Err` says why it was not let in; with TLS 1.3 that may show at the first request only.
-    pub(super) fn connect(
+    pub(crate) fn connect(
         listener: SocketAddr,
         authority: &Path,
         papers: Option<&Papers>,
@@ -111,17 +111,17 @@ impl Intruder {
     }
 
     /// Asks, and panics if the connection breaks.
-    pub(super) fn post(&self, path: &str, body: impl Into<Bytes>) -> Answer {
+    pub(crate) fn post(&self, path: &str, body: impl Into<Bytes>) -> Answer {
         self.send(Method::POST, path, body.into()).unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// Sends a message.
-    pub(super) fn ask(&self, path: &str, message: &impl Message) -> Answer {
+    pub(crate) fn ask(&self, path: &str, message: &impl Message) -> Answer {
         self.post(path, message.encode_to_vec())
     }
 
     /// Asks; `Err` if the connection breaks.
-    pub(super) fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, String> {
+    pub(crate) fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, String> {
         let request = Request::builder()
             .method(method)
             .uri(format!("https://{}{path}", wasl_pki::CONTROLLER_NAME))
@@ -144,13 +144,13 @@ impl Intruder {
 }
 
 /// Whether the listener talks to somebody with these papers at all.
-pub(super) fn is_let_in(listener: SocketAddr, authority: &Path, papers: &Papers) -> bool {
+pub(crate) fn is_let_in(listener: SocketAddr, authority: &Path, papers: &Papers) -> bool {
     Intruder::connect(listener, authority, Some(papers))
         .and_then(|intruder| intruder.send(Method::POST, "/agent/v1/renew", Bytes::new()))
         .is_ok()
 }
 
-pub(super) async fn tls(
+pub(crate) async fn tls(
     listener: SocketAddr,
     config: Arc<ClientConfig>,
 ) -> Result<TlsStream<TcpStream>, String> {
@@ -159,7 +159,7 @@ pub(super) async fn tls(
     connector.connect(wasl_pki::controller_server_name(), tcp).await.map_err(|error| error.to_string())
 }
 
-pub(super) fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }
 
