@@ -6,16 +6,18 @@
 //! device's `sysUpTime` at hand.
 //!
 //! * [`counters`] decides what two readings mean; pure.
-//! * [`walk`] decides what to ask; pure.
-//! * [`interfaces`] makes readings of columns and names interfaces; pure.
-//! * [`client`] is the trait to a device and its adapter; [`device`] is the loop; [`rounds`] is the beat.
+//! * [`interfaces`] makes readings of columns, [`identity`] names interfaces; pure. What to ask, how much and
+//!   how patiently is `wasl_probe::snmp`.
+//! * [`client`] is the trait to a device and its adapter; [`tables`] reads through it; [`device`] is the
+//!   loop; [`rounds`] is the beat.
 
 mod client;
 mod counters;
 mod device;
+mod identity;
 mod interfaces;
 pub(crate) mod rounds;
-mod walk;
+mod tables;
 
 use std::sync::Arc;
 

@@ -204,6 +204,8 @@ sample! {
         5 interfaces: Count,
         /// Increments that could not be told and were left out.
         6 voided: Count,
+        /// Columns that could not be read to their end; what was read of them is kept.
+        7 columns_failed: Count,
     }
 }
 

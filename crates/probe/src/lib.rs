@@ -12,10 +12,12 @@
 //! - [`schedule`]: when to do what, spread evenly.
 //! - [`detector`]: from the fates to whether the target is up, degraded or down, and why.
 //! - [`fleet`]: all of it together for any number of targets.
+//! - [`snmp`]: what is asked of a device by SNMP.
 
 pub mod clock;
 pub mod detector;
 pub mod fleet;
 pub mod icmp;
 pub mod schedule;
+pub mod snmp;
 pub mod window;

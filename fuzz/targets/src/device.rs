@@ -1,16 +1,15 @@
 //! What comes from machines that Wasl does not own: answers to pings, and SNMP agents.
 
-pub(crate) mod client;
-
 use std::time::Duration;
 
 use wasl_probe::icmp::{Echo, Family, reply, request};
+use wasl_probe::snmp::walk::{Known, Table, Walk};
+use wasl_probe::snmp::{Binding, Datum, Oid};
 
-use self::client::{Binding, Datum, Oid};
 use crate::Bytes;
 use crate::polling::counters::{self, Counter, Reading};
-use crate::polling::interfaces;
-use crate::polling::walk::Walk;
+use crate::polling::identity::Doubled;
+use crate::polling::interfaces::{self, FIXED, Fixed, HEAD, LANES, MORE, NARROW, TRAFFIC};
 
 const NONCE: u64 = 0x0123_4567_89ab_cdef;
 
@@ -31,36 +30,51 @@ pub(crate) fn icmp(data: &[u8]) {
 /// A walk over the interfaces of a device that answers as the bytes say. It must come to its end.
 pub(crate) fn snmp_walk(data: &[u8]) {
     let mut bytes = Bytes(data);
-    let mut tables = Vec::new();
-    for columns in [interfaces::COLUMNS, interfaces::FALLBACK] {
-        let mut walk = Walk::new(columns);
-        while let Some(ask) = walk.next() {
-            assert!(ask.oids.len() > 1 && ask.repetitions > 0, "a question without a question");
-            match if bytes.is_empty() { 0xff } else { bytes.byte() } {
-                0..=0xdf => {
-                    let reply: Vec<Binding> =
-                        (0..bytes.byte()).map(|_| binding(&mut bytes, &ask.oids)).collect();
-                    walk.take(&ask, &reply, Duration::from_millis(u64::from(bytes.short())));
-                }
-                0xe0..=0xef => walk.too_big(&ask),
-                0xf0..=0xf7 => walk.refused(&ask, u32::from(bytes.byte())),
-                // The device falls silent; the poller gives up when a smaller question does not help.
-                _ => {
-                    if !walk.unanswered(&ask) {
-                        break;
-                    }
-                }
-            }
-        }
-        tables.push(walk.finish().0);
-    }
-    let readings = interfaces::readings("device", &tables[0], &tables[1]);
+    let budget = usize::from(bytes.short());
+    let mut known = Known::default();
+    let mut table = |columns: &[&[u32]], lanes| {
+        let table = walk(&mut bytes, columns, lanes, budget, std::mem::take(&mut known));
+        known = table.known.clone();
+        table
+    };
+    let first = table(TRAFFIC, LANES);
+    let (traffic, narrow) = (table(TRAFFIC, LANES), table(NARROW, LANES));
+    let (fixed, more) = (table(FIXED, 1), table(MORE, 1));
+    assert!(first.faults.len() <= TRAFFIC.len(), "a column failed twice");
+    let fixed = Fixed::new("device", &fixed, &more, &[&traffic, &narrow], &mut Doubled::default());
+    let _ = fixed.fits(&traffic);
+    let readings = interfaces::readings(&fixed, &traffic, &narrow);
     let names: std::collections::HashSet<_> = readings.iter().map(|(subject, _)| subject).collect();
     assert_eq!(names.len(), readings.len(), "two interfaces share a series");
     for (_, reading) in &readings {
         let _ = counters::compare(None, reading);
         plausible(reading, reading);
     }
+}
+
+/// The lanes in turn, as their replies come.
+fn walk(bytes: &mut Bytes<'_>, columns: &[&[u32]], lanes: usize, budget: usize, known: Known) -> Table {
+    let mut walk = Walk::new(columns, HEAD, lanes, known);
+    let mut open = true;
+    while open {
+        open = false;
+        for lane in 0..walk.lanes() {
+            let Some(ask) = walk.next(lane, budget) else { continue };
+            open = true;
+            assert!(ask.oids.len() > ask.single && ask.repetitions > 0, "a question without a question");
+            match if bytes.is_empty() { 0xff } else { bytes.byte() } {
+                0..=0xdf => {
+                    let reply: Vec<Binding> = (0..bytes.byte()).map(|_| binding(bytes, &ask.oids)).collect();
+                    walk.take(&ask, &reply, Duration::from_millis(u64::from(bytes.short())));
+                }
+                0xe0..=0xef => walk.too_big(&ask),
+                0xf0..=0xf7 => walk.refused(&ask, u32::from(bytes.byte())),
+                // The device falls silent.
+                _ => walk.give_up(lane),
+            }
+        }
+    }
+    walk.finish()
 }
 
 /// Mostly what was asked for, one row further; sometimes anything.
@@ -88,7 +102,7 @@ fn binding(bytes: &mut Bytes<'_>, asked: &[Oid]) -> Binding {
         }
         5 => Datum::Missing,
         6 => Datum::End,
-        _ => Datum::Other,
+        _ => Datum::Name(vec![bytes.int()]),
     };
     Binding { oid, value }
 }
@@ -123,6 +137,7 @@ fn reading(bytes: &mut Bytes<'_>) -> Reading {
         at: Duration::from_millis(u64::from(bytes.int() % 10_000_000)),
         uptime: (given & 1 != 0).then(|| bytes.int()),
         index: u32::from(bytes.byte()),
+        by_number: given & 128 != 0,
         speed: (given & 2 != 0).then(|| bytes.long() >> (bytes.byte() % 64)),
         connector: flag(given >> 2),
         up: flag(given >> 4),

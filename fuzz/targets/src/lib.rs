@@ -18,16 +18,12 @@ mod backup {
 #[path = "../../../agent/full/src/polling"]
 #[allow(dead_code, unreachable_pub, reason = "private modules of another crate")]
 mod polling {
-    /// The words of `client.rs` that a walk needs, without its sockets.
-    pub(crate) mod client {
-        pub(crate) use crate::device::client::{Binding, Datum, Oid};
-    }
     #[rustfmt::skip]
     pub(crate) mod counters;
     #[rustfmt::skip]
-    pub(crate) mod interfaces;
+    pub(crate) mod identity;
     #[rustfmt::skip]
-    pub(crate) mod walk;
+    pub(crate) mod interfaces;
 }
 
 #[path = "../../../crates/store/src"]

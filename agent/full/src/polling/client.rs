@@ -8,76 +8,24 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use snmp::{Auth, Client, Error, ErrorStatus, MasterKeys, Retry, UdpHandle, UdpTransport, UsmConfig, Value};
 use thiserror::Error as ThisError;
 use tokio::sync::{OnceCell, Semaphore};
 use wasl_agent_core::secrets::{Secret, SecretError, Secrets};
 use wasl_model::assignment::{AuthProtocol, DeviceAssignment, PrivacyProtocol, SnmpAccess};
+use wasl_probe::snmp::walk::{Ask, SYS_UPTIME};
+use wasl_probe::snmp::{Binding, Datum, Oid, pace};
 
 /// How many requests may be under way at once, over all devices.
 const IN_FLIGHT: usize = 100;
-/// How often a request without a reply is sent again.
-const RETRIES: u32 = 2;
+/// How many of devices in quarantine; the living ones do not wait for these.
+const TRIALS: usize = 16;
+/// What the socket may hold for us while others run: some hundred full replies.
+const RECEIVE_BUFFER: usize = 1 << 20;
 /// RFC 3414 11.2 asks for passwords of at least this many bytes.
 const SHORTEST_PASSWORD: usize = 8;
-
-/// An object name.
-pub(crate) type Oid = Vec<u32>;
-
-/// A value as a device gave it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Datum {
-    /// `Counter32`.
-    Counter32(u32),
-    /// `Counter64`.
-    Counter64(u64),
-    /// `TimeTicks`, hundredths of a second.
-    Ticks(u32),
-    /// An integer or gauge.
-    Number(i64),
-    /// An octet string.
-    Text(Vec<u8>),
-    /// There is no such object or instance.
-    Missing,
-    /// The end of what may be seen.
-    End,
-    /// A type that has no use here.
-    Other,
-}
-
-impl Datum {
-    /// The ticks, if it is that.
-    pub(crate) fn ticks(&self) -> Option<u32> {
-        match self {
-            Self::Ticks(ticks) => Some(*ticks),
-            _ => None,
-        }
-    }
-}
-
-/// A name with its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Binding {
-    pub oid: Oid,
-    pub value: Datum,
-}
-
-impl Binding {
-    /// About what it takes in a message: two headers, the name in base 128, the value.
-    pub(crate) fn encoded_len(&self) -> usize {
-        let name: usize =
-            self.oid.iter().map(|&arc| (32 - arc.leading_zeros()).div_ceil(7).max(1) as usize).sum();
-        let value = match &self.value {
-            Datum::Counter64(_) => 9,
-            Datum::Text(text) => text.len(),
-            Datum::Missing | Datum::End => 0,
-            _ => 5,
-        };
-        name + value + 6
-    }
-}
 
 /// Why a request brought nothing.
 #[derive(Debug, ThisError)]
@@ -102,22 +50,25 @@ pub(crate) enum SnmpError {
     Failed(#[source] Box<Error>),
 }
 
-/// Asks one device.
+/// Asks one device. Several requests may be under way at once.
 pub(crate) trait SnmpClient: Send + Sync {
-    /// The values of exact names.
-    fn get(&self, oids: &[Oid]) -> impl Future<Output = Result<Vec<Binding>, SnmpError>> + Send;
-
-    /// One GETBULK: the value after the first name, and `repetitions` values after each of the others, row
-    /// by row, as far as the device's reply goes.
+    /// One GETBULK, sent once and awaited for `patience`: the values after the single names, then row by row
+    /// those after each of the others, as far as the device's reply goes; and how long it took.
     fn get_bulk(
         &self,
-        oids: &[Oid],
-        repetitions: u32,
-    ) -> impl Future<Output = Result<Vec<Binding>, SnmpError>> + Send;
+        ask: &Ask,
+        patience: Duration,
+    ) -> impl Future<Output = Result<(Vec<Binding>, Duration), SnmpError>> + Send;
+
+    /// Whether a device in quarantine answers one small request by now.
+    fn try_once(&self, patience: Duration) -> impl Future<Output = Result<(), SnmpError>> + Send;
 
     /// After silence: whether it is the user that is refused; and a new start if the device is another one
     /// by now. `Ok` means that asking once more is worth it.
     fn diagnose(&self) -> impl Future<Output = Result<(), SnmpError>> + Send;
+
+    /// What its messages take besides their bindings, in bytes.
+    fn overhead(&self) -> usize;
 
     /// Requests that were sent since the client was made.
     fn requests(&self) -> u64;
@@ -151,17 +102,31 @@ pub(crate) struct Network {
     v4: Arc<OnceCell<UdpTransport>>,
     v6: Arc<OnceCell<UdpTransport>>,
     permits: Arc<Semaphore>,
+    trials: Arc<Semaphore>,
 }
 
 impl Network {
     /// Sockets are opened when first needed.
     pub(crate) fn new() -> Self {
-        Self { v4: Arc::default(), v6: Arc::default(), permits: Arc::new(Semaphore::new(IN_FLIGHT)) }
+        Self {
+            v4: Arc::default(),
+            v6: Arc::default(),
+            permits: Arc::new(Semaphore::new(IN_FLIGHT)),
+            trials: Arc::new(Semaphore::new(TRIALS)),
+        }
     }
 
     async fn transport(&self, to: SocketAddr) -> Result<&UdpTransport, Box<Error>> {
         let (cell, any) = if to.is_ipv4() { (&self.v4, "0.0.0.0:0") } else { (&self.v6, "[::]:0") };
-        cell.get_or_try_init(|| UdpTransport::bind(any)).await
+        // An SNMPv3 agent keeps its replies within the capacity that it is told.
+        let open = || {
+            UdpTransport::builder()
+                .bind(any)
+                .receive_capacity(pace::MESSAGE_BYTES)
+                .recv_buffer_size(RECEIVE_BUFFER)
+                .build()
+        };
+        cell.get_or_try_init(open).await
     }
 }
 
@@ -171,7 +136,8 @@ pub(crate) struct Keys {
     keys: MasterKeys,
 }
 
-/// Reads the secrets and makes the client. `keys` carries stretched passwords from one call to the next.
+/// Reads the secrets and makes the client. No request is awaited for more than `timeout`; `keys` carries
+/// stretched passwords from one call to the next.
 pub(crate) async fn connect(
     network: &Network,
     secrets: &Secrets,
@@ -182,17 +148,19 @@ pub(crate) async fn connect(
     let auth = access(secrets, &device.access, keys).await?;
     let address = resolve(device).await?;
     let transport = network.transport(address).await.map_err(ConnectError::Client)?;
-    let retry = Retry::fixed(RETRIES, Duration::ZERO).expect("a small fixed number of retries is valid");
+    let overhead = overhead(&auth);
     let client = Client::builder(address, auth)
         .request_timeout(timeout)
-        .retry(retry)
+        .retry(Retry::none())
         .build_with(transport)
         .await
         .map_err(ConnectError::Client)?;
     Ok(UdpClient {
         client,
         v3: matches!(device.access, SnmpAccess::V3 { .. }),
+        overhead,
         permits: network.permits.clone(),
+        trials: network.trials.clone(),
         requests: AtomicU64::new(0),
     })
 }
@@ -272,31 +240,63 @@ fn privacy_protocol(protocol: PrivacyProtocol) -> snmp::PrivProtocol {
     }
 }
 
+/// What a message takes besides its bindings: for SNMPv2c version, community and the PDU's own fields (RFC 3416 3);
+/// for SNMPv3 also the header, the engine's identifier twice, user, signature and salt (RFC 3412 6, RFC 3414 2.4).
+fn overhead(auth: &Auth) -> usize {
+    match auth {
+        Auth::Community { community, .. } => 35 + community.as_bytes().len(),
+        Auth::Usm(_) => 200,
+    }
+}
+
 /// One device over the shared socket.
 pub(crate) struct UdpClient {
     client: Client<UdpHandle>,
     v3: bool,
+    overhead: usize,
     permits: Arc<Semaphore>,
+    trials: Arc<Semaphore>,
     requests: AtomicU64,
 }
 
 impl UdpClient {
-    /// Runs one exchange under the limit, and counts what is known to have been sent.
+    /// Runs one exchange under a limit. A request that is given up is forgotten: its late reply has an
+    /// identifier that nobody waits for.
     async fn exchange<T>(
         &self,
+        limit: &Semaphore,
+        patience: Duration,
         request: impl Future<Output = Result<T, Box<Error>>> + Send,
-    ) -> Result<T, SnmpError> {
-        let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
-        let result = request.await;
-        let sent = match &result {
-            Err(error) => match error.exchange_source() {
-                Error::Timeout { retries, .. } => 1 + u64::from(*retries),
-                _ => 1,
-            },
-            Ok(_) => 1,
-        };
-        self.requests.fetch_add(sent, Ordering::Relaxed);
-        result.map_err(outcome)
+    ) -> Result<(T, Duration), SnmpError> {
+        let _permit = limit.acquire().await.expect("the semaphore is never closed");
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let began = Instant::now();
+        match tokio::time::timeout(patience, request).await {
+            Ok(Ok(reply)) => Ok((reply, began.elapsed())),
+            Ok(Err(error)) => Err(outcome(error)),
+            Err(_) => Err(SnmpError::Silent),
+        }
+    }
+
+    /// Learns anew which engine answers (RFC 3414 4). The library bounds it by the timeout that the client was
+    /// made with.
+    async fn discover(&self, limit: &Semaphore) -> Result<(), SnmpError> {
+        let request = self.client.rediscover_engine();
+        self.exchange(limit, Duration::MAX, request).await.map(|((), _)| ())
+    }
+
+    async fn bulk(
+        &self,
+        limit: &Semaphore,
+        oids: &[Oid],
+        single: usize,
+        repetitions: u32,
+        patience: Duration,
+    ) -> Result<(Vec<Binding>, Duration), SnmpError> {
+        let oids = wire(oids);
+        let request = self.client.get_bulk_with_metadata(&oids, single as u32, repetitions);
+        let (reply, took) = self.exchange(limit, patience, request).await?;
+        Ok((bindings(reply.varbinds), took))
     }
 }
 
@@ -318,44 +318,49 @@ fn wire(oids: &[Oid]) -> Vec<snmp::Oid> {
 
 fn bindings(varbinds: Vec<snmp::VarBind>) -> Vec<Binding> {
     let binding =
-        |varbind: snmp::VarBind| Binding { oid: varbind.oid.arcs().to_vec(), value: varbind.value.into() };
+        |varbind: snmp::VarBind| Binding { oid: varbind.oid.arcs().to_vec(), value: datum(varbind.value) };
     varbinds.into_iter().map(binding).collect()
 }
 
-impl From<Value> for Datum {
-    fn from(value: Value) -> Self {
-        match value {
-            Value::Counter32(n) => Self::Counter32(n),
-            Value::Counter64(n) => Self::Counter64(n),
-            Value::TimeTicks(n) => Self::Ticks(n),
-            Value::Integer(n) => Self::Number(i64::from(n)),
-            Value::Gauge32(n) | Value::UInteger32(n) => Self::Number(i64::from(n)),
-            Value::OctetString(text) => Self::Text(text.to_vec()),
-            Value::NoSuchObject | Value::NoSuchInstance => Self::Missing,
-            Value::EndOfMibView => Self::End,
-            _ => Self::Other,
-        }
+fn datum(value: Value) -> Datum {
+    match value {
+        Value::Counter32(n) => Datum::Counter32(n),
+        Value::Counter64(n) => Datum::Counter64(n),
+        Value::TimeTicks(n) => Datum::Ticks(n),
+        Value::Integer(n) => Datum::Number(i64::from(n)),
+        Value::Gauge32(n) | Value::UInteger32(n) => Datum::Number(i64::from(n)),
+        Value::OctetString(text) => Datum::Text(text.to_vec()),
+        Value::ObjectIdentifier(name) => Datum::Name(name.arcs().to_vec()),
+        Value::NoSuchObject | Value::NoSuchInstance => Datum::Missing,
+        Value::EndOfMibView => Datum::End,
+        _ => Datum::Other,
     }
 }
 
 impl SnmpClient for UdpClient {
-    async fn get(&self, oids: &[Oid]) -> Result<Vec<Binding>, SnmpError> {
-        let oids = wire(oids);
-        let reply = self.exchange(self.client.get_many(&oids)).await?;
-        Ok(bindings(reply.varbinds))
+    async fn get_bulk(&self, ask: &Ask, patience: Duration) -> Result<(Vec<Binding>, Duration), SnmpError> {
+        self.bulk(&self.permits, &ask.oids, ask.single, ask.repetitions, patience).await
     }
 
-    async fn get_bulk(&self, oids: &[Oid], repetitions: u32) -> Result<Vec<Binding>, SnmpError> {
-        let oids = wire(oids);
-        let varbinds = self.exchange(self.client.get_bulk(&oids, 1, repetitions)).await?;
-        Ok(bindings(varbinds))
+    async fn try_once(&self, patience: Duration) -> Result<(), SnmpError> {
+        let uptime = [SYS_UPTIME.to_vec()];
+        match self.bulk(&self.trials, &uptime, 1, 0, patience).await {
+            Err(SnmpError::Silent) if self.v3 => {
+                self.discover(&self.trials).await?;
+                Err(SnmpError::Refused)
+            }
+            Err(SnmpError::Silent) => Err(SnmpError::Silent),
+            // An error is an answer too.
+            _ => Ok(()),
+        }
     }
 
     async fn diagnose(&self) -> Result<(), SnmpError> {
-        if !self.v3 {
-            return Err(SnmpError::Silent);
-        }
-        self.exchange(self.client.rediscover_engine()).await
+        if self.v3 { self.discover(&self.permits).await } else { Err(SnmpError::Silent) }
+    }
+
+    fn overhead(&self) -> usize {
+        self.overhead
     }
 
     fn requests(&self) -> u64 {

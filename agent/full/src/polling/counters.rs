@@ -44,6 +44,8 @@ pub(crate) struct Reading {
     pub uptime: Option<u32>,
     /// `ifIndex`.
     pub index: u32,
+    /// Nothing but its number tells this interface from another.
+    pub by_number: bool,
     /// `ifHighSpeed` or `ifSpeed`, in bits per second.
     pub speed: Option<u64>,
     /// Whether the speed is a limit. The speed of an interface without a connector (a tunnel, a loopback)
@@ -225,6 +227,10 @@ fn limit(previous: &Reading, current: &Reading) -> Option<f64> {
 
 /// Why nothing of these two readings can be compared, if so.
 fn broken(previous: &Reading, current: &Reading) -> Option<VoidReason> {
+    if current.by_number && previous.index != current.index {
+        // It may be the other one's reading that came before.
+        return Some(VoidReason::Implausible);
+    }
     let elapsed = current.at.checked_sub(previous.at).filter(|e| !e.is_zero());
     let Some(elapsed) = elapsed else { return Some(VoidReason::Implausible) };
     if let (Some(before), Some(after)) = (previous.uptime, current.uptime)

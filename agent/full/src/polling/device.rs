@@ -8,13 +8,14 @@ use wasl_agent_core::report::Reporter;
 use wasl_agent_core::secrets::Secrets;
 use wasl_model::assignment::{DeviceAssignment, SnmpAccess};
 use wasl_model::units::{Count, Millis};
-use wasl_model::{DeviceSample, EntityKind, NoticeCode, Severity, Subject, Timestamp};
+use wasl_model::{DeviceSample, EntityKind, NoticeCode, Severity, Subject, Timestamp, VoidReason};
+use wasl_probe::snmp::quarantine::{Quarantine, Turn};
+use wasl_probe::snmp::walk::Fault;
 
 use super::client::{self, ConnectError, Keys, Network, SnmpClient, SnmpError, UdpClient};
 use super::counters::{self, Reading};
-use super::interfaces::{self, Rows};
 use super::rounds::Beat;
-use super::walk::{SYS_UPTIME, Walk};
+use super::tables::{Answer, Tables};
 
 /// How long the reading of an interface that is gone is kept, so that one that returns has no gap.
 const KEPT: Duration = Duration::from_hours(1);
@@ -51,13 +52,11 @@ pub(super) struct Poller {
     epoch: Instant,
     client: Option<UdpClient>,
     keys: Option<Keys>,
+    tables: Tables,
+    quarantine: Quarantine,
     known: HashMap<Subject, Reading>,
-}
-
-/// What a poll of a device that answers brought.
-struct Answer {
-    uptime: Option<u32>,
-    readings: Vec<(Subject, Reading)>,
+    /// What could not be read at the last poll.
+    faults: Vec<(&'static str, Fault)>,
 }
 
 impl Poller {
@@ -69,6 +68,7 @@ impl Poller {
         epoch: Instant,
     ) -> Self {
         let beat = Beat::new(&device.id, device.every_ms, epoch);
+        let tables = Tables::new(&device.id, epoch, longest(&beat));
         Self {
             reporter,
             secrets,
@@ -78,7 +78,10 @@ impl Poller {
             epoch,
             client: None,
             keys: None,
+            tables,
+            quarantine: Quarantine::default(),
             known: HashMap::new(),
+            faults: Vec::new(),
         }
     }
 
@@ -100,8 +103,20 @@ impl Poller {
             Ok(client) => client,
             Err(error) => return self.unconnected(&error).await,
         };
+        let turn = self.quarantine.turn();
+        if turn == Turn::Skip {
+            self.client = Some(client);
+            return;
+        }
         let before = client.requests();
-        let answer = ask(&client, &self.device.id, self.epoch, began + self.beat.every()).await;
+        let answer = match turn {
+            Turn::Try => client.try_once(self.tables.patience()).await,
+            _ => Ok(()),
+        };
+        let answer = match answer {
+            Ok(()) => ask(&client, &mut self.tables, began + self.beat.every()).await,
+            Err(error) => Err(error),
+        };
         let mut sample = DeviceSample {
             answered: Some(answer.is_ok()),
             duration: Some(Millis(began.elapsed().as_millis() as u64)),
@@ -111,13 +126,17 @@ impl Poller {
         match answer {
             Ok(answer) => {
                 self.client = Some(client);
+                self.quarantine.answered();
                 self.reporter.clear(subject(&self.device), NoticeCode::DeviceSilent).await;
                 sample.uptime = answer.uptime.map(|ticks| Millis(u64::from(ticks) * 10));
                 sample.interfaces = Some(Count(answer.readings.len() as u64));
+                sample.columns_failed = Some(Count(answer.faults.len() as u64));
+                self.note_faults(answer.faults);
                 sample.voided = Some(Count(self.compare(answer.readings).await));
             }
             Err(error) => {
                 // The client goes, so that the next poll reads the secrets and resolves the name anew.
+                self.quarantine.silent();
                 let words = silence(&self.device, &error);
                 self.reporter
                     .raise(subject(&self.device), NoticeCode::DeviceSilent, Severity::Error, words)
@@ -127,12 +146,21 @@ impl Poller {
         self.reporter.report(subject(&self.device), sample).await;
     }
 
+    /// Tells what could not be read, once as long as it stays the same.
+    fn note_faults(&mut self, faults: Vec<(&'static str, Fault)>) {
+        if faults != self.faults {
+            for (column, fault) in &faults {
+                tracing::warn!(device = self.device.id, column, "not read to its end: {}", fault.as_str());
+            }
+            self.faults = faults;
+        }
+    }
+
     async fn connected(&mut self) -> Result<UdpClient, ConnectError> {
         if let Some(client) = self.client.take() {
             return Ok(client);
         }
-        // Three attempts end before the next poll is due.
-        let timeout = PATIENCE.min(self.beat.every() / 5);
+        let timeout = longest(&self.beat);
         let client =
             client::connect(&self.network, &self.secrets, &self.device, timeout, &mut self.keys).await?;
         for code in [NoticeCode::SecretMissing, NoticeCode::NotSupported, NoticeCode::NameUnresolved] {
@@ -158,6 +186,10 @@ impl Poller {
         for (subject, reading) in readings {
             let (sample, voids) = counters::compare(self.known.get(&subject), &reading);
             voided += voids;
+            if sample.voided == Some(VoidReason::Implausible) {
+                // Its speed may be another by now.
+                self.tables.distrust();
+            }
             let at = wall.minus(now.saturating_sub(reading.at));
             self.known.insert(subject.clone(), reading);
             self.reporter.report_at(subject, at, sample).await;
@@ -167,67 +199,24 @@ impl Poller {
     }
 }
 
-/// One poll: `sysUpTime` shows whether the device answers, then come the interfaces as far as time allows.
-async fn ask(
-    client: &impl SnmpClient,
-    device: &str,
-    epoch: Instant,
-    deadline: Instant,
-) -> Result<Answer, SnmpError> {
-    let uptime = match uptime(client).await {
+/// How long a reply is awaited at most: three attempts end before the next poll is due.
+fn longest(beat: &Beat) -> Duration {
+    PATIENCE.min(beat.every() / 5)
+}
+
+/// One poll, twice where a device has just become another one.
+async fn ask(client: &impl SnmpClient, tables: &mut Tables, deadline: Instant) -> Result<Answer, SnmpError> {
+    match tables.poll(client, deadline).await {
         Err(SnmpError::Silent) => {
             client.diagnose().await?;
             // It answers a discovery: either it has just become another device, or it refuses the user.
-            uptime(client).await.map_err(|error| match error {
+            tables.poll(client, deadline).await.map_err(|error| match error {
                 SnmpError::Silent => SnmpError::Refused,
                 other => other,
-            })?
+            })
         }
-        other => other?,
-    };
-    let rows = walk(client, interfaces::COLUMNS, epoch, deadline).await;
-    let fallback = if interfaces::incomplete(&rows) {
-        walk(client, interfaces::FALLBACK, epoch, deadline).await
-    } else {
-        Rows::new()
-    };
-    Ok(Answer { uptime, readings: interfaces::readings(device, &rows, &fallback) })
-}
-
-async fn uptime(client: &impl SnmpClient) -> Result<Option<u32>, SnmpError> {
-    let instance = SYS_UPTIME.iter().copied().chain([0]).collect();
-    match client.get(&[instance]).await {
-        Ok(reply) => Ok(reply.first().and_then(|binding| binding.value.ticks())),
-        // A device without `sysUpTime` is odd, but it answers.
-        Err(SnmpError::Status { .. } | SnmpError::TooBig) => Ok(None),
-        Err(error) => Err(error),
+        other => other,
     }
-}
-
-/// Reads columns; what could be read before something failed is kept.
-async fn walk(client: &impl SnmpClient, columns: &[&[u32]], epoch: Instant, deadline: Instant) -> Rows {
-    let mut walk = Walk::new(columns);
-    while let Some(ask) = walk.next() {
-        if Instant::now() >= deadline {
-            tracing::debug!("the poll's time is over; the rest of the table is left out");
-            break;
-        }
-        match client.get_bulk(&ask.oids, ask.repetitions).await {
-            Ok(reply) => walk.take(&ask, &reply, epoch.elapsed()),
-            Err(SnmpError::TooBig) => walk.too_big(&ask),
-            Err(SnmpError::Status { index }) => walk.refused(&ask, index),
-            Err(SnmpError::Silent) if walk.unanswered(&ask) => {}
-            Err(error) => {
-                tracing::debug!(%error, "the rest of the table is left out");
-                break;
-            }
-        }
-    }
-    let (rows, failed) = walk.finish();
-    if failed > 0 {
-        tracing::debug!(failed, "columns could not be read to their end");
-    }
-    rows
 }
 
 /// What a device's silence may mean, and what to do.

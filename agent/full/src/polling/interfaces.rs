@@ -1,57 +1,57 @@
 //! The interface columns of IF-MIB (RFC 2863), and readings made of them.
 //!
-//! An interface is known by its name, never by its `ifIndex`: a device may number its interfaces anew at
-//! each restart, and a history that followed the number would mix one port's traffic with another's.
+//! What changes at every moment is read at every poll; who an interface is and how fast it may go is read
+//! when the device says that its table has changed, and now and then.
+//!
+//! Pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use wasl_model::{EntityKind, Subject};
+use wasl_model::Subject;
+use wasl_probe::snmp::walk::{Row, Table};
+use wasl_probe::snmp::{Datum, Oid};
 
-use super::client::Datum;
 use super::counters::{Counter, Reading};
-use super::walk::Row;
+use super::identity::{self, Doubled, Identity, Label};
 
-/// An interface's name and its device's, within the limit of a subject, leave room for `~` and an index.
-const NAME_BYTES: usize = 160;
+/// `ifNumber` and `ifTableLastChange`: whether the table is another than before.
+pub(crate) const HEAD: &[&[u32]] = &[&[1, 3, 6, 1, 2, 1, 2, 1], &[1, 3, 6, 1, 2, 1, 31, 1, 5]];
+/// The place of `ifTableLastChange` in [`HEAD`].
+const LAST_CHANGE: usize = 1;
 
-/// The columns that are read at every poll; a column's number is its place here.
-pub(crate) const COLUMNS: &[&[u32]] = &[
-    &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 1],
-    &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 15],
-    &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 17],
-    &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 19],
+/// The columns that are read at every poll; a column's number is its place here. What belongs to one moment
+/// stands in one third, because thirds are read as lanes of their own.
+pub(crate) const TRAFFIC: &[&[u32]] = &[
     &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 6],
     &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 10],
+    &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 19],
+    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 8],
+    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 7],
     &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 7],
     &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 8],
     &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 9],
+    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 14],
+    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 13],
     &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 11],
     &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 12],
     &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 13],
-    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 14],
     &[1, 3, 6, 1, 2, 1, 2, 2, 1, 20],
-    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 13],
     &[1, 3, 6, 1, 2, 1, 2, 2, 1, 19],
-    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 7],
-    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 8],
 ];
-const NAME: usize = 0;
-const HIGH_SPEED: usize = 1;
-const CONNECTOR: usize = 2;
-const DISCONTINUITY: usize = 3;
+/// Into how many lanes [`TRAFFIC`] falls.
+pub(crate) const LANES: usize = 3;
 /// `ifHCInOctets`, `ifHCOutOctets`.
-const OCTETS: [usize; 2] = [4, 5];
+const OCTETS: [usize; 2] = [0, 1];
+const DISCONTINUITY: usize = 2;
+const OPER_STATUS: usize = 3;
+const ADMIN_STATUS: usize = 4;
 /// Unicast, multicast and broadcast, in and out, in 64 bits.
-const PACKETS: [[usize; 3]; 2] = [[6, 7, 8], [9, 10, 11]];
-const ERRORS: [usize; 2] = [12, 13];
-const DISCARDS: [usize; 2] = [14, 15];
-const ADMIN_STATUS: usize = 16;
-const OPER_STATUS: usize = 17;
+const PACKETS: [[usize; 3]; 2] = [[5, 6, 7], [10, 11, 12]];
+const ERRORS: [usize; 2] = [8, 13];
+const DISCARDS: [usize; 2] = [9, 14];
 
-/// The columns that are read as well where an interface lacks 64-bit counters or a name.
-pub(crate) const FALLBACK: &[&[u32]] = &[
-    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 2],
-    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 5],
+/// The columns that are read as well where an interface lacks 64-bit counters.
+pub(crate) const NARROW: &[&[u32]] = &[
     &[1, 3, 6, 1, 2, 1, 2, 2, 1, 10],
     &[1, 3, 6, 1, 2, 1, 2, 2, 1, 16],
     &[1, 3, 6, 1, 2, 1, 2, 2, 1, 11],
@@ -61,95 +61,208 @@ pub(crate) const FALLBACK: &[&[u32]] = &[
     &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 4],
     &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 5],
 ];
+const NARROW_OCTETS: [usize; 2] = [0, 1];
+const NARROW_PACKETS: [[usize; 3]; 2] = [[2, 3, 4], [5, 6, 7]];
+
+/// The columns that are read rarely: `ifName`, `ifHighSpeed`, `ifConnectorPresent`.
+pub(crate) const FIXED: &[&[u32]] = &[
+    &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 1],
+    &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 15],
+    &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 17],
+];
+const NAME: usize = 0;
+const HIGH_SPEED: usize = 1;
+const CONNECTOR: usize = 2;
+
+/// The columns that are read with [`FIXED`] where those do not tell enough: `ifDescr`, `ifSpeed`,
+/// `ifPhysAddress`, `ifAlias`.
+pub(crate) const MORE: &[&[u32]] = &[
+    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 2],
+    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 5],
+    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 6],
+    &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 18],
+];
 const DESCRIPTION: usize = 0;
 const SPEED: usize = 1;
-const NARROW_OCTETS: [usize; 2] = [2, 3];
-const NARROW_PACKETS: [[usize; 3]; 2] = [[4, 5, 6], [7, 8, 9]];
+const HARDWARE: usize = 2;
+const ALIAS: usize = 3;
 
-/// Rows by `ifIndex`.
-pub(crate) type Rows = BTreeMap<u32, Row>;
-
-/// Whether [`FALLBACK`] has to be read as well.
-pub(crate) fn incomplete(rows: &Rows) -> bool {
-    let whole =
-        |row: &Row| name(row, NAME).is_some() && OCTETS.iter().all(|column| counter(row, *column).is_some());
-    rows.is_empty() || !rows.values().all(whole)
+/// The names of columns, for people.
+pub(crate) fn column_name(column: &[u32]) -> &'static str {
+    match column {
+        [1, 3, 6, 1, 2, 1, 31, 1, 1, 1, arc] => match arc {
+            1 => "ifName",
+            2 => "ifInMulticastPkts",
+            3 => "ifInBroadcastPkts",
+            4 => "ifOutMulticastPkts",
+            5 => "ifOutBroadcastPkts",
+            6 => "ifHCInOctets",
+            7 => "ifHCInUcastPkts",
+            8 => "ifHCInMulticastPkts",
+            9 => "ifHCInBroadcastPkts",
+            10 => "ifHCOutOctets",
+            11 => "ifHCOutUcastPkts",
+            12 => "ifHCOutMulticastPkts",
+            13 => "ifHCOutBroadcastPkts",
+            15 => "ifHighSpeed",
+            17 => "ifConnectorPresent",
+            18 => "ifAlias",
+            19 => "ifCounterDiscontinuityTime",
+            _ => "ifXTable",
+        },
+        [1, 3, 6, 1, 2, 1, 2, 2, 1, arc] => match arc {
+            2 => "ifDescr",
+            5 => "ifSpeed",
+            6 => "ifPhysAddress",
+            7 => "ifAdminStatus",
+            8 => "ifOperStatus",
+            10 => "ifInOctets",
+            11 => "ifInUcastPkts",
+            13 => "ifInDiscards",
+            14 => "ifInErrors",
+            16 => "ifOutOctets",
+            17 => "ifOutUcastPkts",
+            19 => "ifOutDiscards",
+            20 => "ifOutErrors",
+            _ => "ifTable",
+        },
+        _ => "a column",
+    }
 }
 
-/// The interfaces of `device` with their readings, from the rows of [`COLUMNS`] and [`FALLBACK`].
-pub(crate) fn readings(device: &str, rows: &Rows, fallback: &Rows) -> Vec<(Subject, Reading)> {
+/// Rows by `ifIndex`.
+type Rows = BTreeMap<Oid, Row>;
+
+/// Whether [`NARROW`] has to be read as well.
+pub(crate) fn lacks_wide(traffic: &Table) -> bool {
+    let wide = |row: &Row| OCTETS.iter().all(|column| counter(row, *column).is_some());
+    traffic.rows.is_empty() || !traffic.rows.values().all(wide)
+}
+
+/// Whether [`MORE`] has to be read as well.
+pub(crate) fn lacks_names(fixed: &Table) -> bool {
+    let names: Vec<Option<String>> =
+        fixed.rows.values().map(|row| row.cells.get(&NAME).and_then(Datum::text)).collect();
+    let speeds = fixed.rows.values().all(|row| number(row, HIGH_SPEED).is_some());
+    names.is_empty() || !speeds || !identity::names_suffice(names.iter().map(Option::as_deref))
+}
+
+/// What is known of the interfaces besides their counters.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fixed {
+    interfaces: BTreeMap<u32, Port>,
+    last_change: Option<u32>,
+}
+
+#[derive(Debug, Clone)]
+struct Port {
+    identity: Identity,
+    speed: Option<u64>,
+    connector: Option<bool>,
+}
+
+impl Fixed {
+    /// From the rows of [`FIXED`] and [`MORE`], for the interfaces that these and `others` show.
+    pub(crate) fn new(
+        device: &str,
+        fixed: &Table,
+        more: &Table,
+        others: &[&Table],
+        doubled: &mut Doubled,
+    ) -> Self {
+        let none = Row::default();
+        let mut labels = BTreeMap::new();
+        for index in indices([fixed, more].into_iter().chain(others.iter().copied())) {
+            let (fixed, more) = rows(&fixed.rows, &more.rows, index, &none);
+            let text = |row: &Row, column| row.cells.get(&column).and_then(Datum::text);
+            let hardware = match more.cells.get(&HARDWARE) {
+                Some(Datum::Text(bytes)) => hardware(bytes),
+                _ => None,
+            };
+            let label = Label {
+                name: text(fixed, NAME),
+                alias: text(more, ALIAS),
+                hardware,
+                description: text(more, DESCRIPTION),
+            };
+            labels.insert(index, label);
+        }
+        let port = |(index, identity)| {
+            let (fixed, more) = rows(&fixed.rows, &more.rows, index, &none);
+            let positive =
+                |row, column| number(row, column).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
+            // `ifSpeed` at its end means more than it can tell (RFC 2863, ifSpeed).
+            let low = positive(more, SPEED).filter(|n| *n < u64::from(u32::MAX));
+            let speed = positive(fixed, HIGH_SPEED).map(|n| n.saturating_mul(1_000_000)).or(low);
+            (index, Port { identity, speed, connector: number(fixed, CONNECTOR).map(|n| n == 1) })
+        };
+        let interfaces = identity::identify(device, &labels, doubled).into_iter().map(port).collect();
+        Self { interfaces, last_change: last_change(fixed) }
+    }
+
+    /// Whether these are still the interfaces of a table that was read later.
+    pub(crate) fn fits(&self, traffic: &Table) -> bool {
+        let now = last_change(traffic);
+        self.last_change == now && indices([traffic]).iter().all(|index| self.interfaces.contains_key(index))
+    }
+
+    /// Whether the device tells when its table changes; where it does not, one has to look more often.
+    pub(crate) fn is_announced(&self) -> bool {
+        self.last_change.is_some()
+    }
+}
+
+fn last_change(table: &Table) -> Option<u32> {
+    table.head.get(LAST_CHANGE).and_then(Datum::ticks)
+}
+
+fn indices<'a>(tables: impl IntoIterator<Item = &'a Table>) -> BTreeSet<u32> {
+    let keys = tables.into_iter().flat_map(|table| table.rows.keys());
+    keys.filter_map(|key| <[u32; 1]>::try_from(key.as_slice()).ok()).map(|[index]| index).collect()
+}
+
+fn rows<'a>(main: &'a Rows, more: &'a Rows, index: u32, none: &'a Row) -> (&'a Row, &'a Row) {
+    let key: &[u32] = &[index];
+    (main.get(key).unwrap_or(none), more.get(key).unwrap_or(none))
+}
+
+/// A hardware address as people write it, if it is one: zeros are not.
+fn hardware(bytes: &[u8]) -> Option<String> {
+    let any = (1..=20).contains(&bytes.len()) && bytes.iter().any(|byte| *byte != 0);
+    any.then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":"))
+}
+
+/// The interfaces with their readings, from the rows of [`TRAFFIC`] and [`NARROW`].
+pub(crate) fn readings(fixed: &Fixed, traffic: &Table, narrow: &Table) -> Vec<(Subject, Reading)> {
     let none = Row::default();
-    let indices: BTreeSet<u32> = rows.keys().chain(fallback.keys()).copied().collect();
-    let named: Vec<(u32, String)> = indices
-        .iter()
-        .map(|&index| {
-            let name = rows.get(&index).and_then(|row| name(row, NAME));
-            let name = name.or_else(|| fallback.get(&index).and_then(|row| self::name(row, DESCRIPTION)));
-            (index, name.unwrap_or_else(|| format!("if{index}")))
-        })
-        .collect();
-    let subjects = subjects(device, &named);
-    named
+    indices([traffic, narrow])
         .into_iter()
-        .zip(subjects)
-        .map(|((index, _), subject)| {
-            let (main, more) = (rows.get(&index).unwrap_or(&none), fallback.get(&index).unwrap_or(&none));
-            (subject, reading(index, main, more))
+        .filter_map(|index| {
+            let port = fixed.interfaces.get(&index)?;
+            let (row, more) = rows(&traffic.rows, &narrow.rows, index, &none);
+            Some((port.identity.subject.clone(), reading(index, port, row, more)))
         })
         .collect()
 }
 
-/// A subject for each interface; where a device gives one name to several, each gets its index.
-fn subjects(device: &str, named: &[(u32, String)]) -> Vec<Subject> {
-    let subject = |text: &str| Subject::lenient(EntityKind::Interface, text);
-    let plain = |name: &str| format!("{device}/{}", cut(name, NAME_BYTES.saturating_sub(device.len())));
-    let mut times: HashMap<String, usize> = HashMap::new();
-    for (_, name) in named {
-        *times.entry(subject(&plain(name)).id).or_default() += 1;
-    }
-    let mut taken: HashSet<String> =
-        times.iter().filter(|(_, n)| **n == 1).map(|(id, _)| id.clone()).collect();
-    let mut out = Vec::with_capacity(named.len());
-    for (index, name) in named {
-        let mut text = plain(name);
-        if times[&subject(&text).id] > 1 {
-            text = format!("{text}~{index}");
-            while !taken.insert(subject(&text).id) {
-                text.push('~');
-            }
-        }
-        out.push(subject(&text));
-    }
-    out
-}
-
-fn cut(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
-fn reading(index: u32, row: &Row, more: &Row) -> Reading {
+fn reading(index: u32, port: &Port, row: &Row, more: &Row) -> Reading {
     let narrow = OCTETS.iter().all(|column| counter(row, *column).is_none());
     // The bytes decide which reply's moment is the reading's.
-    let timed = if narrow && !more.cells.is_empty() { more } else { row };
+    let (at, uptime) =
+        if narrow && !more.cells.is_empty() { (more.at, more.uptime) } else { (row.at, row.uptime) };
     let pick = |wide: usize, narrow: usize| counter(row, wide).or_else(|| counter(more, narrow));
     let status = |column: usize| match number(row, column) {
         Some(1) => Some(true),
         Some(2 | 3 | 5..=7) => Some(false),
         _ => None,
     };
-    let high = number(row, HIGH_SPEED).filter(|&n| n > 0).and_then(|n| u64::try_from(n).ok());
-    let low =
-        number(more, SPEED).filter(|&n| n > 0 && n < i64::from(u32::MAX)).and_then(|n| u64::try_from(n).ok());
     Reading {
-        at: timed.at,
-        uptime: timed.uptime,
+        at,
+        uptime,
         index,
-        speed: high.map(|n| n.saturating_mul(1_000_000)).or(low),
-        connector: number(row, CONNECTOR).map(|n| n == 1),
+        by_number: port.identity.by_number,
+        speed: port.speed,
+        connector: port.connector,
         up: status(OPER_STATUS),
         enabled: status(ADMIN_STATUS),
         discontinuity: row.cells.get(&DISCONTINUITY).and_then(Datum::ticks),
@@ -175,84 +288,89 @@ fn number(row: &Row, column: usize) -> Option<i64> {
     }
 }
 
-fn name(row: &Row, column: usize) -> Option<String> {
-    let Datum::Text(bytes) = row.cells.get(&column)? else { return None };
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.trim_matches(|c: char| c == '\0' || c.is_whitespace());
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use proptest::prelude::*;
 
-    fn row(name: &str, octets: Datum) -> Row {
-        let cells = [(NAME, Datum::Text(name.into())), (OCTETS[0], octets.clone()), (OCTETS[1], octets)];
-        Row { cells: cells.into(), ..Row::default() }
+    fn table(rows: impl IntoIterator<Item = (u32, Vec<(usize, Datum)>)>) -> Table {
+        let row = |(index, cells): (u32, Vec<(usize, Datum)>)| {
+            (vec![index], Row { cells: cells.into_iter().collect(), ..Row::default() })
+        };
+        Table { rows: rows.into_iter().map(row).collect(), ..Table::default() }
     }
 
-    fn ids(readings: &[(Subject, Reading)]) -> Vec<&str> {
-        readings.iter().map(|(subject, _)| subject.id.as_str()).collect()
+    fn text(text: &str) -> Datum {
+        Datum::Text(text.into())
     }
 
-    #[test]
-    fn names_fall_back_and_duplicates_are_told_apart() {
-        let wide = Datum::Counter64(1);
-        let rows: Rows = [
-            (1, row("Gi0/1", wide.clone())),
-            (2, row("Gi0/1", wide.clone())),
-            (3, row("", wide.clone())),
-            (4, row("  \0", wide.clone())),
-            (5, row("Gi0/1~1", wide)),
-        ]
-        .into();
-        let mut described = Row::default();
-        described.cells.insert(DESCRIPTION, Datum::Text(b"Port three".to_vec()));
-        let fallback: Rows = [(3, described)].into();
-        let readings = readings("sw", &rows, &fallback);
-        assert_eq!(ids(&readings), ["sw/Gi0/1~1~", "sw/Gi0/1~2", "sw/Port three", "sw/if4", "sw/Gi0/1~1"]);
+    fn fixed(fixed: &Table, more: &Table, others: &[&Table]) -> Fixed {
+        Fixed::new("r", fixed, more, others, &mut Doubled::default())
     }
 
     #[test]
     fn an_interface_without_wide_counters_is_read_from_the_narrow_ones_at_their_moment() {
-        let mut rows: Rows = [(7, row("ppp0", Datum::Missing))].into();
-        assert!(incomplete(&rows));
-        let mut narrow = Row { at: std::time::Duration::from_secs(9), uptime: Some(900), ..Row::default() };
-        narrow.cells.insert(NARROW_OCTETS[0], Datum::Counter32(5));
-        narrow.cells.insert(SPEED, Datum::Number(2_000_000));
-        let read = readings("r", &rows, &[(7, narrow)].into());
+        let mut traffic = table([(7, vec![(OPER_STATUS, Datum::Number(1))])]);
+        assert!(lacks_wide(&traffic));
+        let mut narrow = table([(7, vec![(NARROW_OCTETS[0], Datum::Counter32(5))])]);
+        let row = narrow.rows.get_mut(&vec![7]).expect("put there");
+        (row.at, row.uptime) = (Duration::from_secs(9), Some(900));
+        let names = table([(7, vec![(NAME, text("ppp0"))])]);
+        assert!(lacks_names(&names), "it has no speed");
+        let known = fixed(&names, &table([(7, vec![(SPEED, Datum::Number(2_000_000))])]), &[&traffic]);
+        let read = readings(&known, &traffic, &narrow);
+        assert_eq!(read[0].0.id, "r/ppp0");
         assert_eq!(read[0].1.octets, [Some(Counter::Narrow(5)), None]);
-        assert_eq!((read[0].1.uptime, read[0].1.speed), (Some(900), Some(2_000_000)));
-        rows.insert(7, row("ppp0", Datum::Counter64(1)));
-        assert!(!incomplete(&rows));
+        assert_eq!(
+            (read[0].1.uptime, read[0].1.speed, read[0].1.up),
+            (Some(900), Some(2_000_000), Some(true))
+        );
+        let row = traffic.rows.get_mut(&vec![7]).expect("put there");
+        row.cells.extend([(OCTETS[0], Datum::Counter64(1)), (OCTETS[1], Datum::Counter64(1))]);
+        assert!(!lacks_wide(&traffic));
     }
 
-    proptest! {
-        /// However a device numbers its interfaces, each keeps its series.
-        #[test]
-        fn shuffled_indices_make_no_new_series(order in Just((1u32..=40).collect::<Vec<_>>()).prop_shuffle()) {
-            let numbered = |indices: &[u32]| -> HashSet<(String, Option<Counter>)> {
-                let rows: Rows = indices.iter().enumerate()
-                    .map(|(port, index)| (*index, row(&format!("ge-{port}"), Datum::Counter64(port as u64))))
-                    .collect();
-                readings("sw", &rows, &Rows::new()).into_iter().map(|(s, r)| (s.id, r.octets[0])).collect()
-            };
-            let plain: Vec<u32> = (1..=40).collect();
-            prop_assert_eq!(numbered(&plain), numbered(&order));
-        }
+    #[test]
+    fn values_of_wrong_types_are_as_good_as_none() {
+        let traffic = table([(
+            1,
+            vec![
+                (OCTETS[0], Datum::Number(7)),
+                (OCTETS[1], text("")),
+                (OPER_STATUS, text("up")),
+                (DISCONTINUITY, Datum::Other),
+            ],
+        )]);
+        let names =
+            table([(1, vec![(NAME, Datum::Number(3)), (HIGH_SPEED, text("fast")), (CONNECTOR, Datum::End)])]);
+        let known = fixed(&names, &Table::default(), &[]);
+        let read = readings(&known, &traffic, &Table::default());
+        assert_eq!(read[0].0.id, "r/if1");
+        let reading = &read[0].1;
+        assert_eq!(
+            (reading.octets, reading.speed, reading.up, reading.discontinuity),
+            ([None; 2], None, None, None)
+        );
+    }
 
-        /// Any names at all make as many different valid subjects as there are interfaces.
-        #[test]
-        fn every_interface_has_a_subject_of_its_own(names in prop::collection::vec(".{0,300}|a|a~1|a~2", 1..30)) {
-            let rows: Rows = names.iter().enumerate()
-                .map(|(index, name)| (index as u32, row(name, Datum::Counter64(0)))).collect();
-            let readings = readings("sw", &rows, &Rows::new());
-            let distinct: HashSet<_> = readings.iter().map(|(subject, _)| subject.clone()).collect();
-            prop_assert_eq!(distinct.len(), names.len());
-            for subject in distinct {
-                prop_assert!(Subject::new(subject.kind, subject.id.clone()).is_ok());
-            }
+    #[test]
+    fn a_table_with_another_interface_or_another_change_is_another_table() {
+        let told = |ticks| vec![Datum::Number(1), Datum::Ticks(ticks)];
+        let head = |mut table: Table, ticks| {
+            table.head = told(ticks);
+            table
+        };
+        let known = fixed(&head(table([(1, vec![(NAME, text("a"))])]), 5), &Table::default(), &[]);
+        let now = |index, ticks| head(table([(index, vec![])]), ticks);
+        assert!(known.is_announced() && known.fits(&now(1, 5)));
+        assert!(!known.fits(&now(2, 5)) && !known.fits(&now(1, 6)));
+    }
+
+    #[test]
+    fn every_column_has_its_name() {
+        for column in [TRAFFIC, NARROW, FIXED, MORE].concat() {
+            assert!(!["ifTable", "ifXTable", "a column"].contains(&column_name(column)), "{column:?}");
         }
     }
 }

@@ -36,6 +36,15 @@ fn increments_are_told_and_a_narrow_counter_wraps() {
 }
 
 #[test]
+fn an_interface_that_only_its_number_tells_from_another_is_void_when_the_number_changes() {
+    let twin = |index, reading: Reading| Reading { index, by_number: true, ..reading };
+    let before = twin(3, port(0, 1000, 0));
+    assert_eq!(compare(Some(&before), &twin(3, port(10, 5000, 90))).0.voided, None);
+    let (sample, voids) = compare(Some(&before), &twin(4, port(10, 5000, 90)));
+    assert_eq!((sample.receive_bytes, sample.voided, voids), (None, Some(VoidReason::Implausible), 2));
+}
+
+#[test]
 fn a_narrow_counter_that_may_have_wrapped_twice_is_too_old() {
     let (sample, voids) = compare(Some(&port(0, 0, 0)), &port(60, 10, 10));
     assert_eq!((sample.receive_bytes, sample.transmit_bytes), (Some(Bytes(10)), None));

@@ -1,0 +1,241 @@
+//! What is read of a device at a poll, and what is kept from one poll to the next to read less.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use wasl_model::Subject;
+use wasl_probe::snmp::Binding;
+use wasl_probe::snmp::pace::{ATTEMPTS, Pace};
+use wasl_probe::snmp::walk::{Ask, Fault, Known, Table, Walk};
+
+use super::client::{SnmpClient, SnmpError};
+use super::counters::{self, Reading};
+use super::identity::Doubled;
+use super::interfaces::{self, FIXED, Fixed, HEAD, LANES, MORE, NARROW, TRAFFIC};
+
+/// What seldom changes is read anew after this time.
+const FIXED_FOR: Duration = Duration::from_hours(1);
+/// And after this time from a device that does not tell when its interfaces change.
+const UNANNOUNCED_FOR: Duration = Duration::from_mins(5);
+
+/// What a poll of a device that answers brought.
+pub(super) struct Answer {
+    /// `sysUpTime`, in hundredths of a second.
+    pub uptime: Option<u32>,
+    pub readings: Vec<(Subject, Reading)>,
+    /// Columns that could not be read to their end, and why.
+    pub faults: Vec<(&'static str, Fault)>,
+}
+
+/// One device's tables.
+pub(super) struct Tables {
+    device: String,
+    epoch: Instant,
+    longest: Duration,
+    pace: Option<Pace>,
+    traffic: Known,
+    narrow: Known,
+    fixed: Option<(Fixed, Duration)>,
+    doubled: Doubled,
+    /// The uptime at the last poll, and when that was.
+    uptime: Option<(u32, Duration)>,
+}
+
+impl Tables {
+    /// Nothing is known yet. No request is awaited for more than `longest`; times are told since `epoch`.
+    pub(super) fn new(device: &str, epoch: Instant, longest: Duration) -> Self {
+        Self {
+            device: device.to_owned(),
+            epoch,
+            longest,
+            pace: None,
+            traffic: Known::default(),
+            narrow: Known::default(),
+            fixed: None,
+            doubled: Doubled::default(),
+            uptime: None,
+        }
+    }
+
+    /// How long to wait for a device that may be dead.
+    pub(super) fn patience(&self) -> Duration {
+        self.pace.as_ref().map_or(self.longest, Pace::patience)
+    }
+
+    /// What seldom changes is read anew at the next poll.
+    pub(super) fn distrust(&mut self) {
+        self.fixed = None;
+    }
+
+    /// One poll, as far as it comes before `deadline`. What was read before something failed is kept.
+    pub(super) async fn poll(
+        &mut self,
+        client: &impl SnmpClient,
+        deadline: Instant,
+    ) -> Result<Answer, SnmpError> {
+        let pace = self.pace.take();
+        let pace = pace.unwrap_or_else(|| Pace::new(client.overhead(), LANES, self.longest));
+        let way = Way { client, pace: Mutex::new(pace), epoch: self.epoch, deadline };
+        let answer = self.read(&way).await;
+        self.pace = Some(way.pace.into_inner().unwrap_or_else(PoisonError::into_inner));
+        answer
+    }
+
+    async fn read<C: SnmpClient>(&mut self, way: &Way<'_, C>) -> Result<Answer, SnmpError> {
+        let now = self.epoch.elapsed();
+        let expired = self.fixed.as_ref().is_none_or(|(fixed, read)| {
+            let most = if fixed.is_announced() { FIXED_FOR } else { UNANNOUNCED_FOR };
+            now.saturating_sub(*read) >= most
+        });
+        if expired {
+            self.traffic.distrust();
+            self.narrow.distrust();
+        }
+        let known = std::mem::take(&mut self.traffic);
+        let mut traffic = way.walk(TRAFFIC, HEAD, LANES, known, true).await?;
+        let mut faults = named(TRAFFIC, &traffic);
+        let uptime = traffic.uptime.map(|ticks| (ticks, self.epoch.elapsed()));
+        let interrupted = match (self.uptime, uptime) {
+            (Some((before, then)), Some((after, now))) => {
+                counters::interrupted(before, after, now.saturating_sub(then)).is_some()
+            }
+            _ => false,
+        };
+        self.uptime = uptime;
+        self.traffic = std::mem::take(&mut traffic.known);
+        let narrow = if interfaces::lacks_wide(&traffic) {
+            let known = std::mem::take(&mut self.narrow);
+            let mut narrow = way.walk(NARROW, HEAD, LANES, known, false).await?;
+            self.narrow = std::mem::take(&mut narrow.known);
+            faults.extend(named(NARROW, &narrow));
+            narrow
+        } else {
+            Table::default()
+        };
+        let fits = |fixed: &Fixed| fixed.fits(&traffic);
+        if expired || interrupted || !self.fixed.as_ref().is_some_and(|(fixed, _)| fits(fixed)) {
+            let fixed = way.walk(FIXED, HEAD, 1, Known::default(), false).await?;
+            let more = if interfaces::lacks_names(&fixed) {
+                way.walk(MORE, &[], 1, Known::default(), false).await?
+            } else {
+                Table::default()
+            };
+            faults.extend(named(FIXED, &fixed));
+            faults.extend(named(MORE, &more));
+            let found = Fixed::new(&self.device, &fixed, &more, &[&traffic, &narrow], &mut self.doubled);
+            self.fixed = Some((found, self.epoch.elapsed()));
+        }
+        // Which interface a number means must not have changed since the counters were read; and counters from
+        // before and after a restart do not belong together. The next poll's are whole again.
+        let torn = traffic.restarted || narrow.restarted;
+        let readings = match &self.fixed {
+            Some((fixed, _)) if !torn && fixed.fits(&traffic) => {
+                interfaces::readings(fixed, &traffic, &narrow)
+            }
+            _ => Vec::new(),
+        };
+        Ok(Answer { uptime: traffic.uptime, readings, faults })
+    }
+}
+
+fn named(columns: &[&[u32]], table: &Table) -> Vec<(&'static str, Fault)> {
+    let name = |&(column, fault): &(usize, Fault)| (interfaces::column_name(columns[column]), fault);
+    table.faults.iter().map(name).collect()
+}
+
+/// The way to a device during one poll.
+struct Way<'a, C> {
+    client: &'a C,
+    pace: Mutex<Pace>,
+    epoch: Instant,
+    deadline: Instant,
+}
+
+impl<C: SnmpClient> Way<'_, C> {
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads columns, several lanes at once. Fails only if `first` and nothing at all came.
+    async fn walk(
+        &self,
+        columns: &[&[u32]],
+        head: &[&[u32]],
+        lanes: usize,
+        known: Known,
+        first: bool,
+    ) -> Result<Table, SnmpError> {
+        let walk = Mutex::new(Walk::new(columns, head, lanes, known));
+        let lanes = held(&walk).lanes();
+        // The first reply tells whether the device answers, and how far the table may be trusted.
+        let begun = self.lane(&walk, 0, Some(1), first).await;
+        if first {
+            begun?;
+        }
+        let window = Semaphore::new(self.pace().window());
+        let lane = async |lane| {
+            let _turn = window.acquire().await;
+            let _ = self.lane(&walk, lane, None, false).await;
+        };
+        join_all((0..lanes).map(lane)).await;
+        Ok(walk.into_inner().unwrap_or_else(PoisonError::into_inner).finish())
+    }
+
+    /// Reads one lane to its end, or for so many replies. The error is what ended it early. Whether a device
+    /// answers at all is found out in full even when that takes longer than there is time.
+    async fn lane(
+        &self,
+        walk: &Mutex<Walk>,
+        lane: usize,
+        replies: Option<usize>,
+        in_full: bool,
+    ) -> Result<(), SnmpError> {
+        let (mut silent, mut seen) = (0, 0);
+        while replies.is_none_or(|most| seen < most) {
+            let Some(ask) = held(walk).next(lane, self.pace().bytes()) else { break };
+            if !in_full && Instant::now() >= self.deadline {
+                held(walk).give_up(lane);
+                break;
+            }
+            match self.ask(&ask).await {
+                Ok(reply) => {
+                    held(walk).take(&ask, &reply, self.epoch.elapsed());
+                    (silent, seen) = (0, seen + 1);
+                }
+                Err(SnmpError::TooBig) => {
+                    self.pace().too_big(ask.bytes);
+                    held(walk).too_big(&ask);
+                }
+                Err(SnmpError::Status { index }) => held(walk).refused(&ask, index),
+                Err(SnmpError::Silent) if silent + 1 < ATTEMPTS => silent += 1,
+                Err(error) => {
+                    held(walk).give_up(lane);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, ask: &Ask) -> Result<Vec<Binding>, SnmpError> {
+        let patience = self.pace().patience();
+        match self.client.get_bulk(ask, patience).await {
+            Ok((reply, took)) => {
+                self.pace().answered(took);
+                Ok(reply)
+            }
+            Err(SnmpError::Silent) => {
+                self.pace().silent();
+                Err(SnmpError::Silent)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn held(walk: &Mutex<Walk>) -> MutexGuard<'_, Walk> {
+    walk.lock().unwrap_or_else(PoisonError::into_inner)
+}
