@@ -88,7 +88,7 @@ impl Intent {
             }
             EntityKind::Device => settings.devices().get(&subject.id).is_some_and(|d| d.from == *agent),
             EntityKind::BackupJob => settings.backups().get(&subject.id).is_some_and(|b| b.from == *agent),
-            EntityKind::Site | EntityKind::Ring => false,
+            EntityKind::Site | EntityKind::Ring | EntityKind::Path => false,
         }
     }
 
@@ -104,7 +104,7 @@ impl Intent {
             EntityKind::Interface => {
                 subject.id.split_once('/').and_then(|(owner, _)| device(owner)).unwrap_or_else(host)
             }
-            EntityKind::Target | EntityKind::Link => settings.window().as_duration(),
+            EntityKind::Target | EntityKind::Link | EntityKind::Path => settings.window().as_duration(),
             EntityKind::Device => device(&subject.id).unwrap_or_else(host),
             EntityKind::BackupJob => settings
                 .backups()

@@ -89,6 +89,7 @@ pub(super) fn observer(settings: &Settings, subject: &Subject) -> Option<AgentId
         | EntityKind::Disk
         | EntityKind::Interface
         | EntityKind::Site
-        | EntityKind::Ring => None,
+        | EntityKind::Ring
+        | EntityKind::Path => None,
     }
 }

@@ -126,7 +126,7 @@ fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject,
             put(&m::BACKUP_LAST_GOOD, &[site, id], b.newest_at.map(<Timestamp as Scalar>::value));
             put(&m::BACKUP_SNAPSHOTS, &[site, id], Some(b.snapshots as f64));
         }
-        Value::Notice(_) => {}
+        Value::Stamp(_) | Value::Notice(_) => {}
     }
 }
 

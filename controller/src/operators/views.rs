@@ -257,7 +257,11 @@ fn name(shared: &Shared, subject: &Subject) -> Localized {
         EntityKind::Site => {
             SiteId::new(id).ok().and_then(|s| settings.sites().get(&s)).map(|s| s.name.clone())
         }
-        EntityKind::Agent | EntityKind::Machine | EntityKind::Disk | EntityKind::Interface => None,
+        EntityKind::Agent
+        | EntityKind::Machine
+        | EntityKind::Disk
+        | EntityKind::Interface
+        | EntityKind::Path => None,
     };
     named.unwrap_or_else(|| Localized::from(id))
 }

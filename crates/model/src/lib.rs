@@ -27,8 +27,8 @@ pub use incident::{
 };
 pub use observation::{
     AgentSample, BackupEvidence, BackupOutcome, DeviceSample, DiskSample, HostSample, InterfaceSample,
-    LinkCause, LinkVerdict, Notice, NoticeCode, Observation, ProbeMethod, ProbeWindow, Severity, Value,
-    VoidReason,
+    LinkCause, LinkVerdict, Notice, NoticeCode, Observation, ProbeMethod, ProbeWindow, Severity, StampWindow,
+    Value, VoidReason,
 };
 pub use series::SeriesKey;
 pub use subject::{EntityKind, Subject};

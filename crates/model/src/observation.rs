@@ -36,6 +36,8 @@ pub enum Value {
     Agent(AgentSample),
     /// One SNMP poll of a device.
     Device(DeviceSample),
+    /// A window of STAMP tests of a link's two directions.
+    Stamp(StampWindow),
     /// What a backup tool's repository holds.
     Backup(BackupEvidence),
     /// Something that a person should know.
@@ -206,6 +208,61 @@ sample! {
         6 voided: Count,
         /// Columns that could not be read to their end; what was read of them is kept.
         7 columns_failed: Count,
+    }
+}
+
+sample! {
+    /// A window of STAMP tests (RFC 8762): what each direction of a link lost, and how long it took.
+    ///
+    /// `sent` is always `received` plus `lost_forward`, `lost_back` and `undecided`.
+    StampWindow = 7 {
+        /// The monotonic length of the window.
+        1 window: Millis,
+        /// Tests whose fate is decided in this window.
+        2 sent: Count,
+        /// Tests that are known to have reached the far end: answered in time, or lost on the way back.
+        3 reflected: Count,
+        /// Tests that were answered in time.
+        4 received: Count,
+        /// Tests that were lost on the way there.
+        5 lost_forward: Count,
+        /// Tests whose answer was lost on the way back.
+        6 lost_back: Count,
+        /// Tests without an answer in time of which the direction cannot be told.
+        7 undecided: Count,
+        /// Answers that came after their test had been given up.
+        8 late: Count,
+        /// Answers beyond the first to one test.
+        9 duplicates: Count,
+        /// Answers that came after the answer to a later test.
+        10 reordered: Count,
+        /// Answers whose times a step of either clock made meaningless.
+        11 voided: Count,
+        /// Answers of which the delay of one direction cannot be told, because the clocks' error is unknown, too
+        /// large, or shown to be larger than stated.
+        12 unsynchronised: Count,
+        /// How often the far end began to count anew.
+        13 restarts: Count,
+        /// The smallest round-trip time without the far end's own.
+        14 rtt_min: Micros,
+        /// The largest round-trip time without the far end's own.
+        15 rtt_max: Micros,
+        /// The smallest delay on the way there; true to within `clock_error`.
+        16 forward_min: Micros,
+        /// The smallest delay on the way back; true to within `clock_error`.
+        17 back_min: Micros,
+        /// What both clocks together may be off by, at most; unset where that is not known.
+        18 clock_error: Micros,
+        /// Whether the delays of the directions could be told of every answer.
+        19 synchronised: bool,
+    }
+    lists {
+        /// Round-trip times without the far end's own.
+        30 rtt: Histogram,
+        /// Delays on the way there; each true to within `clock_error`.
+        31 forward: Histogram,
+        /// Delays on the way back; each true to within `clock_error`.
+        32 back: Histogram,
     }
 }
 
@@ -444,6 +501,28 @@ impl ProbeWindow {
     }
 }
 
+impl StampWindow {
+    /// The share of decided tests that were not answered in time; `None` when none was decided.
+    pub fn loss(&self) -> Option<f64> {
+        share(self.sent?.0.saturating_sub(self.received?.0), self.sent?.0)
+    }
+
+    /// The share of tests that were lost on the way there, of those whose direction is known.
+    pub fn loss_forward(&self) -> Option<f64> {
+        let (lost, reached) = (self.lost_forward?.0, self.reflected?.0);
+        share(lost, lost.saturating_add(reached))
+    }
+
+    /// The share of answers that were lost on the way back, of those that are known to have been sent.
+    pub fn loss_back(&self) -> Option<f64> {
+        share(self.lost_back?.0, self.reflected?.0)
+    }
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
 macro_rules! into_value {
     ($($ty:ident => $variant:ident,)*) => {$(
         impl From<$ty> for Value {
@@ -461,6 +540,7 @@ into_value!(
     ProbeWindow => Probe,
     AgentSample => Agent,
     DeviceSample => Device,
+    StampWindow => Stamp,
     BackupEvidence => Backup,
     Notice => Notice,
 );

@@ -113,6 +113,18 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             &[("answered", Flag), ("duration", Seconds), ("requests", Count), ("uptime", Seconds)]
         }
         EntityKind::BackupJob => &[("snapshots", Count), ("newest_at", UnixSeconds), ("newest_bytes", Bytes)],
+        EntityKind::Path => &[
+            ("rtt_p50", Seconds),
+            ("rtt_p95", Seconds),
+            ("loss_forward", Ratio),
+            ("loss_back", Ratio),
+            ("undecided", Count),
+            ("delay_forward_min", Seconds),
+            ("delay_forward_p50", Seconds),
+            ("delay_back_min", Seconds),
+            ("delay_back_p50", Seconds),
+            ("delay_error", Seconds),
+        ],
         EntityKind::Site | EntityKind::Ring => &[],
     }
 }
@@ -185,6 +197,19 @@ pub fn points(value: &Value, mut add: impl FnMut(&'static str, f64)) {
             put("requests", d.requests.map(Scalar::value));
             put("uptime", d.uptime.map(Scalar::value));
         }
+        Value::Stamp(s) => {
+            let seconds = |micros: f64| micros * 1e-6;
+            put("rtt_p50", s.rtt.quantile(0.5).map(seconds));
+            put("rtt_p95", s.rtt.quantile(0.95).map(seconds));
+            put("loss_forward", s.loss_forward());
+            put("loss_back", s.loss_back());
+            put("undecided", s.undecided.map(Scalar::value));
+            put("delay_forward_min", s.forward_min.map(Scalar::value));
+            put("delay_forward_p50", s.forward.quantile(0.5).map(seconds));
+            put("delay_back_min", s.back_min.map(Scalar::value));
+            put("delay_back_p50", s.back.quantile(0.5).map(seconds));
+            put("delay_error", s.clock_error.map(Scalar::value));
+        }
         Value::Backup(b) => {
             if b.outcome == crate::BackupOutcome::Read {
                 put("snapshots", Some(b.snapshots as f64));
@@ -215,19 +240,21 @@ pub fn kind_of(value: &Value) -> Option<EntityKind> {
         Value::Probe(_) => Some(EntityKind::Target),
         Value::Agent(_) => Some(EntityKind::Agent),
         Value::Device(_) => Some(EntityKind::Device),
+        Value::Stamp(_) => Some(EntityKind::Path),
         Value::Backup(_) => Some(EntityKind::BackupJob),
         Value::Notice(_) => None,
     }
 }
 
 /// The wire numbers of all regular sample types, for tests that guard against reuse.
-pub const SAMPLE_KINDS: [u32; 6] = [
+pub const SAMPLE_KINDS: [u32; 7] = [
     crate::HostSample::KIND,
     crate::DiskSample::KIND,
     crate::InterfaceSample::KIND,
     crate::ProbeWindow::KIND,
     crate::AgentSample::KIND,
     crate::DeviceSample::KIND,
+    crate::StampWindow::KIND,
 ];
 
 #[cfg(test)]

@@ -71,6 +71,8 @@ kinds!(
     Link = 9 "link",
     /// Links that form a ring. Agents do not speak of it; it is judged by its links.
     Ring = 10 "ring",
+    /// The two directions of a link as STAMP measures them; its identifier is the link's.
+    Path = 11 "path",
 );
 
 impl EntityKind {

@@ -91,6 +91,7 @@ pub fn entity(p: &Painter<'_>, frame: &Frame, view: &EntityView) -> String {
         EntityKind::Target
         | EntityKind::Link
         | EntityKind::Ring
+        | EntityKind::Path
         | EntityKind::Device
         | EntityKind::Interface => Some(Nav::Links),
         EntityKind::BackupJob => Some(Nav::Backups),

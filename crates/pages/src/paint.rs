@@ -324,6 +324,7 @@ impl<'a> Painter<'a> {
             EntityKind::Target
             | EntityKind::Link
             | EntityKind::Ring
+            | EntityKind::Path
             | EntityKind::Device
             | EntityKind::Interface => "/links",
             EntityKind::BackupJob => "/backups",

@@ -15,7 +15,7 @@ pub const STEP_TOLERANCE: Duration = Duration::from_millis(250);
 pub const SAMPLE_TOLERANCE: Duration = Duration::from_millis(1);
 
 /// Drift that is no step: 1 ms per second, twice the 500 ppm to which Linux limits a slewed clock.
-const DRIFT_DIVISOR: u32 = 1000;
+pub(crate) const DRIFT_DIVISOR: u32 = 1000;
 
 /// Both clocks, read at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -13,6 +13,7 @@
 //! - [`detector`]: from the fates to whether the target is up, degraded or down, and why.
 //! - [`fleet`]: all of it together for any number of targets.
 //! - [`snmp`]: what is asked of a device by SNMP.
+//! - [`stamp`]: the two directions of a link, each by itself.
 
 pub mod clock;
 pub mod detector;
@@ -20,4 +21,5 @@ pub mod fleet;
 pub mod icmp;
 pub mod schedule;
 pub mod snmp;
+pub mod stamp;
 pub mod window;

@@ -277,6 +277,7 @@ impl Check<'_> {
             EntityKind::Ring => ("ring", id, &self.known_rings),
             EntityKind::Device => ("device", id, &self.known_devices),
             EntityKind::BackupJob => ("backup", id, &self.known_backups),
+            EntityKind::Path => return,
             EntityKind::Interface => {
                 let owner = id.split_once('/').map_or(id, |(owner, _)| owner);
                 if self.known_agents.contains_key(owner) {

@@ -231,6 +231,7 @@ impl Load {
             uptime: Some(Millis(since_start / 10 * 10)),
             interfaces: Some(Count(ports)),
             voided: Some(Count(0)),
+            columns_failed: Some(Count(0)),
         }
     }
 
@@ -362,6 +363,7 @@ fn wasl_scalars(value: &Value) -> u64 {
         Value::Probe(sample) => cells(sample),
         Value::Agent(sample) => cells(sample),
         Value::Device(sample) => cells(sample),
+        Value::Stamp(sample) => cells(sample),
         Value::Backup(_) | Value::Notice(_) => 0,
     }
 }

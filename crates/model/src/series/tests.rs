@@ -104,6 +104,7 @@ fn sample_numbers_and_field_numbers_are_unique() {
     unique::<InterfaceSample>();
     unique::<ProbeWindow>();
     unique::<crate::AgentSample>();
+    unique::<crate::StampWindow>();
     unique::<crate::DeviceSample>();
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use wasl_model::sample::Sample;
 use wasl_model::{
     AgentSample, DeviceSample, DiskSample, EntityKind, HostSample, InterfaceSample, Observation, ProbeWindow,
-    Subject, Timestamp, Value,
+    StampWindow, Subject, Timestamp, Value,
 };
 
 use super::records::{self, Read};
@@ -21,6 +21,7 @@ macro_rules! each_sample {
         $run!(Probe, ProbeWindow, $($argument),*);
         $run!(Agent, AgentSample, $($argument),*);
         $run!(Device, DeviceSample, $($argument),*);
+        $run!(Stamp, StampWindow, $($argument),*);
     };
 }
 
@@ -86,7 +87,7 @@ pub(super) fn read(batch: &wire::Batch) -> Result<Decoded, DecodeError> {
                 out.observations.push(Observation {
                     subject: subject.clone(),
                     at: Timestamp(batch.base_ms.wrapping_add(record.time)),
-                    value,
+                    value: *value,
                 });
             }
             (_, Read::Unknown) => out.unknown += 1,

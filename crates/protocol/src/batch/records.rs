@@ -11,7 +11,7 @@ const MAX_TEXT: usize = 2_000;
 /// What a record came to.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned, and a box costs more")]
 pub(super) enum Read {
-    Value(Value),
+    Value(Box<Value>),
     Unknown,
     Invalid,
 }
@@ -41,7 +41,8 @@ pub(super) fn write(value: &Value) -> Option<wire::What> {
         | Value::Interface(_)
         | Value::Probe(_)
         | Value::Agent(_)
-        | Value::Device(_) => None,
+        | Value::Device(_)
+        | Value::Stamp(_) => None,
     }
 }
 
@@ -52,7 +53,7 @@ pub(super) fn read(what: Option<&wire::What>) -> Read {
         Some(wire::What::Backup(b)) => match BackupOutcome::from_code(b.outcome) {
             None => Read::Unknown,
             Some(outcome) if [&b.tool, &b.tool_version, &b.detail].iter().all(|t| t.len() <= MAX_TEXT) => {
-                Read::Value(Value::Backup(BackupEvidence {
+                Read::Value(Box::new(Value::Backup(BackupEvidence {
                     tool: b.tool.clone(),
                     tool_version: b.tool_version.clone(),
                     outcome,
@@ -62,19 +63,19 @@ pub(super) fn read(what: Option<&wire::What>) -> Read {
                     newest_bytes: b.newest_bytes,
                     took: Millis(b.took_ms),
                     detail: b.detail.clone(),
-                }))
+                })))
             }
             Some(_) => Read::Invalid,
         },
         Some(wire::What::Notice(n)) => match (NoticeCode::from_code(n.code), Severity::from_code(n.severity))
         {
             (Some(code), Some(severity)) if n.detail.len() <= MAX_TEXT => {
-                Read::Value(Value::Notice(Notice {
+                Read::Value(Box::new(Value::Notice(Notice {
                     code,
                     severity,
                     cleared: n.cleared,
                     detail: n.detail.clone(),
-                }))
+                })))
             }
             (Some(_), Some(_)) => Read::Invalid,
             _ => Read::Unknown,
