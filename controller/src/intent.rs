@@ -88,7 +88,10 @@ impl Intent {
             }
             EntityKind::Device => settings.devices().get(&subject.id).is_some_and(|d| d.from == *agent),
             EntityKind::BackupJob => settings.backups().get(&subject.id).is_some_and(|b| b.from == *agent),
-            EntityKind::Site | EntityKind::Ring | EntityKind::Path => false,
+            EntityKind::Path => {
+                settings.links().get(&subject.id).is_some_and(|l| l.stamp.iter().any(|t| t.from == *agent))
+            }
+            EntityKind::Site | EntityKind::Ring => false,
         }
     }
 

@@ -6,7 +6,7 @@ use wasl_model::{EntityKind, Subject};
 use wasl_runtime::supervise::OnFailure;
 use wasl_spool::Options;
 
-use crate::{backup, polling, probing};
+use crate::{backup, polling, probing, stamp};
 
 /// `wasl-agent`.
 pub const PROGRAM: Program = Program {
@@ -22,6 +22,7 @@ pub const PROGRAM: Program = Program {
 fn add_collectors(agent: &Agent) {
     let about = Subject::lenient(EntityKind::Agent, agent.id.as_str());
     let stop = agent.collectors.stopping();
+    measure_paths(agent, &about);
     let (reporter, assignment, token) = (agent.reporter.clone(), agent.assignment.clone(), stop.clone());
     agent.collectors.spawn("probing", OnFailure::Restart, move || {
         let task = probing::run(reporter.clone(), assignment.clone(), about.clone(), token.clone());
@@ -43,6 +44,32 @@ fn add_collectors(agent: &Agent) {
         (agent.reporter.clone(), agent.assignment.clone(), agent.secrets.clone());
     agent.collectors.spawn("backup", OnFailure::Restart, move || {
         let task = backup::run(reporter.clone(), secrets.clone(), assignment.clone(), stop.clone());
+        async {
+            let _: () = task.await;
+            Ok::<(), std::convert::Infallible>(())
+        }
+    });
+}
+
+/// The two halves of STAMP: the sessions from here, and the reflector for those from elsewhere.
+fn measure_paths(agent: &Agent, about: &Subject) {
+    let parts = stamp::Parts {
+        reporter: agent.reporter.clone(),
+        secrets: agent.secrets.clone(),
+        assignment: agent.assignment.clone(),
+        agent: about.clone(),
+        shutdown: agent.collectors.stopping(),
+    };
+    let reflecting = parts.clone();
+    agent.collectors.spawn("stamp", OnFailure::Restart, move || {
+        let task = stamp::measure(parts.clone());
+        async {
+            let _: () = task.await;
+            Ok::<(), std::convert::Infallible>(())
+        }
+    });
+    agent.collectors.spawn("reflector", OnFailure::Restart, move || {
+        let task = stamp::reflect(reflecting.clone());
         async {
             let _: () = task.await;
             Ok::<(), std::convert::Infallible>(())

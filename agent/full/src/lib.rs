@@ -1,9 +1,12 @@
-//! The full agent: what the small one does, and probing, device polling and backup evidence.
+//! The full agent: what the small one does, and probing, device polling, backup evidence and STAMP.
 
 pub mod backup;
 pub mod cli;
 pub mod polling;
 pub mod probing;
+pub mod stamp;
+
+mod arrival;
 
 #[cfg(test)]
 mod skips;

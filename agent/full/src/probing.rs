@@ -30,7 +30,7 @@ use lanes::{Lanes, Located};
 use watched::Watched;
 
 mod address;
-mod clock;
+pub(crate) mod clock;
 mod connect;
 mod echo;
 mod lane;
@@ -39,6 +39,7 @@ mod socket;
 mod watched;
 
 pub use address::Sources;
+pub(crate) use echo::{Unsent, unsent};
 
 /// Windows that may wait to be reported, over all lanes.
 const OUTLET: usize = 4096;

@@ -23,6 +23,10 @@ pub struct Assignment {
     pub devices: Vec<DeviceAssignment>,
     /// The backup jobs to look at.
     pub backups: Vec<BackupAssignment>,
+    /// The links whose two directions are measured from here.
+    pub stamp: Vec<StampSession>,
+    /// The answering of such measurements from elsewhere.
+    pub reflect: Option<StampReflector>,
 }
 
 impl Assignment {
@@ -123,6 +127,53 @@ pub struct LinkLimits {
     pub jitter_us: Option<u64>,
     /// Loss, in parts per million.
     pub loss_ppm: Option<u64>,
+}
+
+/// One link to measure by STAMP (RFC 8762), from here to its far end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StampSession {
+    /// The link's identifier, unique in the configuration.
+    pub id: String,
+    /// The reflector's address or name.
+    pub to: String,
+    /// The reflector's UDP port.
+    #[serde(default = "stamp_port")]
+    pub port: u16,
+    /// The time between tests, in milliseconds.
+    pub every_ms: u64,
+    /// How long an answer may take, in milliseconds.
+    #[serde(default = "stamp_timeout")]
+    pub timeout_ms: u64,
+    /// The name of the secret that authenticates both sides; without one the session is open.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The network interface that tests leave by, where the routes are not to decide.
+    #[serde(default)]
+    pub via: Option<String>,
+}
+
+/// A STAMP reflector on the agent's host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StampReflector {
+    /// The address to listen at. On a host of several addresses it should be the one that is asked, since the
+    /// answer must come from there.
+    pub listen: IpAddr,
+    /// The UDP port to listen at.
+    #[serde(default = "stamp_port")]
+    pub port: u16,
+    /// Who is answered: addresses, or blocks of addresses such as `10.20.0.0/16`.
+    pub peers: Vec<String>,
+    /// The name of the secret that authenticates both sides; without one, open tests are answered.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+fn stamp_port() -> u16 {
+    862
+}
+
+fn stamp_timeout() -> u64 {
+    2_000
 }
 
 /// One device to poll by SNMP.

@@ -311,6 +311,7 @@ impl Check<'_> {
         self.sources.unknown(spot, "site", &agent.value.site, &self.known_sites);
         let own = Subject::lenient(EntityKind::Agent, id);
         let depends_on = self.entities(&agent, "depends_on", agent.value.depends_on.as_deref(), &own);
+        let reflect = self.reflector(&agent);
         let file::Agent { site, role, host_every, description, .. } = agent.value;
         Some((
             AgentId::new(id).ok()?,
@@ -320,6 +321,7 @@ impl Check<'_> {
                 host_every: host_every.unwrap_or(self.defaults.host_every),
                 description,
                 depends_on,
+                reflect,
             },
         ))
     }

@@ -16,7 +16,7 @@ use wasl_model::assignment::{AuthProtocol, PrivacyProtocol};
 use crate::period::Period;
 use crate::problem::{Code, Complaint};
 pub use link::LinkRole;
-pub(crate) use link::{Class, Link, Ring};
+pub(crate) use link::{Class, Link, Reflect, Ring};
 
 use crate::values::{
     EntityRef, Host, Id, Kind, LoopbackRole, Name, Repository, SecretName, TargetAddress, TimeZone, line,
@@ -194,6 +194,9 @@ pub(crate) struct Agent {
     /// Without which of these it cannot work, such as `device/jenin-core`.
     #[garde(inner(length(max = 16)))]
     pub(crate) depends_on: Option<Vec<EntityRef>>,
+    /// Whose tests of a link's two directions it answers.
+    #[garde(dive)]
+    pub(crate) reflect: Option<Reflect>,
 }
 
 /// An address to probe.
@@ -368,6 +371,7 @@ const EXPECT_EVERY: Limits = Limits(Period::from_secs(3600), Period::from_days(3
 const CONFIRM: Limits = Limits(Period::from_secs(1), Period::from_secs(300));
 const FLAP_WINDOW: Limits = Limits(Period::from_secs(60), Period::from_days(1));
 const LIMIT: Limits = Limits(Period::from_millis(1), Period::from_secs(10));
+const STAMP_EVERY: Limits = Limits(Period::from_millis(10), Period::from_secs(10));
 const KEPT: Limits = Limits(Period::from_days(1), Period::from_days(20 * 365));
 
 impl Limits {

@@ -42,7 +42,7 @@ pub use problem::{Code, Problem};
 pub use quantity::{Rate, Share};
 pub use settings::{
     Agent, Backup, Contract, Controller, Device, HealthPolicy, Institution, Kept, Link, LinkProbe, Retention,
-    Ring, Settings, Site, Target,
+    Ring, Settings, Site, StampTest, Target,
 };
 pub use values::LoopbackRole;
 

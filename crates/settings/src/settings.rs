@@ -7,13 +7,14 @@ mod link;
 use std::collections::BTreeMap;
 
 use wasl_model::assignment::{
-    Address, Assignment, BackupAssignment, BackupTool, DeviceAssignment, SnmpAccess, TargetAssignment,
+    Address, Assignment, BackupAssignment, BackupTool, DeviceAssignment, SnmpAccess, StampReflector,
+    TargetAssignment,
 };
 use wasl_model::{AgentId, AgentRole, EntityKind, Localized, SiteId, Subject};
 
 use crate::period::Period;
 use crate::values::LoopbackRole;
-pub use link::{Contract, Link, LinkProbe, Ring};
+pub use link::{Contract, Link, LinkProbe, Ring, StampTest};
 
 /// A sound configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +107,8 @@ pub struct Agent {
     pub description: Option<String>,
     /// Without which it cannot work.
     pub depends_on: Vec<Subject>,
+    /// Whose STAMP tests it answers.
+    pub reflect: Option<StampReflector>,
 }
 
 /// An address to probe.
@@ -247,6 +250,8 @@ impl Settings {
                 })
                 .collect(),
             links: self.links_of(agent).collect(),
+            stamp: self.stamp_of(agent).collect(),
+            reflect: own.reflect.clone(),
             devices: devices
                 .map(|(id, device)| DeviceAssignment {
                     id: id.clone(),

@@ -10,22 +10,22 @@ const APART: Duration = Duration::from_micros(20);
 
 /// Reads both clocks; its monotonic zero is the moment of its making.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     origin: Instant,
 }
 
 impl Clock {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { origin: Instant::now() }
     }
 
     /// The monotonic clock alone.
-    pub(super) fn mono(self) -> Duration {
+    pub(crate) fn mono(self) -> Duration {
         self.origin.elapsed()
     }
 
     /// Both clocks at one moment: the closest pair of up to three tries.
-    pub(super) fn read(self) -> Reading {
+    pub(crate) fn read(self) -> Reading {
         let mut best = (Duration::MAX, Reading::default());
         for _ in 0..3 {
             let before = self.mono();
@@ -43,7 +43,7 @@ impl Clock {
     }
 
     /// The moment of a monotonic time, for timers.
-    pub(super) fn instant(self, mono: Duration) -> Instant {
+    pub(crate) fn instant(self, mono: Duration) -> Instant {
         self.origin + mono
     }
 }

@@ -50,7 +50,7 @@ struct EchoLane {
 
 /// What a failed send says about the network.
 #[derive(Debug, PartialEq, Eq)]
-enum Unsent {
+pub(crate) enum Unsent {
     /// There is no way to the target: that is a loss.
     NoWay,
     /// This machine could not or would not send: that is no measurement.
@@ -225,7 +225,7 @@ impl EchoLane {
 /// A missing route, a dead link or an unreachable neighbour is what a probe is to find out. So is a missing
 /// interface or address where the probe is bound to it. A full queue, a firewall of this very machine or an address
 /// that cannot be sent to is not.
-fn unsent(error: &io::Error, bound: bool) -> Unsent {
+pub(crate) fn unsent(error: &io::Error, bound: bool) -> Unsent {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::ENETDOWN | Errno::EHOSTDOWN) => Unsent::NoWay,
         Some(Errno::ENODEV | Errno::ENXIO | Errno::EADDRNOTAVAIL | Errno::EINVAL) if bound => Unsent::NoWay,

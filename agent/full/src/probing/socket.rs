@@ -5,22 +5,22 @@
 //! CAP_NET_RAW. The stamp (`SO_TIMESTAMPNS`) is taken when the packet enters the network stack, so
 //! the round-trip time does not depend on when this process gets to run.
 
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt,
+    setsockopt,
     sockopt::{RcvBufForce, ReceiveTimestampns, RxqOvfl},
 };
-use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 use thiserror::Error;
 use wasl_model::ProbeMethod;
 use wasl_model::assignment::Via;
 use wasl_probe::icmp::{Family, MAGIC, MAGIC_OFFSET, V4_ECHO_REPLY, V6_ECHO_REPLY};
+
+use crate::arrival;
 
 /// Answers to some thousand probes may wait while the machine is busy.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -93,13 +93,7 @@ impl EchoSocket {
         if method == ProbeMethod::IcmpRaw {
             let _ = socket.attach_filter(&only_our_replies(family));
         }
-        Ok(Self {
-            socket,
-            method,
-            packet: [0; PACKET],
-            control: nix::cmsg_space!(TimeSpec, u32),
-            overflowed: 0,
-        })
+        Ok(Self { socket, method, packet: [0; PACKET], control: arrival::control(), overflowed: 0 })
     }
 
     /// Which kind it became.
@@ -114,26 +108,13 @@ impl EchoSocket {
 
     /// The next packet; `None` if there is none.
     pub(super) fn receive(&mut self) -> io::Result<Option<Received<'_>>> {
-        let mut slices = [IoSliceMut::new(&mut self.packet)];
-        let fd = self.socket.as_raw_fd();
-        let flags = MsgFlags::MSG_DONTWAIT;
-        let message = match recvmsg::<SockaddrStorage>(fd, &mut slices, Some(&mut self.control), flags) {
-            Ok(message) => message,
-            Err(Errno::EAGAIN) => return Ok(None),
-            Err(errno) => return Err(errno.into()),
+        let Some(arrival) = arrival::receive(&self.socket, &mut self.packet, &mut self.control)? else {
+            return Ok(None);
         };
-        let (mut arrived, mut overflowed) = (None, self.overflowed);
-        for control in message.cmsgs()? {
-            match control {
-                ControlMessageOwned::ScmTimestampns(stamp) => arrived = Some(Duration::from(stamp)),
-                ControlMessageOwned::RxqOvfl(count) => overflowed = count,
-                _ => {}
-            }
-        }
-        let from = message.address.as_ref().and_then(ip_of).ok_or(Errno::EAFNOSUPPORT)?;
-        let length = message.bytes;
+        let overflowed = arrival.overflowed.unwrap_or(self.overflowed);
         let overflow = std::mem::replace(&mut self.overflowed, overflowed) != overflowed;
-        Ok(Some(Received { bytes: &self.packet[..length], from, arrived, overflow }))
+        let bytes = &self.packet[..arrival.length];
+        Ok(Some(Received { bytes, from: arrival.from.ip(), arrived: arrival.at, overflow }))
     }
 }
 
@@ -150,11 +131,6 @@ impl AsFd for EchoSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
-}
-
-fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {
-    let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
-    v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
 }
 
 /// A raw socket receives every ICMP message that reaches the machine, on loopback even its own

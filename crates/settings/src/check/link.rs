@@ -1,16 +1,22 @@
 //! Links and rings: who probes them, by which way, and whether what they name exists.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
-use wasl_model::assignment::{LinkClass, LinkLimits};
+use wasl_model::assignment::{LinkClass, LinkLimits, StampReflector};
 use wasl_model::{EntityKind, SiteId, Subject};
 
 use super::{Check, DEFAULT_TCP_PORT, name};
 use crate::file;
+use crate::period::Period;
 use crate::problem::{Code, Complaint};
-use crate::settings::{Contract, Link, LinkProbe, Ring};
+use crate::settings::{Contract, Link, LinkProbe, Ring, StampTest};
 use crate::snippet::quote;
 use crate::source::Defined;
+use crate::values::SecretName;
+
+/// The port that IANA gave to STAMP.
+const STAMP_PORT: u16 = 862;
 
 impl Check<'_> {
     pub(super) fn link(&mut self, id: &str, link: Defined<file::Link>) -> Link {
@@ -30,6 +36,7 @@ impl Check<'_> {
             }
         }
         let probes = self.probes(&link);
+        let stamp = self.stamp(&link);
         let interfaces = self.entities(&link, "interfaces", link.value.interfaces.as_deref(), &own);
         for (index, subject) in interfaces.iter().enumerate() {
             if subject.kind != EntityKind::Interface {
@@ -46,7 +53,7 @@ impl Check<'_> {
         };
         let file::Link { name: given, role, class, contract, .. } = link.value;
         let contract = contract.unwrap_or_default();
-        let micros = |period: crate::Period| period.as_millis() * 1000;
+        let micros = |period: Period| period.as_millis() * 1000;
         Link {
             name: name(given, id),
             between,
@@ -57,6 +64,7 @@ impl Check<'_> {
                 Some(file::Class::Target) => LinkClass::Target,
             },
             probes,
+            stamp,
             interfaces,
             contract: Contract {
                 down: contract.down,
@@ -93,6 +101,50 @@ impl Check<'_> {
             });
         }
         probes
+    }
+
+    fn stamp(&mut self, link: &Defined<file::Link>) -> Vec<StampTest> {
+        let mut tests: Vec<StampTest> = Vec::new();
+        for (index, test) in link.value.stamp.iter().flatten().enumerate() {
+            let spot = self.sources.spot(link, &format!("stamp[{index}].from"));
+            if tests.iter().any(|other| other.from.as_str() == test.from) {
+                let message = format!("the agent {} measures this link twice", quote(&test.from));
+                let complaint = Complaint::new(Code::DuplicateKey, message).help("delete one of the two");
+                self.sources.report(spot, complaint);
+            }
+            let Some(from) = self.agent_called(&test.from, spot) else { continue };
+            tests.push(StampTest {
+                from,
+                to: test.to.0.clone(),
+                port: test.port.unwrap_or(STAMP_PORT),
+                every: test.every.unwrap_or(Period::from_millis(100)),
+                via: test.via.clone(),
+                key: test.key.clone().map(SecretName::into_inner),
+            });
+        }
+        tests
+    }
+
+    /// Whose tests an agent answers; peers that are no addresses are reported.
+    pub(super) fn reflector(&mut self, agent: &Defined<file::Agent>) -> Option<StampReflector> {
+        let given = agent.value.reflect.as_ref()?;
+        for (index, peer) in given.peers.iter().enumerate() {
+            let (address, length) = peer.split_once('/').map_or((peer.as_str(), None), |(a, l)| (a, Some(l)));
+            let bits = address.parse::<IpAddr>().map(|address| if address.is_ipv4() { 32 } else { 128 });
+            let length = length.map_or(Some(0), |length| length.parse::<u8>().ok());
+            if !bits.is_ok_and(|bits| length.is_some_and(|length| length <= bits)) {
+                let complaint =
+                    Complaint::new(Code::BadValue, format!("{} is no address and no block", quote(peer)))
+                        .help("write an address such as `10.0.0.1`, or a block such as `10.20.0.0/16`");
+                self.sources.report(self.sources.spot(agent, &format!("reflect.peers[{index}]")), complaint);
+            }
+        }
+        Some(StampReflector {
+            listen: given.listen,
+            port: given.port.unwrap_or(STAMP_PORT),
+            peers: given.peers.clone(),
+            key: given.key.clone().map(SecretName::into_inner),
+        })
     }
 
     pub(super) fn ring(&mut self, id: &str, ring: Defined<file::Ring>) -> Ring {

@@ -4,10 +4,10 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{LIMIT, port_number, refuse};
+use super::{LIMIT, STAMP_EVERY, port_number, refuse};
 use crate::period::Period;
 use crate::quantity::{Rate, Share};
-use crate::values::{EntityRef, Name, TargetAddress, ViaText};
+use crate::values::{EntityRef, Host, Name, SecretName, TargetAddress, ViaText, line};
 
 /// A line between two places, or from a place to the Internet.
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
@@ -29,6 +29,9 @@ pub(crate) struct Link {
     /// Who probes it: one agent at each end where there is one.
     #[garde(custom(some_probe), dive)]
     pub(crate) probes: Vec<LinkProbe>,
+    /// Who measures its two directions, each by itself, by STAMP (RFC 8762).
+    #[garde(custom(few), dive)]
+    pub(crate) stamp: Option<Vec<Stamp>>,
     /// The interfaces that it ends in, such as `interface/jenin-core/Gi0/1`. While one is down, so is the link.
     #[garde(inner(length(max = 8)))]
     pub(crate) interfaces: Option<Vec<EntityRef>>,
@@ -84,6 +87,50 @@ pub(crate) struct LinkProbe {
     #[garde(inner(custom(port_number)))]
     #[schemars(range(min = 1, max = 65535))]
     pub(crate) tcp_port: Option<u16>,
+}
+
+/// One end that measures a link's two directions.
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stamp {
+    /// The agent.
+    #[garde(skip)]
+    pub(crate) from: String,
+    /// The reflector at the other end: an agent with `reflect`, or any other that speaks RFC 8762.
+    #[garde(skip)]
+    pub(crate) to: Host,
+    /// Its UDP port. Default: 862.
+    #[garde(inner(custom(port_number)))]
+    #[schemars(range(min = 1, max = 65535))]
+    pub(crate) port: Option<u16>,
+    /// The time between two tests, 10ms to 10s. Default: 100ms.
+    #[garde(custom(STAMP_EVERY.rule()))]
+    pub(crate) every: Option<Period>,
+    /// The network interface that the tests leave by; without it, as the routes say.
+    #[garde(inner(custom(line)))]
+    pub(crate) via: Option<String>,
+    /// The name of the secret that both ends know. Without one the tests are open.
+    #[garde(skip)]
+    pub(crate) key: Option<SecretName>,
+}
+
+/// Answers STAMP tests (RFC 8762) of the peers that are named.
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reflect {
+    /// The address to listen at: the one that is asked, since answers come from it.
+    #[garde(skip)]
+    pub(crate) listen: std::net::IpAddr,
+    /// The UDP port. Default: 862.
+    #[garde(inner(custom(port_number)))]
+    #[schemars(range(min = 1, max = 65535))]
+    pub(crate) port: Option<u16>,
+    /// Who is answered: addresses, or blocks such as `10.20.0.0/16`.
+    #[garde(length(min = 1, max = 64), inner(custom(line)))]
+    pub(crate) peers: Vec<String>,
+    /// The name of the secret that both ends know. Without one open tests are answered.
+    #[garde(skip)]
+    pub(crate) key: Option<SecretName>,
 }
 
 /// What the provider owes.
@@ -151,4 +198,12 @@ fn round(links: &[String], (): &()) -> garde::Result {
         return Ok(());
     }
     Err(refuse(format!("{} links form no ring", links.len()), "name 3 to 64 links, in the order of the ring"))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde hands the context on by reference")]
+fn few(tests: &Option<Vec<Stamp>>, (): &()) -> garde::Result {
+    if tests.as_ref().is_none_or(|tests| tests.len() <= 4) {
+        return Ok(());
+    }
+    Err(refuse("more than 4 agents measure this link", "leave one at each end"))
 }

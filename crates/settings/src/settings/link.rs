@@ -1,11 +1,15 @@
 //! Links and rings, checked.
 
-use wasl_model::assignment::{Address, LinkAssignment, LinkClass, LinkLimits, Via};
+use wasl_model::assignment::{Address, LinkAssignment, LinkClass, LinkLimits, StampSession, Via};
 use wasl_model::{AgentId, Localized, SiteId, Subject};
 
 use super::Settings;
 use crate::file::LinkRole;
+use crate::period::Period;
 use crate::quantity::{Rate, Share};
+
+/// How long the answer to a test may take.
+const STAMP_TIMEOUT_MS: u64 = 2_000;
 
 /// A line between two places, or from a place to the Internet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub struct Link {
     pub class: LinkClass,
     /// Who probes it: at least one, no agent twice.
     pub probes: Vec<LinkProbe>,
+    /// Who measures its two directions; no agent twice.
+    pub stamp: Vec<StampTest>,
     /// The interfaces that it ends in.
     pub interfaces: Vec<Subject>,
     /// What the provider owes.
@@ -41,6 +47,23 @@ pub struct LinkProbe {
     pub via: Option<Via>,
     /// The port for TCP connect where ICMP is not permitted.
     pub tcp_port: u16,
+}
+
+/// One end that measures a link's two directions by STAMP (RFC 8762).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StampTest {
+    /// Who; one of [`Settings::agents`].
+    pub from: AgentId,
+    /// The reflector's address or name.
+    pub to: String,
+    /// The reflector's UDP port.
+    pub port: u16,
+    /// The time between tests.
+    pub every: Period,
+    /// The network interface that tests leave by.
+    pub via: Option<String>,
+    /// The name of the secret that authenticates both sides.
+    pub key: Option<String>,
 }
 
 /// What a provider owes.
@@ -66,6 +89,21 @@ pub struct Ring {
 }
 
 impl Settings {
+    /// The links whose two directions an agent measures.
+    pub(super) fn stamp_of<'a>(&'a self, agent: &'a AgentId) -> impl Iterator<Item = StampSession> + 'a {
+        self.links.iter().flat_map(move |(id, link)| {
+            link.stamp.iter().filter(move |test| test.from == *agent).map(move |test| StampSession {
+                id: id.clone(),
+                to: test.to.clone(),
+                port: test.port,
+                every_ms: test.every.as_millis(),
+                timeout_ms: STAMP_TIMEOUT_MS,
+                key: test.key.clone(),
+                via: test.via.clone(),
+            })
+        })
+    }
+
     /// The links that an agent probes.
     pub(super) fn links_of<'a>(&'a self, agent: &'a AgentId) -> impl Iterator<Item = LinkAssignment> + 'a {
         self.links.iter().flat_map(move |(id, link)| {
