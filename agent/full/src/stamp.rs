@@ -95,4 +95,6 @@ pub async fn reflect(parts: Parts) {
 }
 
 #[cfg(test)]
+mod interop;
+#[cfg(test)]
 mod tests;

@@ -31,6 +31,7 @@ fn main() {
     batches(&put);
     messages(&put);
     devices(&put);
+    stamps(&put);
     spools(&put);
     history(&put);
     texts(&put);
@@ -202,6 +203,25 @@ fn messages(put: Put<'_>) {
         put("downlink", &format!("cut-{cut}"), &[&[cut], framed.as_slice()].concat());
     }
     put("downlink", "giant", &[2, 0xff, 0xff, 0xff, 0xff, 1, 2]);
+}
+
+/// Packets of another implementation, open and authenticated, and one with extensions.
+fn stamps(put: Put<'_>) {
+    let recorded = [
+        include_str!("../../../crates/probe/src/stamp/packet/recorded/open.hex"),
+        include_str!("../../../crates/probe/src/stamp/packet/recorded/authenticated.hex"),
+    ];
+    for (name, text) in ["open", "authenticated"].into_iter().zip(recorded) {
+        for (kind, octets) in text.lines().filter_map(|line| line.split_once(' ')).take(2) {
+            let octets = data_encoding::HEXLOWER.decode(octets.as_bytes()).expect("as it was recorded");
+            put("stamp", &format!("{name}-{kind}"), &octets);
+            put(
+                "stamp",
+                &format!("{name}-{kind}-tlv"),
+                &[&octets[..], &[0x80, 1, 0, 2, 0, 0, 0x80, 9, 0xff, 0xff]].concat(),
+            );
+        }
+    }
 }
 
 fn devices(put: Put<'_>) {

@@ -43,6 +43,7 @@ use store::{block, ranges, rollup};
 mod device;
 mod disk;
 mod history;
+mod stamp;
 mod text;
 mod wire;
 
@@ -55,6 +56,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("messages", wire::messages),
     ("downlink", wire::downlink),
     ("icmp", device::icmp),
+    ("stamp", stamp::stamp),
     ("snmp_walk", device::snmp_walk),
     ("snmp_counters", device::snmp_counters),
     ("spool_segment", disk::spool_segment),

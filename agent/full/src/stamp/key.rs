@@ -46,3 +46,47 @@ fn from_hex(digits: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = pairs.as_chunks::<2>();
     rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use wasl_probe::stamp::packet::{Malformed, Reflection, Test};
+
+    use super::*;
+
+    fn key(text: &str) -> Hmac {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("line");
+        std::fs::write(&path, text).expect("written");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).expect("set");
+        Hmac::read(&Secrets::new(dir.path()), Some("line")).expect("readable").expect("named")
+    }
+
+    #[test]
+    fn the_codes_are_those_of_another_implementation() {
+        let recorded = include_str!("../../../../crates/probe/src/stamp/packet/recorded/authenticated.hex");
+        let (right, wrong) =
+            (key("hex:00112233445566778899aabbccddeeff"), key("hex:00112233445566778899aabbccddeefe"));
+        for line in recorded.lines() {
+            let (kind, octets) = line.split_once(' ').expect("a kind");
+            let octets = from_hex(octets).expect("octets");
+            if kind == "test" {
+                assert_eq!(
+                    Test::read(&octets, Some(&right)).map(|(t, _)| t.write(Some(&right))),
+                    Ok(octets.clone())
+                );
+                assert_eq!(Test::read(&octets, Some(&wrong)), Err(Malformed::Tag));
+            } else {
+                assert!(Reflection::read(&octets, Some(&right)).is_ok());
+                assert_eq!(Reflection::read(&octets, Some(&wrong)), Err(Malformed::Tag));
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_of_words_is_its_own_key() {
+        assert_eq!(key("open sesame").tag(b"x"), key("hex:6f70656e20736573616d65").tag(b"x"));
+        assert_ne!(key("hex:0").tag(b"x"), key("hex:00").tag(b"x"), "an odd number of digits is text");
+    }
+}

@@ -8,18 +8,18 @@ use wasl_model::{EntityKind, Notice, NoticeCode, Observation, StampWindow, Value
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An agent that measures towards itself.
-struct Agent {
-    assignment: watch::Sender<Arc<Assignment>>,
+pub(super) struct Agent {
+    pub(super) assignment: watch::Sender<Arc<Assignment>>,
     out: mpsc::Receiver<Observation>,
     shutdown: CancellationToken,
     secrets: tempfile::TempDir,
 }
 
 impl Agent {
-    fn start(assignment: Assignment) -> Self {
+    pub(super) fn start(assignment: Assignment) -> Self {
         let secrets = tempfile::tempdir().expect("a folder");
         let (send, receive) = watch::channel(Arc::new(assignment));
         let (reporter, out) = Reporter::new();
@@ -36,7 +36,7 @@ impl Agent {
         Self { assignment: send, out, shutdown, secrets }
     }
 
-    fn write_secret(&self, name: &str, text: &str) {
+    pub(super) fn write_secret(&self, name: &str, text: &str) {
         let path = self.secrets.path().join(name);
         std::fs::write(&path, text).expect("written");
         std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).expect("set");
@@ -46,16 +46,19 @@ impl Agent {
         time::timeout(PATIENCE, self.out.recv()).await.expect("in time").expect("the agent lives")
     }
 
-    async fn window(&mut self, enough: impl Fn(&StampWindow) -> bool) -> StampWindow {
-        loop {
-            let seen = self.next().await;
-            if let Value::Stamp(window) = seen.value
-                && enough(&window)
-            {
-                assert_eq!(seen.subject.to_string(), "path/uplink");
-                return window;
+    pub(super) async fn window(&mut self, enough: impl Fn(&StampWindow) -> bool) -> StampWindow {
+        let found = async {
+            loop {
+                let seen = self.next().await;
+                if let Value::Stamp(window) = seen.value
+                    && enough(&window)
+                {
+                    assert_eq!(seen.subject.to_string(), "path/uplink");
+                    return window;
+                }
             }
-        }
+        };
+        time::timeout(PATIENCE, found).await.expect("such a window in time")
     }
 
     async fn notice(&mut self) -> (String, Notice) {
@@ -75,12 +78,12 @@ impl Drop for Agent {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     socket.local_addr().expect("bound").port()
 }
 
-fn session(port: u16, key: Option<&str>) -> StampSession {
+pub(super) fn session(port: u16, key: Option<&str>) -> StampSession {
     StampSession {
         id: "uplink".into(),
         to: "127.0.0.1".into(),
@@ -92,16 +95,16 @@ fn session(port: u16, key: Option<&str>) -> StampSession {
     }
 }
 
-fn reflector(port: u16, peer: &str, key: Option<&str>) -> StampReflector {
+pub(super) fn reflector(port: u16, peer: &str, key: Option<&str>) -> StampReflector {
     let listen = IpAddr::from(Ipv4Addr::LOCALHOST);
     StampReflector { listen, port, peers: vec![peer.into()], key: key.map(Into::into) }
 }
 
-fn assignment(session: StampSession, reflector: Option<StampReflector>) -> Assignment {
+pub(super) fn assignment(session: StampSession, reflector: Option<StampReflector>) -> Assignment {
     Assignment { window_ms: 300, stamp: vec![session], reflect: reflector, ..Assignment::default() }
 }
 
-fn answered(window: &StampWindow) -> bool {
+pub(super) fn answered(window: &StampWindow) -> bool {
     window.received >= Some(Count(10))
 }
 

@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
+use super::super::time::{Format, moment};
 use super::*;
 
 /// Not a code that anybody should use: enough to see that it is asked for, and over what.
@@ -90,6 +93,67 @@ fn a_packet_of_another_key_or_with_one_octet_changed_is_refused() {
 fn too_short_and_too_long_are_refused() {
     assert_eq!(Test::read(&[0; OPEN_LEN - 1], None), Err(Malformed::Short(43)));
     assert_eq!(Reflection::read(&[0; MAX_LEN + 1], None), Err(Malformed::Long(1501)));
+}
+
+/// The packets of a recording: whether each is a test, and its octets.
+fn recorded(text: &str) -> Vec<(bool, Vec<u8>)> {
+    let line = |line: &str| line.split_once(' ').map(|(kind, octets)| (kind == "test", hex(octets)));
+    text.lines().filter_map(line).collect()
+}
+
+/// 2026-11-28T15:01:51Z, when it was recorded.
+const RECORDED: Duration = Duration::from_secs(1_795_878_111);
+
+#[test]
+fn open_packets_of_another_implementation_are_read_and_written_the_same() {
+    let packets = recorded(include_str!("recorded/open.hex"));
+    let (test, rest) = Test::read(&packets[0].1, None).expect("a test");
+    assert_eq!((test.sequence, test.ssid, rest), (2, 0x1234, &[][..]));
+    assert!(
+        moment(test.sent, Format::Ntp, RECORDED).expect("a time").abs_diff(RECORDED)
+            < Duration::from_secs(60)
+    );
+    assert_eq!(test.write(None), packets[0].1);
+    let reflection = Reflection::read(&packets[1].1, None).expect("a reflection");
+    assert_eq!((reflection.sequence, reflection.test_sequence), (0, 2), "it counts by itself");
+    assert_eq!((reflection.test_sent, reflection.test_error), (test.sent, test.error));
+    assert_eq!((reflection.ssid, reflection.test_ttl), (0x1234, 64));
+    assert_eq!(reflection.write(None), packets[1].1);
+}
+
+/// Takes any code for right, and writes the one that it was given.
+struct Given([u8; TAG_LEN]);
+
+impl Key for Given {
+    fn tag(&self, _: &[u8]) -> [u8; TAG_LEN] {
+        self.0
+    }
+
+    fn verifies(&self, _: &[u8], tag: &[u8; TAG_LEN]) -> bool {
+        *tag == self.0
+    }
+}
+
+#[test]
+fn authenticated_packets_of_another_implementation_are_read_and_written_the_same() {
+    let packets = recorded(include_str!("recorded/authenticated.hex"));
+    assert_eq!(packets.len(), 6);
+    for (n, pair) in packets.chunks(2).enumerate() {
+        let key = |octets: &[u8]| Given(*octets.last_chunk().expect("a code"));
+        let key_of_test = key(&pair[0].1);
+        let (test, _) = Test::read(&pair[0].1, Some(&key_of_test)).expect("a test");
+        assert_eq!((test.sequence, test.ssid), (n as u32, 0x1234));
+        assert_eq!(test.write(Some(&key_of_test)), pair[0].1);
+        let key_of_reflection = key(&pair[1].1);
+        let reflection = Reflection::read(&pair[1].1, Some(&key_of_reflection)).expect("a reflection");
+        assert_eq!((reflection.sequence, reflection.test_sequence), (n as u32, n as u32));
+        assert_eq!((reflection.test_sent, reflection.test_ttl), (test.sent, 64));
+        assert!(
+            moment(reflection.received, Format::Ntp, RECORDED)
+                <= moment(reflection.sent, Format::Ntp, RECORDED)
+        );
+        assert_eq!(reflection.write(Some(&key_of_reflection)), pair[1].1);
+    }
 }
 
 proptest! {
