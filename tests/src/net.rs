@@ -305,6 +305,18 @@ impl Net {
         self.rule(branch, &format!("numgen random mod 1000 < {of_a_thousand} drop"))
     }
 
+    /// Loses every so many-th packet from the branch and none towards it: of `of` packets in a row, the first `lost`.
+    pub fn loss_from(&self, branch: u8, lost: u32, of: u32) -> Fault<'_> {
+        let line = line(branch);
+        self.rule(branch, &format!("iifname {line} meta l4proto udp numgen inc mod {of} < {lost} drop"))
+    }
+
+    /// Loses every so many-th packet towards the branch and none from it.
+    pub fn loss_towards(&self, branch: u8, lost: u32, of: u32) -> Fault<'_> {
+        let line = line(branch);
+        self.rule(branch, &format!("oifname {line} meta l4proto udp numgen inc mod {of} < {lost} drop"))
+    }
+
     fn rule(&self, branch: u8, rule: &str) -> Fault<'_> {
         let line = line(branch);
         self.router.exec(&["nft", &format!("add rule inet faults {line} {rule}")]);

@@ -12,5 +12,6 @@ mod line;
 mod links;
 mod operators;
 mod simulate;
+mod stamp;
 mod trust;
 mod watched;
