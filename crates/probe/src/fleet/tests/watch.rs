@@ -161,7 +161,7 @@ fn a_clock_that_is_set_by_an_hour_raises_nothing() {
 fn a_step_in_the_middle_of_suspicion_takes_it_back() {
     let mut fleet = fleet(&[watched("link", Class::Link)]);
     let wall = |mono: Duration| at(mono).wall + if mono < ms(31_150) { ms(0) } else { ms(5_000) };
-    let outage = ms(30_000)..ms(31_150);
+    let outage = ms(30_000)..ms(31_500);
     let seen = run_by(&mut fleet, 0, 60_000, wall, |now, _| (!outage.contains(&now)).then_some(ms(20)));
     assert_eq!(seen.verdicts(), [Some(LinkVerdict::Up)]);
     assert_eq!(fleet.confirming, 0);
