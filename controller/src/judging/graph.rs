@@ -45,6 +45,11 @@ pub(super) fn of<'a>(settings: &Settings, agents: impl IntoIterator<Item = &'a A
         let needs: Vec<Subject> = link.depends_on.iter().chain(&link.interfaces).cloned().collect();
         let from: Vec<AgentId> = link.probes.iter().map(|probe| probe.from.clone()).collect();
         observed(EntityKind::Link, id, &link.site, &needs, &from);
+        let measured: Vec<AgentId> = link.stamp.iter().map(|test| test.from.clone()).collect();
+        if !measured.is_empty() {
+            let link_itself = [Subject::lenient(EntityKind::Link, id)];
+            observed(EntityKind::Path, id, &link.site, &link_itself, &measured);
+        }
     }
     for (id, device) in settings.devices() {
         let from = std::slice::from_ref(&device.from);
@@ -83,13 +88,13 @@ pub(super) fn observer(settings: &Settings, subject: &Subject) -> Option<AgentId
         EntityKind::Agent => AgentId::new(id).ok(),
         EntityKind::Target => settings.targets().get(id)?.from.first().cloned(),
         EntityKind::Link => settings.links().get(id)?.probes.first().map(|probe| probe.from.clone()),
+        EntityKind::Path => settings.links().get(id)?.stamp.first().map(|test| test.from.clone()),
         EntityKind::Device => Some(settings.devices().get(id)?.from.clone()),
         EntityKind::BackupJob => Some(settings.backups().get(id)?.from.clone()),
         EntityKind::Machine
         | EntityKind::Disk
         | EntityKind::Interface
         | EntityKind::Site
-        | EntityKind::Ring
-        | EntityKind::Path => None,
+        | EntityKind::Ring => None,
     }
 }

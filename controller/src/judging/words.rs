@@ -25,13 +25,14 @@ pub(super) fn of_value(
         Value::Interface(interface) => judge::interface(interface),
         Value::Probe(window) if subject.kind == EntityKind::Link => judge::link(window),
         Value::Probe(window) => judge::target(window),
+        Value::Stamp(window) => judge::path(window),
         Value::Device(device) => judge::device(device),
         Value::Backup(evidence) => {
             let job = settings.backups().get(&subject.id);
             let expect = job.map_or(EXPECT, |job| job.expect_every.as_duration());
             return Some(Word::of_backup(evidence, expect, latest.at, every));
         }
-        Value::Agent(_) | Value::Stamp(_) | Value::Notice(_) => return None,
+        Value::Agent(_) | Value::Notice(_) => return None,
     };
     Some(Word::sampled(judgement, latest.at, every))
 }

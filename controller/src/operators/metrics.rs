@@ -69,6 +69,13 @@ fn expose(shared: &Shared) -> Exposition {
             page.add(&m::MACHINE_HEALTH, &[site, &entity.subject.id, health.as_str()], is);
         }
     }
+    for entity in board.entities.values().filter(|e| e.subject.kind == EntityKind::Link) {
+        let site = entity.site.as_ref().map_or("", |s| s.as_str());
+        for health in Health::ALL {
+            let is = f64::from(entity.state.health == health);
+            page.add(&m::LINK_STATE, &[site, &entity.subject.id, health.as_str()], is);
+        }
+    }
     page
 }
 
@@ -102,7 +109,9 @@ fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject,
             put(&m::INTERFACE_UP, &labels, value_of(i.up));
         }
         Value::Probe(p) => {
-            let labels = [site, agent.as_str(), id];
+            let (link, target) = if subject.kind == EntityKind::Link { (id, "") } else { ("", id) };
+            let labels = [site, agent.as_str(), link, target];
+            put(&m::LINK_MOS, &labels, p.opinion());
             put(&m::LINK_PROBES, &labels, Some(latest.totals.probes as f64));
             put(&m::LINK_PROBES_LOST, &labels, Some(latest.totals.lost as f64));
             put(&m::LINK_JITTER, &labels, value_of(p.jitter));
@@ -126,7 +135,12 @@ fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject,
             put(&m::BACKUP_LAST_GOOD, &[site, id], b.newest_at.map(<Timestamp as Scalar>::value));
             put(&m::BACKUP_SNAPSHOTS, &[site, id], Some(b.snapshots as f64));
         }
-        Value::Stamp(_) | Value::Notice(_) => {}
+        Value::Stamp(s) => {
+            for (direction, loss) in [("forward", s.loss_forward()), ("back", s.loss_back())] {
+                put(&m::PATH_LOSS, &[site, agent.as_str(), id, direction], loss);
+            }
+        }
+        Value::Notice(_) => {}
     }
 }
 

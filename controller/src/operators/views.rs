@@ -250,18 +250,14 @@ fn name(shared: &Shared, subject: &Subject) -> Localized {
     let id = subject.id.as_str();
     let named = match subject.kind {
         EntityKind::Target => settings.targets().get(id).map(|t| t.name.clone()),
-        EntityKind::Link => settings.links().get(id).map(|l| l.name.clone()),
+        EntityKind::Link | EntityKind::Path => settings.links().get(id).map(|l| l.name.clone()),
         EntityKind::Ring => settings.rings().get(id).map(|r| r.name.clone()),
         EntityKind::Device => settings.devices().get(id).map(|d| d.name.clone()),
         EntityKind::BackupJob => settings.backups().get(id).map(|b| b.name.clone()),
         EntityKind::Site => {
             SiteId::new(id).ok().and_then(|s| settings.sites().get(&s)).map(|s| s.name.clone())
         }
-        EntityKind::Agent
-        | EntityKind::Machine
-        | EntityKind::Disk
-        | EntityKind::Interface
-        | EntityKind::Path => None,
+        EntityKind::Agent | EntityKind::Machine | EntityKind::Disk | EntityKind::Interface => None,
     };
     named.unwrap_or_else(|| Localized::from(id))
 }

@@ -2,7 +2,7 @@
 
 mod link;
 
-pub use link::link;
+pub use link::{link, path};
 
 use std::time::Duration;
 
@@ -150,8 +150,11 @@ pub fn interface(sample: &InterfaceSample) -> Judgement {
     Judgement::new(Health::Ok, Reason::new(reasons::INTERFACE_UP))
 }
 
-/// A probed target, by its last window.
+/// A probed target, by its last window: by what the agent's detector holds of it, and where there is none, by loss.
 pub fn target(window: &ProbeWindow) -> Judgement {
+    if window.verdict.is_some() {
+        return link::of_target(window);
+    }
     let Some(loss) = window.loss() else { return unseen() };
     if loss >= 1.0 {
         return Judgement::new(Health::Down, Reason::new(reasons::TARGET_SILENT));

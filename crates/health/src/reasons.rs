@@ -43,6 +43,13 @@ reasons! {
     TARGET_ANSWERS = "target_answers" ["rtt_ms"] "The target answers";
     TARGET_LOSSY = "target_lossy" ["loss_percent"] "The target answers only some of the probes";
     TARGET_SILENT = "target_silent" [] "The target answers no probe";
+    TARGET_SLOW = "target_slow" ["rtt_ms"] "The target takes longer to answer than it usually does";
+    TARGET_JITTERY = "target_jittery" ["jitter_ms"] "The target's round-trip times vary more than they usually do";
+    TARGET_FLAPPING = "target_flapping" [] "The target comes and goes so often that it counts as degraded until it is steady";
+    PATH_MEASURED = "path_measured" [] "Both directions carry tests as they should";
+    PATH_LOSES_THERE = "path_loses_there" ["loss_percent"] "Packets are lost on the way from the measuring end to the other";
+    PATH_LOSES_BACK = "path_loses_back" ["loss_percent"] "Packets are lost on the way back to the measuring end";
+    PATH_SILENT = "path_silent" [] "The reflector at the other end answers no test";
     LINK_UP = "link_up" ["rtt_ms"] "The link carries probes as it should";
     LINK_CUT = "link_cut" [] "No probe comes through the link";
     LINK_NO_WAY = "link_no_way" [] "The machine at this end has no way into the link";

@@ -76,10 +76,13 @@ metrics! {
     INTERFACE_UP = Gauge "wasl_interface_up" ["site", "device", "interface"] "Whether the interface is operational";
     DEVICE_UP = Gauge "wasl_device_up" ["site", "device"] "Whether the device answered its last poll";
     DEVICE_POLL_SECONDS = Gauge "wasl_device_poll_duration_seconds" ["site", "device"] "How long the last poll took";
-    LINK_RTT = Histogram "wasl_link_rtt_seconds" ["site", "agent", "target"] "Round-trip times of probes";
-    LINK_PROBES = Counter "wasl_link_probes" ["site", "agent", "target"] "Probes whose fate is decided";
-    LINK_PROBES_LOST = Counter "wasl_link_probes_lost" ["site", "agent", "target"] "Probes that were not answered in time";
-    LINK_JITTER = Gauge "wasl_link_jitter_seconds" ["site", "agent", "target"] "Mean difference between successive round-trip times in the last window";
+    LINK_RTT = Histogram "wasl_link_rtt_seconds" ["site", "agent", "link", "target"] "Round-trip times of probes";
+    LINK_PROBES = Counter "wasl_link_probes" ["site", "agent", "link", "target"] "Probes whose fate is decided";
+    LINK_PROBES_LOST = Counter "wasl_link_probes_lost" ["site", "agent", "link", "target"] "Probes that were not answered in time";
+    LINK_STATE = Gauge "wasl_link_state" ["site", "link", "state"] "1 for the health that the link has, 0 for the others";
+    LINK_MOS = Gauge "wasl_link_mos" ["site", "agent", "link", "target"] "Mean opinion score of speech over it in the last window, 1 to 4.5 (ITU-T G.107)";
+    PATH_LOSS = Gauge "wasl_path_loss_ratio" ["site", "agent", "link", "direction"] "Share of STAMP tests lost in one direction in the last window";
+    LINK_JITTER = Gauge "wasl_link_jitter_seconds" ["site", "agent", "link", "target"] "Mean difference between successive round-trip times in the last window";
     BACKUP_LAST_GOOD = Gauge "wasl_backup_last_good_timestamp_seconds" ["site", "backup_job"] "When the newest snapshot that the repository lists was made; listing is evidence, not proof";
     BACKUP_SNAPSHOTS = Gauge "wasl_backup_snapshots" ["site", "backup_job"] "Snapshots that the repository lists";
     INGEST_BATCHES = Counter "wasl_ingest_batches" [] "Batches stored";
@@ -197,7 +200,7 @@ mod tests {
         let mut page = Exposition::default();
         page.add(&INTERFACE_RECEIVE, &["jenin", "sw\"\n} evil 1\n#", "Gi0/1"], 12.0);
         page.add(&AGENT_CONNECTED, &["jenin", "gw"], 1.0);
-        page.add_histogram(&LINK_RTT, &["jenin", "gw", "isp"], 0.5, vec![(0.1, 2), (f64::INFINITY, 1)]);
+        page.add_histogram(&LINK_RTT, &["jenin", "gw", "", "isp"], 0.5, vec![(0.1, 2), (f64::INFINITY, 1)]);
         let text = page.render();
         assert!(text.contains("wasl_agent_connected{site=\"jenin\",agent=\"gw\"} 1.0"), "{text}");
         assert!(
@@ -208,7 +211,7 @@ mod tests {
         );
         assert!(
             text.contains(
-                "wasl_link_rtt_seconds_bucket{le=\"+Inf\",site=\"jenin\",agent=\"gw\",target=\"isp\"} 3"
+                "wasl_link_rtt_seconds_bucket{le=\"+Inf\",site=\"jenin\",agent=\"gw\",link=\"\",target=\"isp\"} 3"
             ),
             "{text}"
         );

@@ -1,60 +1,116 @@
-//! A link, as one of its ends sees it.
+//! What detectors watch: links as one of their ends sees them, targets, and the two directions of a link.
 
 use wasl_model::health::{Health, Reason};
 use wasl_model::units::{Micros, Scalar};
-use wasl_model::{LinkCause, LinkVerdict, ProbeWindow};
+use wasl_model::{LinkCause, LinkVerdict, ProbeWindow, StampWindow};
 
 use super::{target, unseen};
 use crate::{Judgement, reasons};
 
+/// The words for one kind of thing that is probed.
+struct Words {
+    fine: &'static str,
+    silent: &'static str,
+    no_way: &'static str,
+    lossy: &'static str,
+    slow: &'static str,
+    unsteady: &'static str,
+    flapping: &'static str,
+}
+
+const LINK: Words = Words {
+    fine: reasons::LINK_UP,
+    silent: reasons::LINK_CUT,
+    no_way: reasons::LINK_NO_WAY,
+    lossy: reasons::LINK_LOSSY,
+    slow: reasons::LINK_SLOW,
+    unsteady: reasons::LINK_JITTERY,
+    flapping: reasons::LINK_FLAPPING,
+};
+
+const TARGET: Words = Words {
+    fine: reasons::TARGET_ANSWERS,
+    silent: reasons::TARGET_SILENT,
+    no_way: reasons::TARGET_SILENT,
+    lossy: reasons::TARGET_LOSSY,
+    slow: reasons::TARGET_SLOW,
+    unsteady: reasons::TARGET_JITTERY,
+    flapping: reasons::TARGET_FLAPPING,
+};
+
+/// More loss in one direction than this and a path is degraded.
+const PATH_LOSSY: f64 = 0.05;
+
 /// A link by the last window of one end's probes: what that end's detector holds of it. A window without a
 /// verdict, as agents without a detector send it, is judged by its loss alone.
 pub fn link(window: &ProbeWindow) -> Judgement {
-    let Some(verdict) = window.verdict else {
-        let judged = target(window);
-        let code = match judged.health {
-            Health::Down => reasons::LINK_CUT,
-            Health::Degraded => reasons::LINK_LOSSY,
-            Health::Ok => reasons::LINK_UP,
-            Health::Unknown | Health::Maintenance => return judged,
-        };
-        return Judgement { reason: Reason { code: code.to_owned(), ..judged.reason }, ..judged };
-    };
-    let millis = |micros: f64| format!("{:.2}", micros / 1000.0);
-    let rtt = window.rtt.quantile(0.5).map(millis);
-    let with_rtt = |code| match &rtt {
-        Some(rtt) => Reason::new(code).with("rtt_ms", rtt),
-        None => Reason::new(code).with("rtt_ms", "?"),
-    };
-    match (verdict, window.cause) {
-        (LinkVerdict::Up, _) => Judgement::new(Health::Ok, with_rtt(reasons::LINK_UP)),
-        (LinkVerdict::Down, Some(LinkCause::NoRoute)) => {
-            Judgement::new(Health::Down, Reason::new(reasons::LINK_NO_WAY))
-        }
-        (LinkVerdict::Down, _) => Judgement::new(Health::Down, Reason::new(reasons::LINK_CUT)),
-        (LinkVerdict::Degraded, cause) => {
-            let seen = |figure: Option<Micros>| figure.map(|f| millis(f.0 as f64));
-            let reason = match cause {
-                Some(LinkCause::Latency) => match seen(window.judged_rtt) {
-                    Some(rtt) => Reason::new(reasons::LINK_SLOW).with("rtt_ms", rtt),
-                    None => with_rtt(reasons::LINK_SLOW),
-                },
-                Some(LinkCause::Jitter) => {
-                    let jitter = seen(window.judged_jitter.or(window.jitter));
-                    let jitter = jitter.unwrap_or_else(|| "?".to_owned());
-                    Reason::new(reasons::LINK_JITTERY).with("jitter_ms", jitter)
-                }
-                Some(LinkCause::Flapping) => Reason::new(reasons::LINK_FLAPPING),
-                _ => match window.judged_loss.map(Scalar::value).or_else(|| window.loss()) {
-                    Some(loss) => {
-                        Reason::new(reasons::LINK_LOSSY).with("loss_percent", format!("{:.2}", loss * 100.0))
-                    }
-                    None => return unseen(),
-                },
-            };
-            Judgement::new(Health::Degraded, reason)
-        }
+    if window.verdict.is_some() {
+        return by_verdict(window, &LINK);
     }
+    let judged = target(window);
+    let code = match judged.health {
+        Health::Down => reasons::LINK_CUT,
+        Health::Degraded => reasons::LINK_LOSSY,
+        Health::Ok => reasons::LINK_UP,
+        Health::Unknown | Health::Maintenance => return judged,
+    };
+    Judgement { reason: Reason { code: code.to_owned(), ..judged.reason }, ..judged }
+}
+
+/// A target whose window carries a verdict.
+pub(super) fn of_target(window: &ProbeWindow) -> Judgement {
+    by_verdict(window, &TARGET)
+}
+
+/// The two directions of a link, by the last window of tests; which direction loses is told.
+pub fn path(window: &StampWindow) -> Judgement {
+    let percent = |loss: f64| format!("{:.2}", loss * 100.0);
+    let (there, back) = (window.loss_forward(), window.loss_back());
+    let worst = [(there, reasons::PATH_LOSES_THERE), (back, reasons::PATH_LOSES_BACK)]
+        .into_iter()
+        .filter_map(|(loss, code)| Some((loss?, code)))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match worst {
+        Some((loss, code)) if loss > PATH_LOSSY => {
+            Judgement::new(Health::Degraded, Reason::new(code).with("loss_percent", percent(loss)))
+        }
+        Some(_) => Judgement::new(Health::Ok, Reason::new(reasons::PATH_MEASURED)),
+        None if window.received.is_some_and(|n| n.0 == 0) && window.sent.is_some_and(|n| n.0 > 0) => {
+            Judgement::new(Health::Down, Reason::new(reasons::PATH_SILENT))
+        }
+        None => unseen(),
+    }
+}
+
+fn by_verdict(window: &ProbeWindow, words: &Words) -> Judgement {
+    let Some(verdict) = window.verdict else { return unseen() };
+    let millis = |micros: f64| format!("{:.2}", micros / 1000.0);
+    let seen = |figure: Option<Micros>| figure.map(|f| millis(f.0 as f64));
+    let rtt = |code, rtt: Option<String>| {
+        let rtt = rtt.or_else(|| window.rtt.quantile(0.5).map(millis));
+        Reason::new(code).with("rtt_ms", rtt.unwrap_or_else(|| "?".to_owned()))
+    };
+    let (health, reason) = match (verdict, window.cause) {
+        (LinkVerdict::Up, _) => (Health::Ok, rtt(words.fine, None)),
+        (LinkVerdict::Down, Some(LinkCause::NoRoute)) => (Health::Down, Reason::new(words.no_way)),
+        (LinkVerdict::Down, _) => (Health::Down, Reason::new(words.silent)),
+        (LinkVerdict::Degraded, Some(LinkCause::Latency)) => {
+            (Health::Degraded, rtt(words.slow, seen(window.judged_rtt)))
+        }
+        (LinkVerdict::Degraded, Some(LinkCause::Jitter)) => {
+            let jitter = seen(window.judged_jitter.or(window.jitter)).unwrap_or_else(|| "?".to_owned());
+            (Health::Degraded, Reason::new(words.unsteady).with("jitter_ms", jitter))
+        }
+        (LinkVerdict::Degraded, Some(LinkCause::Flapping)) => (Health::Degraded, Reason::new(words.flapping)),
+        (LinkVerdict::Degraded, _) => match window.judged_loss.map(Scalar::value).or_else(|| window.loss()) {
+            Some(loss) => {
+                let percent = format!("{:.2}", loss * 100.0);
+                (Health::Degraded, Reason::new(words.lossy).with("loss_percent", percent))
+            }
+            None => return unseen(),
+        },
+    };
+    Judgement::new(health, reason)
 }
 
 #[cfg(test)]
@@ -101,6 +157,46 @@ mod tests {
         assert_eq!(link(&lossy).reason.args["loss_percent"], "20.00", "an agent that tells no more");
         let told = link(&ProbeWindow { judged_loss: Some(Ppm(73_000)), ..lossy });
         assert_eq!(told.reason.args["loss_percent"], "7.30", "what the detector saw, not one window");
+    }
+
+    #[test]
+    fn a_target_is_held_to_its_detector_too() {
+        let with = |verdict, cause| ProbeWindow { verdict: Some(verdict), cause, ..window(0, 0) };
+        let says = |verdict, cause| {
+            let judgement = target(&with(verdict, cause));
+            (judgement.health, judgement.reason.code)
+        };
+        // A window that a change has cut short may hold no decided probe at all.
+        assert_eq!(
+            says(LinkVerdict::Down, Some(LinkCause::BlackHole)),
+            (Health::Down, "target_silent".into())
+        );
+        let slow = says(LinkVerdict::Degraded, Some(LinkCause::Latency));
+        assert_eq!(slow, (Health::Degraded, "target_slow".into()));
+    }
+
+    #[test]
+    fn a_path_names_the_direction_that_loses() {
+        let lost = |forward: u64, back: u64| {
+            path(&StampWindow {
+                sent: Some(Count(100)),
+                reflected: Some(Count(100 - forward)),
+                received: Some(Count(100 - forward - back)),
+                lost_forward: Some(Count(forward)),
+                lost_back: Some(Count(back)),
+                ..StampWindow::default()
+            })
+        };
+        assert_eq!(lost(0, 0).reason.code, "path_measured");
+        assert_eq!(lost(2, 1).health, Health::Ok);
+        assert_eq!(
+            (path(20, 1).health, path(20, 1).reason.code),
+            (Health::Degraded, "path_loses_there".into())
+        );
+        assert_eq!(lost(1, 20).reason.code, "path_loses_back");
+        let silent = StampWindow { sent: Some(Count(9)), received: Some(Count(0)), ..StampWindow::default() };
+        assert_eq!(path(&silent).health, Health::Down);
+        assert_eq!(path(&StampWindow::default()).health, Health::Unknown);
     }
 
     #[test]
