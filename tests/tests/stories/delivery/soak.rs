@@ -1,12 +1,15 @@
 //! Agents and controller are killed at random moments, as by power cuts. `make soak` does it 200 times.
 
+use std::path::Path;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+use serde_json::Value;
 use wasl_tests::centre::{Agent, Centre};
 use wasl_tests::chance::Chance;
-use wasl_tests::evidence;
+use wasl_tests::daemon::Daemon;
 use wasl_tests::net::Net;
-use wasl_tests::{packages, skip, wait};
+use wasl_tests::{binaries, evidence, packages, skip, wait};
 
 use super::{OFTEN, SOON};
 
@@ -15,6 +18,8 @@ const SAMPLE: u64 = 8;
 /// The longest time before a kill, and the longest that what was killed stays away; milliseconds.
 const MOMENT_MS: u64 = 1_200;
 const AWAY_MS: u64 = 600;
+/// How long the crowd may take to deliver the rest: its agents, too, may wait half a minute before they try again.
+const CROWD_ENDS: Duration = Duration::from_secs(120);
 
 /// The number of kills, and the seed of their moments.
 fn asked() -> (u64, u64) {
@@ -55,6 +60,8 @@ targets:
         })
         .into();
     branches.iter_mut().for_each(Agent::start);
+    // Real agents write once a second; a crowd beside them keeps the controller committing at every moment.
+    let mut crowd = crowd(&net, &centre, dir.path());
 
     for round in 1..=kills {
         // Every other kill comes while things flow, the others wherever the last one has left things.
@@ -83,6 +90,12 @@ targets:
     }
 
     centre.await_ready();
+    let status = crowd.end(Signal::SIGTERM, CROWD_ENDS);
+    let log = crowd.log();
+    let told = log.lines().find(|line| line.starts_with("produced "));
+    let told = told.unwrap_or_else(|| panic!("no account of the crowd:\n{log}"));
+    assert!(status.success(), "{told}");
+    println!("the crowd: {told}");
     for agent in &mut branches {
         centre.await_agent(&agent.name);
         wait::until_true("what waited has arrived", SOON, || {
@@ -100,8 +113,24 @@ targets:
     }
 }
 
+/// Simulated agents, which compare their account with the controller's in the end.
+fn crowd(net: &Net, centre: &Centre, dir: &Path) -> Daemon {
+    let mut command = net.centre().command(binaries::path("wasl"));
+    command.args(["simulate", "--agents", "6", "--heartbeat", "100ms", "--for", "12h", "--drain", "5m"]);
+    command.args(["--sites", "one,two", "--state"]).arg(centre.state());
+    let crowd = Daemon::start("crowd", command, dir);
+    wait::until_true("the crowd delivers", SOON, || {
+        let all = centre.client.try_json("/api/v1/accounting");
+        all.as_ref().and_then(|all| all.as_array()).is_some_and(|all| all.len() >= 6)
+    });
+    crowd
+}
+
+/// How many batches of the branches the controller has.
 fn stored(centre: &Centre) -> u64 {
     let all = centre.client.try_json("/api/v1/accounting");
     let all = all.as_ref().and_then(|all| all.as_array()).into_iter().flatten();
-    all.filter_map(|account| account["stored"].as_u64()).sum()
+    let of_branches =
+        |account: &&Value| account["agent"].as_str().is_some_and(|name| name.starts_with("branch-"));
+    all.filter(of_branches).filter_map(|account| account["stored"].as_u64()).sum()
 }
