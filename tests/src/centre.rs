@@ -18,8 +18,9 @@ use crate::{binaries, tool, wait};
 /// What a process finds in its environment beside what the test has.
 pub type Environment = Vec<(String, String)>;
 
-/// How long a daemon may take to be there. Generous: two stories share two slow processors.
-const START: Duration = Duration::from_secs(20);
+/// How long a daemon may take to be there. Generous: two stories share two slow processors, and a
+/// controller reads what it kept of the last hour or two before it listens.
+const START: Duration = Duration::from_secs(60);
 /// How long a daemon may take to end in good order.
 pub const END: Duration = Duration::from_secs(15);
 

@@ -116,7 +116,7 @@ targets:
 /// Simulated agents, which compare their account with the controller's in the end.
 fn crowd(net: &Net, centre: &Centre, dir: &Path) -> Daemon {
     let mut command = net.centre().command(binaries::path("wasl"));
-    command.args(["simulate", "--agents", "6", "--heartbeat", "100ms", "--for", "12h", "--drain", "5m"]);
+    command.args(["simulate", "--agents", "6", "--heartbeat", "400ms", "--for", "12h", "--drain", "5m"]);
     command.args(["--sites", "one,two", "--state"]).arg(centre.state());
     let crowd = Daemon::start("crowd", command, dir);
     wait::until_true("the crowd delivers", SOON, || {
