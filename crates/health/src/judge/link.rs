@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(lost(0, 0).reason.code, "path_measured");
         assert_eq!(lost(2, 1).health, Health::Ok);
         assert_eq!(
-            (path(20, 1).health, path(20, 1).reason.code),
+            (lost(20, 1).health, lost(20, 1).reason.code),
             (Health::Degraded, "path_loses_there".into())
         );
         assert_eq!(lost(1, 20).reason.code, "path_loses_back");
