@@ -82,6 +82,10 @@ impl Intent {
                         settings.devices().get(device).is_some_and(|d| d.from == *agent)
                     })
             }
+            EntityKind::Sensor => subject
+                .id
+                .split_once('/')
+                .is_some_and(|(device, _)| settings.devices().get(device).is_some_and(|d| d.from == *agent)),
             EntityKind::Target => settings.targets().get(&subject.id).is_some_and(|t| t.from.contains(agent)),
             EntityKind::Link => {
                 settings.links().get(&subject.id).is_some_and(|l| l.probes.iter().any(|p| p.from == *agent))
@@ -108,6 +112,12 @@ impl Intent {
                 subject.id.split_once('/').and_then(|(owner, _)| device(owner)).unwrap_or_else(host)
             }
             EntityKind::Target | EntityKind::Link | EntityKind::Path => settings.window().as_duration(),
+            // The agent reads them no more often than this, and at a device's turn.
+            EntityKind::Sensor => {
+                let every =
+                    subject.id.split_once('/').and_then(|(owner, _)| device(owner)).unwrap_or_else(host);
+                every.max(Duration::from_secs(30)) + every
+            }
             EntityKind::Device => device(&subject.id).unwrap_or_else(host),
             EntityKind::BackupJob => settings
                 .backups()

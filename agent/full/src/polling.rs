@@ -8,6 +8,7 @@
 //! * [`counters`] decides what two readings mean; pure.
 //! * [`interfaces`] makes readings of columns, [`identity`] names interfaces; pure. What to ask, how much and
 //!   how patiently is `wasl_probe::snmp`.
+//! * [`sensors`] makes sensors of what profiles name; pure.
 //! * [`client`] is the trait to a device and its adapter; [`tables`] reads through it; [`device`] is the
 //!   loop; [`rounds`] is the beat.
 
@@ -17,6 +18,7 @@ mod device;
 mod identity;
 mod interfaces;
 pub(crate) mod rounds;
+mod sensors;
 mod tables;
 
 use std::sync::Arc;
@@ -29,13 +31,14 @@ use wasl_agent_core::secrets::Secrets;
 use wasl_model::assignment::{Assignment, DeviceAssignment};
 
 use client::Network;
-use device::Poller;
+use device::{Polled, Poller};
 
 /// Polls the assigned devices until `shutdown`: each one at once, again after two seconds so that it has
 /// rates, then every `every_ms` at a phase of its own. Follows the assignment; a device whose part of it did
 /// not change is not disturbed.
 ///
-/// Reports a `DeviceSample` about the device and an `InterfaceSample` about each of its interfaces per poll.
+/// Reports a `DeviceSample` about the device and an `InterfaceSample` about each of its interfaces per poll, and
+/// now and then a `SensorSample` about each of its sensors.
 /// A device that does not answer, whose secrets are missing or whose name has no address has a notice for
 /// as long as that is so.
 pub async fn run(
@@ -47,15 +50,19 @@ pub async fn run(
     let network = Network::new();
     let epoch = Instant::now();
     let wanted = |assignment: &Assignment| {
-        assignment.devices.iter().map(|device| (device.id.clone(), device.clone())).collect()
+        let polled = |device: &DeviceAssignment| {
+            let named = assignment.profiles.iter().filter(|profile| device.profiles.contains(&profile.id));
+            Polled { device: device.clone(), profiles: named.cloned().collect() }
+        };
+        assignment.devices.iter().map(|device| (device.id.clone(), polled(device))).collect()
     };
     let gone = reporter.clone();
-    let start = move |device: DeviceAssignment| {
-        Poller::new(reporter.clone(), secrets.clone(), network.clone(), device, epoch).run()
+    let start = move |polled: Polled| {
+        Poller::new(reporter.clone(), secrets.clone(), network.clone(), polled, epoch).run()
     };
-    let gone = move |device: DeviceAssignment| {
+    let gone = move |polled: Polled| {
         let reporter = gone.clone();
-        async move { device::forget(&reporter, &device).await }
+        async move { device::forget(&reporter, &polled.device).await }
     };
     rounds::follow(assignment, shutdown, wanted, start, gone).await;
 }

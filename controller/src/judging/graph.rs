@@ -94,6 +94,7 @@ pub(super) fn observer(settings: &Settings, subject: &Subject) -> Option<AgentId
         EntityKind::Machine
         | EntityKind::Disk
         | EntityKind::Interface
+        | EntityKind::Sensor
         | EntityKind::Site
         | EntityKind::Ring => None,
     }

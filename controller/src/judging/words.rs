@@ -27,6 +27,7 @@ pub(super) fn of_value(
         Value::Probe(window) => judge::target(window),
         Value::Stamp(window) => judge::path(window),
         Value::Device(device) => judge::device(device),
+        Value::Sensor(sensor) => judge::sensor(sensor),
         Value::Backup(evidence) => {
             let job = settings.backups().get(&subject.id);
             let expect = job.map_or(EXPECT, |job| job.expect_every.as_duration());

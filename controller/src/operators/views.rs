@@ -104,6 +104,10 @@ pub(super) fn entity(shared: &Shared, subject: &Subject) -> Option<EntityView> {
     let latest = entity.agent.as_ref().and_then(|agent| live.values.get(&(agent.clone(), subject.clone())));
     let parts = board.entities.values().filter(|e| is_part(&e.subject, subject));
     let fields = series::fields(subject.kind);
+    // A sensor measures one of many things; what it does not measure is no gap.
+    let shown = |field: &str| {
+        subject.kind != EntityKind::Sensor || latest.is_some_and(|l| number(&l.value, field).is_some())
+    };
     Some(EntityView {
         subject: subject.clone(),
         name: name(shared, subject),
@@ -116,13 +120,21 @@ pub(super) fn entity(shared: &Shared, subject: &Subject) -> Option<EntityView> {
         observed: entity.agent.as_ref().zip(entity.at).map(|(agent, at)| (agent.to_string(), at)),
         values: fields
             .iter()
+            .filter(|(field, _)| shown(field))
             .map(|(field, unit)| FigureView {
                 field: (*field).to_owned(),
                 unit: *unit,
                 value: latest.and_then(|l| number(&l.value, field)),
             })
             .collect(),
-        charts: entity.agent.as_ref().map(|agent| charts(subject, agent)).unwrap_or_default(),
+        charts: entity
+            .agent
+            .as_ref()
+            .map(|agent| charts(subject, agent))
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|chart| shown(&chart.field))
+            .collect(),
         parts: parts.map(|e| (e.subject.clone(), e.state.health)).collect(),
         incident: board.incident_of(subject).map(|incident| incident.id),
     })
@@ -207,7 +219,7 @@ fn worst_first(board: &Board, kind: EntityKind) -> Vec<&Entity> {
 /// Whether `part` is a disk or interface of `whole`.
 fn is_part(part: &Subject, whole: &Subject) -> bool {
     matches!(whole.kind, EntityKind::Machine | EntityKind::Device)
-        && matches!(part.kind, EntityKind::Disk | EntityKind::Interface)
+        && matches!(part.kind, EntityKind::Disk | EntityKind::Interface | EntityKind::Sensor)
         && part.id.strip_prefix(&whole.id).is_some_and(|rest| rest.starts_with('/'))
 }
 
@@ -257,7 +269,11 @@ fn name(shared: &Shared, subject: &Subject) -> Localized {
         EntityKind::Site => {
             SiteId::new(id).ok().and_then(|s| settings.sites().get(&s)).map(|s| s.name.clone())
         }
-        EntityKind::Agent | EntityKind::Machine | EntityKind::Disk | EntityKind::Interface => None,
+        EntityKind::Agent
+        | EntityKind::Machine
+        | EntityKind::Disk
+        | EntityKind::Interface
+        | EntityKind::Sensor => None,
     };
     named.unwrap_or_else(|| Localized::from(id))
 }

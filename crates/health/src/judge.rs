@@ -10,7 +10,7 @@ use wasl_model::health::{Health, Proof, Reason};
 use wasl_model::units::Scalar;
 use wasl_model::{
     AgentSample, BackupEvidence, BackupOutcome, DeviceSample, DiskSample, HostSample, InterfaceSample,
-    ProbeWindow, Timestamp,
+    ProbeWindow, SensorSample, SensorState, Timestamp,
 };
 
 use crate::{Judgement, reasons};
@@ -174,6 +174,42 @@ pub fn device(sample: &DeviceSample) -> Judgement {
         Some(false) => Judgement::new(Health::Down, Reason::new(reasons::DEVICE_SILENT)),
         None => unseen(),
     }
+}
+
+/// A sensor, by what its profile says of the value.
+pub fn sensor(sample: &SensorSample) -> Judgement {
+    let told = |code| match measured(sample) {
+        Some(value) => Reason::new(code).with("value", value),
+        None => Reason::new(code),
+    };
+    match sample.state {
+        Some(SensorState::Ok) => Judgement::new(Health::Ok, Reason::new(reasons::SENSOR_FINE)),
+        Some(SensorState::Degraded) => Judgement::new(Health::Degraded, told(reasons::SENSOR_DEGRADED)),
+        Some(SensorState::Down) => Judgement::new(Health::Down, told(reasons::SENSOR_DOWN)),
+        None if measured(sample).is_some() => {
+            Judgement::new(Health::Ok, Reason::new(reasons::SENSOR_MEASURES))
+        }
+        None => unseen(),
+    }
+}
+
+/// What a sensor measures, with its unit.
+fn measured(s: &SensorSample) -> Option<String> {
+    let figure = |value: f64, unit: &str| format!("{value:.1} {unit}").trim_end().to_owned();
+    let percent = |ratio: f64| format!("{:.0} %", ratio * 100.0);
+    let of = |value: Option<f64>, unit: &str| value.map(|value| figure(value, unit));
+    None.or(of(s.temperature.map(Scalar::value), "°C"))
+        .or(of(s.voltage.map(Scalar::value), "V"))
+        .or(of(s.current.map(Scalar::value), "A"))
+        .or(of(s.power.map(Scalar::value), "W"))
+        .or(of(s.frequency.map(Scalar::value), "Hz"))
+        .or(s.humidity.map(|v| percent(v.value())))
+        .or(s.charge.map(|v| percent(v.value())))
+        .or(s.load.map(|v| percent(v.value())))
+        .or(s.runtime.map(|v| format!("{:.0} s", v.value())))
+        .or(s.fan.map(|v| format!("{} /min", v.0)))
+        .or(s.status.map(|v| v.0.to_string()))
+        .or(s.used.zip(s.size).filter(|(_, size)| size.0 > 0).map(|(u, n)| percent(u.0 as f64 / n.0 as f64)))
 }
 
 /// A backup job: fresh or not; its proof is `none`, because a list of snapshots proves nothing.

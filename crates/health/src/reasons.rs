@@ -62,6 +62,10 @@ reasons! {
     RING_PARTED = "ring_parted" ["count", "names", "total"] "Several links of the ring are down, so some of its places are parted from the others";
     DEVICE_ANSWERS = "device_answers" [] "The device answers SNMP";
     DEVICE_SILENT = "device_silent" [] "The device does not answer SNMP";
+    SENSOR_FINE = "sensor_fine" [] "What the sensor measures is as it should be";
+    SENSOR_MEASURES = "sensor_measures" [] "The sensor measures; its profile says nothing of what is good";
+    SENSOR_DEGRADED = "sensor_degraded" ["value"] "What the sensor measures is beyond what is good";
+    SENSOR_DOWN = "sensor_down" ["value"] "What the sensor measures means that something does not work or is about to stop";
     BACKUP_FRESH = "backup_fresh" ["age_hours"] "The newest snapshot is recent enough";
     BACKUP_STALE = "backup_stale" ["age_hours", "limit_hours"] "The newest snapshot is too old";
     BACKUP_UNREADABLE = "backup_unreadable" ["outcome"] "The repository could not be read";

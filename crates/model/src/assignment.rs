@@ -7,6 +7,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::profile::Profile;
+
 /// Everything that one agent is asked to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(default)]
@@ -27,6 +29,8 @@ pub struct Assignment {
     pub stamp: Vec<StampSession>,
     /// The answering of such measurements from elsewhere.
     pub reflect: Option<StampReflector>,
+    /// What kinds of devices can tell; devices name them.
+    pub profiles: Vec<Profile>,
 }
 
 impl Assignment {
@@ -189,6 +193,9 @@ pub struct DeviceAssignment {
     pub every_ms: u64,
     /// How to prove oneself to it.
     pub access: SnmpAccess,
+    /// The profiles that may be for it, by their names.
+    #[serde(default)]
+    pub profiles: Vec<String>,
 }
 
 /// How to prove oneself to a device. Secrets are names; the files of those names lie on the agent's host.

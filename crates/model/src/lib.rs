@@ -11,6 +11,7 @@ pub mod histogram;
 pub mod id;
 pub mod incident;
 pub mod observation;
+pub mod profile;
 pub mod quality;
 pub mod sample;
 pub mod series;
@@ -27,8 +28,8 @@ pub use incident::{
 };
 pub use observation::{
     AgentSample, BackupEvidence, BackupOutcome, DeviceSample, DiskSample, HostSample, InterfaceSample,
-    LinkCause, LinkVerdict, Notice, NoticeCode, Observation, ProbeMethod, ProbeWindow, Severity, StampWindow,
-    Value, VoidReason,
+    LinkCause, LinkVerdict, Notice, NoticeCode, Observation, ProbeMethod, ProbeWindow, SensorSample,
+    SensorState, Severity, StampWindow, Value, VoidReason,
 };
 pub use series::SeriesKey;
 pub use subject::{EntityKind, Subject};

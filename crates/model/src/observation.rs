@@ -7,7 +7,10 @@ use crate::sample;
 use crate::sample::List;
 use crate::subject::Subject;
 use crate::time::Timestamp;
-use crate::units::{BitsPerSecond, Bytes, Count, Micros, Millis, Ppm, Scalar, SignedMicros, Unit};
+use crate::units::{
+    BitsPerSecond, Bytes, Count, Micros, MilliAmperes, MilliCelsius, MilliHertz, MilliVolts, MilliWatts,
+    Millis, Ppm, Scalar, SignedMicros, TurnsPerMinute, Unit,
+};
 
 /// One thing that was seen: about what, when by the agent's clock, and what.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +41,8 @@ pub enum Value {
     Device(DeviceSample),
     /// A window of STAMP tests of a link's two directions.
     Stamp(StampWindow),
+    /// Something that a device measures.
+    Sensor(SensorSample),
     /// What a backup tool's repository holds.
     Backup(BackupEvidence),
     /// Something that a person should know.
@@ -266,6 +271,40 @@ sample! {
     }
 }
 
+sample! {
+    /// Something that a device measures, at one moment; what it does not measure is unset.
+    SensorSample = 8 {
+        /// What the value means, by the profile.
+        1 state: SensorState,
+        /// A temperature.
+        2 temperature: MilliCelsius,
+        /// A voltage.
+        3 voltage: MilliVolts,
+        /// A current.
+        4 current: MilliAmperes,
+        /// A power.
+        5 power: MilliWatts,
+        /// A frequency.
+        6 frequency: MilliHertz,
+        /// Relative humidity.
+        7 humidity: Ppm,
+        /// How full a battery is.
+        8 charge: Ppm,
+        /// How busy something is.
+        9 load: Ppm,
+        /// For how long something will still last.
+        10 runtime: Millis,
+        /// How fast a fan turns.
+        11 fan: TurnsPerMinute,
+        /// The number that stands for a state, as the device gives it.
+        12 status: Count,
+        /// What is in use of memory or storage.
+        13 used: Bytes,
+        /// How much there is of it.
+        14 size: Bytes,
+    }
+}
+
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal $text:literal,)* }) => {
         $(#[$doc])*
@@ -351,6 +390,18 @@ words!(
         Implausible = 4 "implausible",
         /// The previous reading is too old to say whether the counter wrapped meanwhile.
         TooOld = 5 "too_old",
+    }
+);
+
+words!(
+    /// What a sensor's value means.
+    SensorState {
+        /// It is as it should be.
+        Ok = 1 "ok",
+        /// It should be looked at.
+        Degraded = 2 "degraded",
+        /// It does not work, or is about to stop.
+        Down = 3 "down",
     }
 );
 
@@ -541,6 +592,7 @@ into_value!(
     AgentSample => Agent,
     DeviceSample => Device,
     StampWindow => Stamp,
+    SensorSample => Sensor,
     BackupEvidence => Backup,
     Notice => Notice,
 );

@@ -70,7 +70,8 @@ impl From<SeriesKey> for String {
 /// The fields that the history keeps for a kind of entity, with their units.
 pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
     use Unit::{
-        BitsPerSecond, Bytes, BytesPerSecond, Count, Flag, PerSecond, Ratio, Score, Seconds, UnixSeconds,
+        Amperes, BitsPerSecond, Bytes, BytesPerSecond, Celsius, Count, Flag, Hertz, PerMinute, PerSecond,
+        Ratio, Score, Seconds, UnixSeconds, Volts, Watts,
     };
     match kind {
         EntityKind::Machine => &[
@@ -126,6 +127,21 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             ("delay_error", Seconds),
         ],
         EntityKind::Site | EntityKind::Ring => &[],
+        EntityKind::Sensor => &[
+            ("temperature", Celsius),
+            ("voltage", Volts),
+            ("current", Amperes),
+            ("power", Watts),
+            ("frequency", Hertz),
+            ("humidity", Ratio),
+            ("charge", Ratio),
+            ("load", Ratio),
+            ("runtime", Seconds),
+            ("fan", PerMinute),
+            ("status", Count),
+            ("used", Bytes),
+            ("size", Bytes),
+        ],
     }
 }
 
@@ -210,6 +226,21 @@ pub fn points(value: &Value, mut add: impl FnMut(&'static str, f64)) {
             put("delay_back_p50", s.back.quantile(0.5).map(seconds));
             put("delay_error", s.clock_error.map(Scalar::value));
         }
+        Value::Sensor(s) => {
+            put("temperature", s.temperature.map(Scalar::value));
+            put("voltage", s.voltage.map(Scalar::value));
+            put("current", s.current.map(Scalar::value));
+            put("power", s.power.map(Scalar::value));
+            put("frequency", s.frequency.map(Scalar::value));
+            put("humidity", s.humidity.map(Scalar::value));
+            put("charge", s.charge.map(Scalar::value));
+            put("load", s.load.map(Scalar::value));
+            put("runtime", s.runtime.map(Scalar::value));
+            put("fan", s.fan.map(Scalar::value));
+            put("status", s.status.map(Scalar::value));
+            put("used", s.used.map(Scalar::value));
+            put("size", s.size.map(Scalar::value));
+        }
         Value::Backup(b) => {
             if b.outcome == crate::BackupOutcome::Read {
                 put("snapshots", Some(b.snapshots as f64));
@@ -241,13 +272,14 @@ pub fn kind_of(value: &Value) -> Option<EntityKind> {
         Value::Agent(_) => Some(EntityKind::Agent),
         Value::Device(_) => Some(EntityKind::Device),
         Value::Stamp(_) => Some(EntityKind::Path),
+        Value::Sensor(_) => Some(EntityKind::Sensor),
         Value::Backup(_) => Some(EntityKind::BackupJob),
         Value::Notice(_) => None,
     }
 }
 
 /// The wire numbers of all regular sample types, for tests that guard against reuse.
-pub const SAMPLE_KINDS: [u32; 7] = [
+pub const SAMPLE_KINDS: [u32; 8] = [
     crate::HostSample::KIND,
     crate::DiskSample::KIND,
     crate::InterfaceSample::KIND,
@@ -255,6 +287,7 @@ pub const SAMPLE_KINDS: [u32; 7] = [
     crate::AgentSample::KIND,
     crate::DeviceSample::KIND,
     crate::StampWindow::KIND,
+    crate::SensorSample::KIND,
 ];
 
 #[cfg(test)]

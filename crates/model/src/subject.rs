@@ -73,6 +73,8 @@ kinds!(
     Ring = 10 "ring",
     /// The two directions of a link as STAMP measures them; its identifier is the link's.
     Path = 11 "path",
+    /// Something that a device measures: `device/name`.
+    Sensor = 12 "sensor",
 );
 
 impl EntityKind {

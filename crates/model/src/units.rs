@@ -32,6 +32,18 @@ pub enum Unit {
     Flag,
     /// A mark between 1 (bad) and 5 (excellent).
     Score,
+    /// Degrees Celsius.
+    Celsius,
+    /// Volts.
+    Volts,
+    /// Amperes.
+    Amperes,
+    /// Watts.
+    Watts,
+    /// Hertz.
+    Hertz,
+    /// Turns a minute.
+    PerMinute,
 }
 
 /// A quantity that can stand in a column.
@@ -83,23 +95,44 @@ unsigned!(
     Millis(u64) = Seconds * 1e-3;
     /// Bits per second.
     BitsPerSecond(u64) = BitsPerSecond * 1.0;
+    /// Turns a minute.
+    TurnsPerMinute(u32) = PerMinute * 1.0;
 );
 
-/// Microseconds that may be negative, such as a clock's offset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SignedMicros(pub i64);
+macro_rules! signed {
+    ($($(#[$doc:meta])* $name:ident = $unit:ident * $scale:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub i64);
 
-impl Scalar for SignedMicros {
-    const UNIT: Unit = Unit::Seconds;
-    const SCALE: f64 = 1e-6;
-    fn to_wire(self) -> i64 {
-        self.0
-    }
-    fn from_wire(value: i64) -> Option<Self> {
-        Some(Self(value))
-    }
+        impl Scalar for $name {
+            const UNIT: Unit = Unit::$unit;
+            const SCALE: f64 = $scale;
+            fn to_wire(self) -> i64 {
+                self.0
+            }
+            fn from_wire(value: i64) -> Option<Self> {
+                Some(Self(value))
+            }
+        }
+    )*};
 }
+
+signed!(
+    /// Microseconds that may be negative, such as a clock's offset.
+    SignedMicros = Seconds * 1e-6;
+    /// Thousandths of a degree Celsius.
+    MilliCelsius = Celsius * 1e-3;
+    /// Thousandths of a volt.
+    MilliVolts = Volts * 1e-3;
+    /// Thousandths of an ampere.
+    MilliAmperes = Amperes * 1e-3;
+    /// Thousandths of a watt.
+    MilliWatts = Watts * 1e-3;
+    /// Thousandths of a hertz.
+    MilliHertz = Hertz * 1e-3;
+);
 
 impl Scalar for bool {
     const UNIT: Unit = Unit::Flag;

@@ -132,6 +132,12 @@ pub fn value(unit: Unit, value: f64, zone: &TimeZone) -> Option<String> {
         Unit::UnixSeconds => date_time(Timestamp((value * 1000.0) as i64), zone),
         Unit::Score => format!("{value:.2}"),
         Unit::Flag => return None,
+        Unit::Celsius => format!("{} °C", three(value)),
+        Unit::Volts => format!("{} V", three(value)),
+        Unit::Amperes => format!("{} A", three(value)),
+        Unit::Watts => format!("{} W", three(value)),
+        Unit::Hertz => format!("{} Hz", three(value)),
+        Unit::PerMinute => format!("{} /min", three(value)),
     })
 }
 

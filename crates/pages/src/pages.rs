@@ -92,6 +92,7 @@ pub fn entity(p: &Painter<'_>, frame: &Frame, view: &EntityView) -> String {
         | EntityKind::Link
         | EntityKind::Ring
         | EntityKind::Path
+        | EntityKind::Sensor
         | EntityKind::Device
         | EntityKind::Interface => Some(Nav::Links),
         EntityKind::BackupJob => Some(Nav::Backups),

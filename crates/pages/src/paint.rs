@@ -325,6 +325,7 @@ impl<'a> Painter<'a> {
             | EntityKind::Link
             | EntityKind::Ring
             | EntityKind::Path
+            | EntityKind::Sensor
             | EntityKind::Device
             | EntityKind::Interface => "/links",
             EntityKind::BackupJob => "/backups",
@@ -368,6 +369,12 @@ impl<'a> Painter<'a> {
             Unit::UnixSeconds => "unix_seconds",
             Unit::Flag => "flag",
             Unit::Score => "score",
+            Unit::Celsius => "celsius",
+            Unit::Volts => "volts",
+            Unit::Amperes => "amperes",
+            Unit::Watts => "watts",
+            Unit::Hertz => "hertz",
+            Unit::PerMinute => "per_minute",
         }
     }
 

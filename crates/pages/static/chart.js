@@ -48,6 +48,12 @@
       case "bits_per_second": return bits(v);
       case "per_second": return v === 0 ? "0 /s" : `${three(v)} /s`;
       case "seconds": return seconds(v);
+      case "celsius": return `${three(v)} °C`;
+      case "volts": return `${three(v)} V`;
+      case "amperes": return `${three(v)} A`;
+      case "watts": return `${three(v)} W`;
+      case "hertz": return `${three(v)} Hz`;
+      case "per_minute": return `${three(v)} /min`;
       case "unix_seconds": return moment(v * 1000);
       case "flag": return v === 0 ? figure.dataset.no : v === 1 ? figure.dataset.yes : percent(v);
       default: return Number.isInteger(v) || Math.abs(v) >= 999.5 ? Math.round(v).toLocaleString("en") : three(v);

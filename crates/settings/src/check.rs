@@ -32,6 +32,11 @@ const SNMP_PORT: u16 = 161;
 
 /// Checks a whole configuration.
 pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Problem>> {
+    let mut texts = texts.to_vec();
+    // Last, so that a name which a user's profile also has is complained of there.
+    let built_in = crate::profile::BUILT_IN.iter();
+    texts.extend(built_in.map(|(path, text)| (PathBuf::from(path), (*text).to_owned())));
+    let texts = texts.as_slice();
     let (mut sources, files) = Sources::parse(texts);
     let parts = split(files);
 
@@ -46,6 +51,7 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
     let rings = sources.gather("ring", "rings", parts.rings);
     let devices = sources.gather("device", "devices", parts.devices);
     let backups = sources.gather("backup", "backups", parts.backups);
+    let profiles = sources.gather("profile", "profiles", parts.profiles);
 
     if institution.is_none() && !sources.incomplete && !sources.has("institution") {
         let file = texts.first().map_or(Path::new("wasl.yaml"), |(path, _)| path);
@@ -64,6 +70,7 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
         known_rings: sources.names("rings"),
         known_devices: sources.names("devices"),
         known_backups: sources.names("backups"),
+        known_profiles: sources.names("profiles"),
         sites_of_agents: agents.iter().map(|(id, agent)| (id.clone(), agent.value.site.clone())).collect(),
         defaults: Fallbacks::new(&defaults.map(|defaults| defaults.value).unwrap_or_default()),
         sources,
@@ -110,6 +117,10 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
             rings,
             devices,
             backups,
+            profiles: profiles
+                .into_iter()
+                .map(|(id, profile)| (id.clone(), profile.value.into_model(&id)))
+                .collect(),
         }),
         _ => Err(check.sources.into_problems()),
     }
@@ -129,6 +140,7 @@ struct Parts {
     rings: Vec<BTreeMap<crate::values::Id, file::Ring>>,
     devices: Vec<BTreeMap<crate::values::Id, file::Device>>,
     backups: Vec<BTreeMap<crate::values::Id, file::Backup>>,
+    profiles: Vec<BTreeMap<crate::values::Id, file::Profile>>,
 }
 
 fn split(files: Vec<File>) -> Parts {
@@ -145,6 +157,7 @@ fn split(files: Vec<File>) -> Parts {
         parts.rings.push(file.rings);
         parts.devices.push(file.devices);
         parts.backups.push(file.backups);
+        parts.profiles.push(file.profiles);
     }
     parts
 }
@@ -178,6 +191,7 @@ struct Check<'a> {
     known_links: BTreeMap<String, Spot>,
     known_rings: BTreeMap<String, Spot>,
     known_devices: BTreeMap<String, Spot>,
+    known_profiles: BTreeMap<String, Spot>,
     known_backups: BTreeMap<String, Spot>,
     /// The site of each agent, as it was given.
     sites_of_agents: BTreeMap<String, String>,
@@ -278,7 +292,7 @@ impl Check<'_> {
             EntityKind::Device => ("device", id, &self.known_devices),
             EntityKind::BackupJob => ("backup", id, &self.known_backups),
             EntityKind::Path => return,
-            EntityKind::Interface => {
+            EntityKind::Interface | EntityKind::Sensor => {
                 let owner = id.split_once('/').map_or(id, |(owner, _)| owner);
                 if self.known_agents.contains_key(owner) {
                     ("agent", owner, &self.known_agents)
@@ -379,6 +393,12 @@ impl Check<'_> {
         let own = Subject::lenient(EntityKind::Device, id);
         let depends_on = self.entities(&device, "depends_on", device.value.depends_on.as_deref(), &own);
         let site = self.site_of(&device, device.value.site.as_ref(), from.as_ref());
+        for (at, profile) in device.value.profiles.iter().flatten().enumerate() {
+            let spot = self.sources.spot(&device, &format!("profiles[{at}]"));
+            self.sources.unknown(spot, "profile", profile, &self.known_profiles);
+        }
+        let profiles =
+            device.value.profiles.clone().unwrap_or_else(|| self.known_profiles.keys().cloned().collect());
         Some(Device {
             name: name(device.value.name, id),
             host: device.value.host.0,
@@ -386,6 +406,7 @@ impl Check<'_> {
             from: from?,
             every: device.value.every.unwrap_or(self.defaults.poll_every),
             access: access?,
+            profiles,
             site,
             depends_on,
         })

@@ -13,6 +13,8 @@ use serde::Deserialize;
 use wasl_model::AgentRole;
 use wasl_model::assignment::{AuthProtocol, PrivacyProtocol};
 
+pub(crate) use crate::profile::Profile;
+
 use crate::period::Period;
 use crate::problem::{Code, Complaint};
 pub use link::LinkRole;
@@ -57,6 +59,9 @@ pub(crate) struct File {
     /// The backup jobs to look at, by identifier.
     #[serde(default)]
     pub(crate) backups: BTreeMap<Id, Backup>,
+    /// What kinds of devices can tell besides their interfaces, by identifier.
+    #[serde(default)]
+    pub(crate) profiles: BTreeMap<Id, Profile>,
 }
 
 /// Whose network this is.
@@ -253,6 +258,9 @@ pub(crate) struct Device {
     /// How to prove oneself to it.
     #[garde(dive)]
     pub(crate) snmp: Snmp,
+    /// The profiles of its sensors. Default: all that match it.
+    #[garde(inner(length(max = 16)))]
+    pub(crate) profiles: Option<Vec<String>>,
     /// Where it stands. Default: where the agent stands that observes it.
     #[garde(skip)]
     pub(crate) site: Option<String>,

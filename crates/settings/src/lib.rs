@@ -24,6 +24,7 @@ mod nearest;
 mod node;
 mod period;
 mod problem;
+mod profile;
 mod quantity;
 mod read;
 mod settings;

@@ -240,6 +240,20 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         deserialize_i64 visit_i64 i64
     }
 
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let number = match &self.node.value {
+            // Not `inf`, `NaN` and their kin.
+            Value::Plain(text) if text.bytes().any(|b| b.is_ascii_digit()) => text.parse::<f64>().ok(),
+            _ => None,
+        };
+        match number.filter(|number| number.is_finite()) {
+            Some(number) => {
+                visitor.visit_f64(number).map_err(|fault: Fault| fault.located(self.place(), self.node))
+            }
+            None => Err(self.wrong("a number", None)),
+        }
+    }
+
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         if matches!(self.node.value, Value::Null) {
             let complaint = Complaint::new(Code::WrongType, format!("{} has no value", self.label()))
@@ -339,7 +353,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i128 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct ignored_any
+        i8 i16 i32 i128 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct ignored_any
     }
 }
 

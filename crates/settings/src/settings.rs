@@ -4,12 +4,13 @@
 
 mod link;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wasl_model::assignment::{
     Address, Assignment, BackupAssignment, BackupTool, DeviceAssignment, SnmpAccess, StampReflector,
     TargetAssignment,
 };
+use wasl_model::profile::Profile;
 use wasl_model::{AgentId, AgentRole, EntityKind, Localized, SiteId, Subject};
 
 use crate::period::Period;
@@ -30,6 +31,7 @@ pub struct Settings {
     pub(crate) rings: BTreeMap<String, Ring>,
     pub(crate) devices: BTreeMap<String, Device>,
     pub(crate) backups: BTreeMap<String, Backup>,
+    pub(crate) profiles: BTreeMap<String, Profile>,
 }
 
 /// Whose network this is.
@@ -147,6 +149,8 @@ pub struct Device {
     pub every: Period,
     /// How to prove oneself to it; secrets are names.
     pub access: SnmpAccess,
+    /// The profiles that may be for it, by name.
+    pub profiles: Vec<String>,
     /// Where it stands; one of [`Settings::sites`], unless none is known.
     pub site: Option<SiteId>,
     /// Without which it cannot work.
@@ -237,6 +241,8 @@ impl Settings {
         let targets = self.targets.iter().filter(|(_, target)| target.from.contains(agent));
         let devices = self.devices.iter().filter(|(_, device)| device.from == *agent);
         let backups = self.backups.iter().filter(|(_, backup)| backup.from == *agent);
+        let named: BTreeSet<&String> = devices.clone().flat_map(|(_, device)| &device.profiles).collect();
+        let profiles = self.profiles.values().filter(|profile| named.contains(&profile.id));
         Some(Assignment {
             host_every_ms: own.host_every.as_millis(),
             window_ms: self.window.as_millis(),
@@ -259,8 +265,10 @@ impl Settings {
                     port: device.port,
                     every_ms: device.every.as_millis(),
                     access: device.access.clone(),
+                    profiles: device.profiles.clone(),
                 })
                 .collect(),
+            profiles: profiles.cloned().collect(),
             backups: backups
                 .map(|(id, backup)| BackupAssignment {
                     id: id.clone(),

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep_until};
 use wasl_agent_core::report::Reporter;
 use wasl_agent_core::secrets::Secrets;
 use wasl_model::assignment::{DeviceAssignment, SnmpAccess};
+use wasl_model::profile::Profile;
 use wasl_model::units::{Count, Millis};
 use wasl_model::{DeviceSample, EntityKind, NoticeCode, Severity, Subject, Timestamp, VoidReason};
 use wasl_probe::snmp::quarantine::{Quarantine, Turn};
@@ -29,6 +30,13 @@ const NOTICES: [NoticeCode; 4] = [
     NoticeCode::NotSupported,
     NoticeCode::NameUnresolved,
 ];
+
+/// A device with the profiles that may be for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Polled {
+    pub device: DeviceAssignment,
+    pub profiles: Vec<Profile>,
+}
 
 /// What is told about the device as a whole is about this.
 pub(super) fn subject(device: &DeviceAssignment) -> Subject {
@@ -64,11 +72,11 @@ impl Poller {
         reporter: Reporter,
         secrets: Secrets,
         network: Network,
-        device: DeviceAssignment,
+        Polled { device, profiles }: Polled,
         epoch: Instant,
     ) -> Self {
         let beat = Beat::new(&device.id, device.every_ms, epoch);
-        let tables = Tables::new(&device.id, epoch, longest(&beat));
+        let tables = Tables::new(&device.id, profiles, epoch, longest(&beat));
         Self {
             reporter,
             secrets,
@@ -132,6 +140,9 @@ impl Poller {
                 sample.interfaces = Some(Count(answer.readings.len() as u64));
                 sample.columns_failed = Some(Count(answer.faults.len() as u64));
                 self.note_faults(answer.faults);
+                for (subject, sample) in answer.sensors {
+                    self.reporter.report(subject, sample).await;
+                }
                 sample.voided = Some(Count(self.compare(answer.readings).await));
             }
             Err(error) => {

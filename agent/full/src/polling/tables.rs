@@ -6,26 +6,35 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use wasl_model::Subject;
-use wasl_probe::snmp::Binding;
+use wasl_model::profile::Profile;
+use wasl_model::{SensorSample, Subject};
 use wasl_probe::snmp::pace::{ATTEMPTS, Pace};
 use wasl_probe::snmp::walk::{Ask, Fault, Known, Table, Walk};
+use wasl_probe::snmp::{Binding, Datum, Oid};
 
 use super::client::{SnmpClient, SnmpError};
 use super::counters::{self, Reading};
 use super::identity::Doubled;
 use super::interfaces::{self, FIXED, Fixed, HEAD, LANES, MORE, NARROW, TRAFFIC};
+use super::sensors;
 
 /// What seldom changes is read anew after this time.
 const FIXED_FOR: Duration = Duration::from_hours(1);
 /// And after this time from a device that does not tell when its interfaces change.
 const UNANNOUNCED_FOR: Duration = Duration::from_mins(5);
 
+/// What sensors measure changes slowly; they are not read more often than this.
+const SENSORS_EVERY: Duration = Duration::from_secs(30);
+/// `sysObjectID`, without its instance.
+const SYS_OBJECT_ID: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 2];
+
 /// What a poll of a device that answers brought.
 pub(super) struct Answer {
     /// `sysUpTime`, in hundredths of a second.
     pub uptime: Option<u32>,
     pub readings: Vec<(Subject, Reading)>,
+    /// What the device's sensors say, where they were read.
+    pub sensors: Vec<(Subject, SensorSample)>,
     /// Columns that could not be read to their end, and why.
     pub faults: Vec<(&'static str, Fault)>,
 }
@@ -42,11 +51,30 @@ pub(super) struct Tables {
     doubled: Doubled,
     /// The uptime at the last poll, and when that was.
     uptime: Option<(u32, Duration)>,
+    instruments: Vec<Instrument>,
+    /// `sysObjectID`, and when everything about the device's sensors was last asked anew.
+    object: Option<(Option<Oid>, Duration)>,
+    sensors_read: Option<Duration>,
+}
+
+/// A profile that may be for the device.
+struct Instrument {
+    profile: Profile,
+    columns: Vec<Oid>,
+    known: Known,
+    /// The device has nothing of it.
+    absent: bool,
 }
 
 impl Tables {
     /// Nothing is known yet. No request is awaited for more than `longest`; times are told since `epoch`.
-    pub(super) fn new(device: &str, epoch: Instant, longest: Duration) -> Self {
+    pub(super) fn new(device: &str, profiles: Vec<Profile>, epoch: Instant, longest: Duration) -> Self {
+        let instrument = |profile: Profile| Instrument {
+            columns: sensors::columns(&profile),
+            profile,
+            known: Known::default(),
+            absent: false,
+        };
         Self {
             device: device.to_owned(),
             epoch,
@@ -57,6 +85,9 @@ impl Tables {
             fixed: None,
             doubled: Doubled::default(),
             uptime: None,
+            instruments: profiles.into_iter().map(instrument).collect(),
+            object: None,
+            sensors_read: None,
         }
     }
 
@@ -79,7 +110,10 @@ impl Tables {
         let pace = self.pace.take();
         let pace = pace.unwrap_or_else(|| Pace::new(client.overhead(), LANES, self.longest));
         let way = Way { client, pace: Mutex::new(pace), epoch: self.epoch, deadline };
-        let answer = self.read(&way).await;
+        let mut answer = self.read(&way).await;
+        if let Ok(answer) = &mut answer {
+            answer.sensors = self.read_sensors(&way).await;
+        }
         self.pace = Some(way.pace.into_inner().unwrap_or_else(PoisonError::into_inner));
         answer
     }
@@ -125,8 +159,12 @@ impl Tables {
             };
             faults.extend(named(FIXED, &fixed));
             faults.extend(named(MORE, &more));
-            let found = Fixed::new(&self.device, &fixed, &more, &[&traffic, &narrow], &mut self.doubled);
-            self.fixed = Some((found, self.epoch.elapsed()));
+            // Half a list of names would make new series of old interfaces.
+            let whole = |table: &Table| table.faults.iter().all(|(_, fault)| *fault != Fault::Unread);
+            if whole(&fixed) && whole(&more) {
+                let found = Fixed::new(&self.device, &fixed, &more, &[&traffic, &narrow], &mut self.doubled);
+                self.fixed = Some((found, self.epoch.elapsed()));
+            }
         }
         // Which interface a number means must not have changed since the counters were read; and counters from
         // before and after a restart do not belong together. The next poll's are whole again.
@@ -137,7 +175,39 @@ impl Tables {
             }
             _ => Vec::new(),
         };
-        Ok(Answer { uptime: traffic.uptime, readings, faults })
+        Ok(Answer { uptime: traffic.uptime, readings, sensors: Vec::new(), faults })
+    }
+
+    /// The sensors, where it is time for them. Which profiles are for the device is found out once an hour.
+    async fn read_sensors<C: SnmpClient>(&mut self, way: &Way<'_, C>) -> Vec<(Subject, SensorSample)> {
+        let now = self.epoch.elapsed();
+        let due = self.sensors_read.is_none_or(|at| now.saturating_sub(at) >= SENSORS_EVERY);
+        if self.instruments.is_empty() || !due {
+            return Vec::new();
+        }
+        self.sensors_read = Some(now);
+        if self.object.as_ref().is_none_or(|(_, at)| now.saturating_sub(*at) >= FIXED_FOR) {
+            let table = way.walk(&[SYS_OBJECT_ID], &[], 1, Known::default(), false).await;
+            let value = table.ok().and_then(|table| table.rows.into_values().next()?.cells.remove(&0));
+            let object = match value {
+                Some(Datum::Name(name)) => Some(name),
+                _ => None,
+            };
+            for instrument in &mut self.instruments {
+                instrument.absent = !sensors::applies(&instrument.profile, object.as_deref());
+            }
+            self.object = Some((object, now));
+        }
+        let mut found = Vec::new();
+        for instrument in self.instruments.iter_mut().filter(|instrument| !instrument.absent) {
+            let columns: Vec<&[u32]> = instrument.columns.iter().map(Vec::as_slice).collect();
+            let known = std::mem::take(&mut instrument.known);
+            let Ok(mut table) = way.walk(&columns, &[], 1, known, false).await else { break };
+            instrument.known = std::mem::take(&mut table.known);
+            instrument.absent = table.rows.is_empty() && table.faults.is_empty();
+            found.extend(sensors::samples(&self.device, &instrument.profile, &table));
+        }
+        found
     }
 }
 

@@ -13,6 +13,8 @@ use wasl_model::{DeviceSample, InterfaceSample, Notice, NoticeCode, Observation,
 
 use super::*;
 
+mod buggy;
+
 const CONFIG: &str = "rocommunity hello 127.0.0.1\n\
     createUser ops SHA-256 \"authpass99\" AES \"privpass99\"\n\
     rouser ops priv\n";
@@ -108,8 +110,19 @@ impl Stage {
     }
 
     fn assign(&self, access: SnmpAccess) {
+        self.assign_every(access, 1000);
+    }
+
+    fn assign_every(&self, access: SnmpAccess, every_ms: u64) {
         let host = "127.0.0.1".to_owned();
-        let device = DeviceAssignment { id: "sw".to_owned(), host, port: self.port, every_ms: 1000, access };
+        let device = DeviceAssignment {
+            id: "sw".to_owned(),
+            host,
+            port: self.port,
+            every_ms,
+            access,
+            profiles: Vec::new(),
+        };
         self.send.send_replace(Arc::new(Assignment { devices: vec![device], ..Assignment::default() }));
     }
 

@@ -232,6 +232,7 @@ impl Load {
             interfaces: Some(Count(ports)),
             voided: Some(Count(0)),
             columns_failed: Some(Count(0)),
+            ..DeviceSample::default()
         }
     }
 
@@ -364,6 +365,7 @@ fn wasl_scalars(value: &Value) -> u64 {
         Value::Agent(sample) => cells(sample),
         Value::Device(sample) => cells(sample),
         Value::Stamp(sample) => cells(sample),
+        Value::Sensor(sample) => cells(sample),
         Value::Backup(_) | Value::Notice(_) => 0,
     }
 }

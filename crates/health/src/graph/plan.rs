@@ -137,7 +137,7 @@ impl Plan {
         let part_of = match (subject.kind, owner) {
             (EntityKind::Agent, _) => Some(Subject::lenient(EntityKind::Machine, &subject.id)),
             (EntityKind::Disk, Some(owner)) => Some(Subject::lenient(EntityKind::Machine, owner)),
-            (EntityKind::Interface, Some(owner)) => {
+            (EntityKind::Interface | EntityKind::Sensor, Some(owner)) => {
                 let device = Subject::lenient(EntityKind::Device, owner);
                 let named = self.nodes.contains_key(&device);
                 Some(if named { device } else { Subject::lenient(EntityKind::Machine, owner) })
@@ -155,7 +155,9 @@ impl Plan {
                     node.site = self.nodes.get(&agent).and_then(|n| n.site.clone());
                 }
             }
-            (EntityKind::Disk | EntityKind::Interface, Some(owner)) if node.witnesses.is_empty() => {
+            (EntityKind::Disk | EntityKind::Interface | EntityKind::Sensor, Some(owner))
+                if node.witnesses.is_empty() =>
+            {
                 let of = self.nodes.get(owner).map(|n| n.witnesses.clone()).unwrap_or_default();
                 node.witnesses = of;
                 if node.witnesses.is_empty() && owner.kind == EntityKind::Machine {
@@ -219,7 +221,11 @@ impl Plan {
         let observed = |s: &Subject| {
             matches!(
                 s.kind,
-                EntityKind::Machine | EntityKind::Disk | EntityKind::Interface | EntityKind::Agent
+                EntityKind::Machine
+                    | EntityKind::Disk
+                    | EntityKind::Interface
+                    | EntityKind::Sensor
+                    | EntityKind::Agent
             )
         };
         let mut problems = Vec::new();

@@ -127,3 +127,19 @@ fn since_moves_only_when_the_health_does() {
     );
     assert_eq!(up.since, Timestamp(9));
 }
+
+#[test]
+fn a_sensor_is_what_its_profile_says_and_shows_its_value() {
+    use wasl_model::units::{MilliCelsius, Ppm};
+    let warm = |state| SensorSample { state, temperature: Some(MilliCelsius(45_200)), ..Default::default() };
+    assert_eq!(code(&sensor(&warm(Some(SensorState::Ok)))), (Health::Ok, "sensor_fine"));
+    let hot = sensor(&warm(Some(SensorState::Degraded)));
+    assert_eq!(code(&hot), (Health::Degraded, "sensor_degraded"));
+    assert_eq!(hot.reason.args["value"], "45.2 °C");
+    let empty =
+        SensorSample { state: Some(SensorState::Down), charge: Some(Ppm(30_000)), ..Default::default() };
+    let empty = sensor(&empty);
+    assert_eq!((code(&empty), empty.reason.args["value"].as_str()), ((Health::Down, "sensor_down"), "3 %"));
+    assert_eq!(code(&sensor(&warm(None))), (Health::Ok, "sensor_measures"));
+    assert_eq!(sensor(&SensorSample::default()).health, Health::Unknown);
+}

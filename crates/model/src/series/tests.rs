@@ -106,6 +106,7 @@ fn sample_numbers_and_field_numbers_are_unique() {
     unique::<crate::AgentSample>();
     unique::<crate::StampWindow>();
     unique::<crate::DeviceSample>();
+    unique::<crate::SensorSample>();
 }
 
 fn unique<S: Sample>() {

@@ -26,6 +26,8 @@ const CELL_BYTES: usize = 25;
 const MOST_ROWS: usize = 128;
 /// A column that is longer than this is not worth reading on; such devices answer without an end.
 const LONGEST_COLUMN: usize = 20_000;
+/// Nor is one that has twice as many cells as any that has ended, and so many more.
+const LONGER_THAN_OTHERS: usize = 500;
 
 /// Of two replies of one walk the later sent may come first by so much, in hundredths of a second.
 const OVERTAKEN: u32 = 1_000;
@@ -52,6 +54,11 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether the same question would bring the same again.
+    fn is_hopeless(self) -> bool {
+        matches!(self, Self::NotIncreasing | Self::Endless)
+    }
+
     /// In words, for a sentence that begins with the column.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -99,12 +106,15 @@ pub struct Known {
     cells: Vec<usize>,
     /// The bytes of each column's largest cell.
     bytes: Vec<usize>,
+    /// Columns that would go on for ever, and are left alone.
+    hopeless: Vec<(usize, Fault)>,
 }
 
 impl Known {
-    /// The next walk goes to every column's end, whatever the table says of itself.
+    /// The next walk reads every column to its end, whatever the table says of itself.
     pub fn distrust(&mut self) {
         self.head.clear();
+        self.hopeless.clear();
     }
 }
 
@@ -166,13 +176,14 @@ impl Walk {
     pub fn new(columns: &[&[u32]], head: &[&[u32]], lanes: usize, known: Known) -> Self {
         let many = columns.len();
         let guess = |number: usize| known.bytes.get(number).copied().filter(|n| *n > 0).unwrap_or(CELL_BYTES);
+        let hopeless = |number| known.hopeless.iter().find(|(n, _)| *n == number).map(|(_, fault)| *fault);
         let column = |(number, base): (usize, &&[u32])| Column {
             base: base.to_vec(),
             cursor: base.to_vec(),
             cells: 0,
             bytes: guess(number),
-            open: true,
-            fault: None,
+            open: hopeless(number).is_none(),
+            fault: hopeless(number),
         };
         let width = many.div_ceil(lanes.max(1)).max(1);
         let lanes = (0..many)
@@ -332,6 +343,7 @@ impl Walk {
             head: if whole { head.clone() } else { Vec::new() },
             cells: self.columns.iter().map(|c| c.cells).collect(),
             bytes: self.columns.iter().map(|c| c.bytes).collect(),
+            hopeless: faults.iter().copied().filter(|(_, fault)| fault.is_hopeless()).collect(),
         };
         Table { rows: self.rows, head, uptime: self.uptime, faults, restarted: self.restarted, known }
     }
@@ -352,6 +364,14 @@ impl Walk {
         }
     }
 
+    /// How many cells a column may have, by those that have ended.
+    fn longest(&self) -> usize {
+        let ended = self.columns.iter().filter(|c| !c.open && c.fault.is_none()).map(|c| c.cells).max();
+        ended
+            .filter(|cells| *cells > 0)
+            .map_or(LONGEST_COLUMN, |cells| LONGEST_COLUMN.min(cells * 2 + LONGER_THAN_OTHERS))
+    }
+
     fn end(&mut self, columns: &[usize], fault: Fault) {
         for &column in columns {
             let column = &mut self.columns[column];
@@ -361,6 +381,7 @@ impl Walk {
     }
 
     fn cell(&mut self, number: usize, cell: &Binding, at: Duration, uptime: Option<u32>) {
+        let longest = self.longest();
         let column = &mut self.columns[number];
         if !column.open {
             return;
@@ -372,7 +393,7 @@ impl Walk {
         if cell.oid <= column.cursor {
             return self.end(&[number], Fault::NotIncreasing);
         }
-        if column.cells >= LONGEST_COLUMN {
+        if column.cells >= longest {
             return self.end(&[number], Fault::Endless);
         }
         column.cursor.clone_from(&cell.oid);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use wasl_model::sample::Sample;
 use wasl_model::{
     AgentSample, DeviceSample, DiskSample, EntityKind, HostSample, InterfaceSample, Observation, ProbeWindow,
-    StampWindow, Subject, Timestamp, Value,
+    SensorSample, StampWindow, Subject, Timestamp, Value,
 };
 
 use super::records::{self, Read};
@@ -22,6 +22,7 @@ macro_rules! each_sample {
         $run!(Agent, AgentSample, $($argument),*);
         $run!(Device, DeviceSample, $($argument),*);
         $run!(Stamp, StampWindow, $($argument),*);
+        $run!(Sensor, SensorSample, $($argument),*);
     };
 }
 

@@ -42,7 +42,8 @@ pub(super) fn write(value: &Value) -> Option<wire::What> {
         | Value::Probe(_)
         | Value::Agent(_)
         | Value::Device(_)
-        | Value::Stamp(_) => None,
+        | Value::Stamp(_)
+        | Value::Sensor(_) => None,
     }
 }
 

@@ -257,7 +257,17 @@ fn a_column_without_an_end_is_cut() {
     let mut agent = Agent { endless: Some(IN.to_vec()), ..table(5) };
     let table = read(&mut agent, ALL);
     assert_eq!(table.faults, [(1, Fault::Endless)]);
-    assert_eq!(table.rows.len(), LONGEST_COLUMN);
+    assert_eq!(table.rows.len(), 2 * 5 + LONGER_THAN_OTHERS, "the other columns have five cells");
+    // Nor is it asked for again, until everything is looked at anew.
+    agent.asked = 0;
+    let mut known = table.known;
+    let again = read_with(&mut agent, ALL, 1, known.clone());
+    assert_eq!((again.faults, again.rows.len()), (vec![(1, Fault::Endless)], 5));
+    assert!(agent.asked < 5, "{} requests", agent.asked);
+    known.distrust();
+    assert!(read_with(&mut agent, ALL, 1, known).rows.len() > 5);
+    let mut alone = Agent { endless: Some(IN.to_vec()), ..Agent::new([]) };
+    assert_eq!(read(&mut alone, &[IN]).rows.len(), LONGEST_COLUMN);
 }
 
 #[test]

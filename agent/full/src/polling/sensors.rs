@@ -1,0 +1,229 @@
+//! What a profile's objects say: sensors, with what they measure and what that means.
+//!
+//! A value of a wrong type, one that cannot be (200 % of a battery) and one that the device itself calls
+//! unavailable is no value; it is never guessed.
+//!
+//! Pure.
+
+use std::collections::HashSet;
+
+use wasl_model::profile::{ObjectName, Profile, Quantity, SensorProfile, Typed};
+use wasl_model::units::{
+    Bytes, Count, MilliAmperes, MilliCelsius, MilliHertz, MilliVolts, MilliWatts, Millis, Ppm, TurnsPerMinute,
+};
+use wasl_model::{EntityKind, SensorSample, SensorState, Subject};
+use wasl_probe::snmp::Datum;
+use wasl_probe::snmp::walk::{Row, Table};
+
+/// A sensor's name within its device.
+const NAME_BYTES: usize = 80;
+/// The most sensors of one device; more would be a table of something else.
+const MOST: usize = 1_000;
+/// Ratios a little above one are rounding.
+const WHOLE: f64 = 1.05;
+
+/// Whether a profile is for a device with this `sysObjectID`.
+pub(crate) fn applies(profile: &Profile, object: Option<&[u32]>) -> bool {
+    profile.matches.is_empty()
+        || object.is_some_and(|object| profile.matches.iter().any(|m| object.starts_with(m)))
+}
+
+/// The columns that a profile needs, each once.
+pub(crate) fn columns(profile: &Profile) -> Vec<ObjectName> {
+    let mut columns: Vec<ObjectName> = Vec::new();
+    for sensor in &profile.sensors {
+        let typed = sensor.typed.iter().flat_map(|t| [&t.kind, &t.scale, &t.precision, &t.status]);
+        let others = [&sensor.label, &sensor.times, &sensor.size].into_iter().flatten();
+        let only = sensor.only.iter().map(|only| &only.column);
+        for column in std::iter::once(&sensor.column).chain(others).chain(only).chain(typed) {
+            if !column.is_empty() && !columns.contains(column) {
+                columns.push(column.clone());
+            }
+        }
+    }
+    columns
+}
+
+/// The sensors of `device` in the rows of [`columns`].
+pub(crate) fn samples(device: &str, profile: &Profile, table: &Table) -> Vec<(Subject, SensorSample)> {
+    let columns = columns(profile);
+    let mut taken = HashSet::new();
+    let mut found = Vec::new();
+    for sensor in &profile.sensors {
+        let seen = Seen { columns: &columns, sensor };
+        let rows: Vec<_> = table.rows.iter().filter(|(_, row)| seen.counts(row)).collect();
+        let alone = matches!(rows.as_slice(), [(index, _)] if **index == [0]);
+        for (index, row) in rows {
+            let Some(sample) = seen.sample(row) else { continue };
+            let mut name = cut(&sensor.name, NAME_BYTES / 2).to_owned();
+            if !alone {
+                let numbers = || index.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
+                let label = seen.cell(row, sensor.label.as_ref()).and_then(Datum::text);
+                if !name.is_empty() {
+                    name.push(' ');
+                }
+                name.push_str(&label.unwrap_or_else(numbers));
+            }
+            let text = format!("{device}/{}", cut(&name, NAME_BYTES));
+            let mut subject = Subject::lenient(EntityKind::Sensor, &text);
+            let mut nth = 1;
+            while !taken.insert(subject.id.clone()) {
+                nth += 1;
+                subject = Subject::lenient(EntityKind::Sensor, &format!("{text} {nth}"));
+            }
+            found.push((subject, sample));
+            if found.len() >= MOST {
+                return found;
+            }
+        }
+    }
+    found
+}
+
+fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// One sensor of a profile, and where its columns stand.
+struct Seen<'a> {
+    columns: &'a [ObjectName],
+    sensor: &'a SensorProfile,
+}
+
+impl Seen<'_> {
+    fn cell<'r>(&self, row: &'r Row, column: Option<&ObjectName>) -> Option<&'r Datum> {
+        let place = self.columns.iter().position(|c| Some(c) == column)?;
+        row.cells.get(&place)
+    }
+
+    fn number(&self, row: &Row, column: &ObjectName) -> Option<i64> {
+        self.cell(row, Some(column))?.number()
+    }
+
+    /// Whether the row is one of this sensor's.
+    fn counts(&self, row: &Row) -> bool {
+        let wanted = self.sensor.only.as_ref().is_none_or(|only| match self.cell(row, Some(&only.column)) {
+            Some(Datum::Name(name)) => only.names.contains(name),
+            Some(datum) => datum.number().is_some_and(|n| only.numbers.contains(&n)),
+            None => false,
+        });
+        wanted && self.cell(row, Some(&self.sensor.column)).is_some()
+    }
+
+    fn sample(&self, row: &Row) -> Option<SensorSample> {
+        let sensor = self.sensor;
+        let raw = value(self.cell(row, Some(&sensor.column))?)?;
+        let (quantity, scale) = match &sensor.typed {
+            Some(typed) => self.typed(row, typed)?,
+            None => (sensor.measures, if sensor.scale == 0.0 { 1.0 } else { sensor.scale }),
+        };
+        let times = match &sensor.times {
+            Some(column) => self.number(row, column)? as f64,
+            None => 1.0,
+        };
+        let mut sample = SensorSample::default();
+        let amount = raw * scale * times;
+        if !amount.is_finite() {
+            return None;
+        }
+        let milli = amount * 1000.0;
+        let thousandths = || (milli.abs() < 1e15).then_some(milli.round() as i64);
+        let ppm = || (0.0..=WHOLE).contains(&amount).then(|| Ppm((amount.min(1.0) * 1e6).round() as u32));
+        let mut judged = amount;
+        match quantity {
+            Quantity::Status => sample.status = Some(Count(u64::try_from(raw as i64).ok()?)),
+            Quantity::Temperature => {
+                // Nothing that people run is colder than outer space, or works in a furnace.
+                sample.temperature = (-273.15..2000.0).contains(&amount).then(thousandths)?.map(MilliCelsius);
+                sample.temperature?;
+            }
+            Quantity::Voltage => sample.voltage = Some(MilliVolts(thousandths()?)),
+            Quantity::Current => sample.current = Some(MilliAmperes(thousandths()?)),
+            Quantity::Power => sample.power = Some(MilliWatts(thousandths()?)),
+            Quantity::Frequency => sample.frequency = Some(MilliHertz(thousandths()?)),
+            Quantity::Humidity => sample.humidity = Some(ppm()?),
+            Quantity::Charge => sample.charge = Some(ppm()?),
+            // An overloaded machine may well say 130 %.
+            Quantity::Load => {
+                sample.load =
+                    Some((0.0..=100.0).contains(&amount).then(|| Ppm((amount * 1e6).round() as u32))?);
+            }
+            Quantity::Runtime => sample.runtime = Some(Millis(u64::try_from(thousandths()?).ok()?)),
+            Quantity::Fan => {
+                sample.fan = Some((0.0..1e6).contains(&amount).then_some(TurnsPerMinute(amount as u32))?);
+            }
+            Quantity::Storage => {
+                let size = self.number(row, sensor.size.as_ref()?)? as f64 * scale * times;
+                if size <= 0.0 || amount < 0.0 || amount > size * WHOLE {
+                    return None;
+                }
+                (sample.used, sample.size) = (Some(Bytes(amount.min(size) as u64)), Some(Bytes(size as u64)));
+                judged = amount / size;
+            }
+        }
+        sample.state = self.state(quantity, raw as i64, judged);
+        Some(sample)
+    }
+
+    /// What the value means; unset where the profile says nothing of it.
+    fn state(&self, quantity: Quantity, raw: i64, value: f64) -> Option<SensorState> {
+        let sensor = self.sensor;
+        if quantity == Quantity::Status {
+            return sensor.states.get(&raw).copied();
+        }
+        if sensor.down.broken_by(value) {
+            Some(SensorState::Down)
+        } else if sensor.degraded.broken_by(value) {
+            Some(SensorState::Degraded)
+        } else {
+            Some(SensorState::Ok)
+        }
+    }
+
+    /// What a row of ENTITY-SENSOR-MIB measures, and what its value is to be multiplied by (RFC 3433 2 and 3).
+    fn typed(&self, row: &Row, typed: &Typed) -> Option<(Quantity, f64)> {
+        // ok(1); unavailable(2) and nonoperational(3) have a value that means nothing.
+        if self.number(row, &typed.status).is_some_and(|status| status != 1) {
+            return None;
+        }
+        let quantity = match self.number(row, &typed.kind)? {
+            3 | 4 => Quantity::Voltage,
+            5 => Quantity::Current,
+            6 => Quantity::Power,
+            7 => Quantity::Frequency,
+            8 => Quantity::Temperature,
+            9 => Quantity::Humidity,
+            10 => Quantity::Fan,
+            _ => return None,
+        };
+        // yocto(1) to yotta(17), in steps of a thousand; units(9).
+        let scale = self.number(row, &typed.scale).filter(|n| (1..=17).contains(n))?;
+        let precision = self.number(row, &typed.precision).unwrap_or(0);
+        if !(-8..=9).contains(&precision) {
+            return None;
+        }
+        // Digits after the point; below zero it is a count of true digits, which changes no value.
+        let factor = 10f64.powi((scale as i32 - 9) * 3 - precision.max(0) as i32);
+        let ratio = if quantity == Quantity::Humidity { 0.01 } else { 1.0 };
+        Some((quantity, factor * ratio))
+    }
+}
+
+/// A number, also one that a device writes as text.
+fn value(datum: &Datum) -> Option<f64> {
+    match datum {
+        Datum::Text(_) => {
+            let text = datum.text()?;
+            let number = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+            number.parse().ok().filter(|n: &f64| n.is_finite())
+        }
+        other => other.number().map(|n| n as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests;

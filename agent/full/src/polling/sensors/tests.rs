@@ -1,0 +1,163 @@
+use proptest::prelude::*;
+use wasl_model::profile::{Bounds, Only};
+
+use super::*;
+
+const VALUE: &[u32] = &[1, 3, 1];
+const LABEL: &[u32] = &[1, 3, 2];
+const THIRD: &[u32] = &[1, 3, 3];
+const FOURTH: &[u32] = &[1, 3, 4];
+const FIFTH: &[u32] = &[1, 3, 5];
+
+fn profile(sensor: SensorProfile) -> Profile {
+    Profile { id: "p".into(), matches: vec![], sensors: vec![sensor] }
+}
+
+fn sensor(measures: Quantity) -> SensorProfile {
+    SensorProfile { name: "battery".into(), column: VALUE.to_vec(), measures, ..SensorProfile::default() }
+}
+
+/// A table whose columns are those of the profile, in its order.
+fn table(rows: &[(&[u32], &[Datum])]) -> Table {
+    let row = |(index, cells): &(&[u32], &[Datum])| {
+        (index.to_vec(), Row { cells: cells.iter().cloned().enumerate().collect(), ..Row::default() })
+    };
+    Table { rows: rows.iter().map(row).collect(), ..Table::default() }
+}
+
+fn one(profile: &Profile, cells: &[Datum]) -> Option<SensorSample> {
+    samples("ups", profile, &table(&[(&[0], cells)])).pop().map(|(_, sample)| sample)
+}
+
+#[test]
+fn a_scalar_is_a_sensor_of_its_name_and_bounds_say_what_it_means() {
+    let charge = profile(SensorProfile {
+        scale: 0.01,
+        degraded: Bounds { below: Some(0.5), above: None },
+        down: Bounds { below: Some(0.2), above: None },
+        ..sensor(Quantity::Charge)
+    });
+    let found = samples("ups", &charge, &table(&[(&[0], &[Datum::Number(80)])]));
+    assert_eq!(found[0].0.to_string(), "sensor/ups/battery");
+    let state = |percent| one(&charge, &[Datum::Number(percent)]).and_then(|s| s.state);
+    assert_eq!(state(80), Some(SensorState::Ok));
+    assert_eq!(state(49), Some(SensorState::Degraded));
+    assert_eq!(state(19), Some(SensorState::Down));
+    assert_eq!(one(&charge, &[Datum::Number(80)]).and_then(|s| s.charge), Some(Ppm(800_000)));
+    assert_eq!(one(&charge, &[Datum::Number(200)]), None, "no battery is fuller than full");
+    assert_eq!(one(&charge, &[Datum::Other]), None);
+}
+
+#[test]
+fn a_state_means_what_the_profile_says() {
+    let source = profile(SensorProfile {
+        states: [(3, SensorState::Ok), (5, SensorState::Degraded)].into(),
+        ..sensor(Quantity::Status)
+    });
+    let read = |n| one(&source, &[Datum::Number(n)]).map(|s| (s.status, s.state));
+    assert_eq!(read(3), Some((Some(Count(3)), Some(SensorState::Ok))));
+    assert_eq!(read(5), Some((Some(Count(5)), Some(SensorState::Degraded))));
+    assert_eq!(read(9), Some((Some(Count(9)), None)), "of a number that the profile lacks nothing is said");
+}
+
+#[test]
+fn rows_have_the_names_that_the_device_gives_them() {
+    let probes = profile(SensorProfile { label: Some(LABEL.to_vec()), ..sensor(Quantity::Temperature) });
+    let text = |text: &str| Datum::Text(text.into());
+    let rows: &[(&[u32], &[Datum])] = &[
+        (&[1], &[Datum::Number(20), text("intake")]),
+        (&[2], &[Datum::Number(21), text("intake")]),
+        (&[3, 7], &[Datum::Number(-5), text("")]),
+        (&[4], &[Datum::Number(9_999), text("broken")]),
+    ];
+    let found = samples("sw", &probes, &table(rows));
+    let names: Vec<_> = found.iter().map(|(subject, _)| subject.id.as_str()).collect();
+    assert_eq!(names, ["sw/battery intake", "sw/battery intake 2", "sw/battery 3.7"]);
+    assert_eq!(found[2].1.temperature, Some(MilliCelsius(-5000)));
+}
+
+#[test]
+fn storage_is_told_in_bytes_and_judged_by_its_share() {
+    let disks = profile(SensorProfile {
+        times: Some(LABEL.to_vec()),
+        size: Some(THIRD.to_vec()),
+        only: Some(Only { column: FOURTH.to_vec(), numbers: vec![], names: vec![vec![1, 9]] }),
+        degraded: Bounds { below: None, above: Some(0.9) },
+        ..sensor(Quantity::Storage)
+    });
+    let read = |used, size, kind: &[u32]| {
+        one(
+            &disks,
+            &[Datum::Number(used), Datum::Number(4096), Datum::Number(size), Datum::Name(kind.to_vec())],
+        )
+    };
+    let disk = read(50, 100, &[1, 9]).expect("a disk");
+    assert_eq!((disk.used, disk.size), (Some(Bytes(204_800)), Some(Bytes(409_600))));
+    assert_eq!(disk.state, Some(SensorState::Ok));
+    assert_eq!(read(95, 100, &[1, 9]).and_then(|s| s.state), Some(SensorState::Degraded));
+    assert_eq!(read(50, 100, &[1, 8]), None, "not of the wanted kind");
+    assert_eq!(read(200, 100, &[1, 9]), None, "more in use than there is");
+    assert_eq!(read(0, 0, &[1, 9]), None);
+}
+
+/// The examples of RFC 3433: a value with a scale and a precision.
+#[test]
+fn typed_rows_say_themselves_what_they_measure() {
+    let [kind, scale, precision, status] = [LABEL, THIRD, FOURTH, FIFTH].map(<[u32]>::to_vec);
+    let entity = profile(SensorProfile {
+        typed: Some(Typed { kind, scale, precision, status }),
+        ..sensor(Quantity::Status)
+    });
+    let read = |value, kind, scale, precision, status| {
+        one(&entity, &[value, kind, scale, precision, status].map(Datum::Number))
+    };
+    let celsius = read(254, 8, 9, 1, 1).expect("a temperature");
+    assert_eq!((celsius.temperature, celsius.state), (Some(MilliCelsius(25_400)), Some(SensorState::Ok)));
+    assert_eq!(read(3300, 4, 8, 0, 1).and_then(|s| s.voltage), Some(MilliVolts(3300)));
+    assert_eq!(read(45, 9, 9, 0, 1).and_then(|s| s.humidity), Some(Ppm(450_000)));
+    assert_eq!(read(5400, 10, 9, 0, 1).and_then(|s| s.fan), Some(TurnsPerMinute(5400)));
+    assert_eq!(read(254, 8, 9, 1, 2), None, "the device calls it unavailable");
+    assert_eq!(read(254, 8, 99, 1, 1), None);
+}
+
+#[test]
+fn a_profile_is_for_the_devices_that_it_names() {
+    let all = profile(sensor(Quantity::Load));
+    let some = Profile { matches: vec![vec![1, 3, 6, 1, 4, 1, 318]], ..all.clone() };
+    assert!(applies(&all, None));
+    assert!(applies(&some, Some(&[1, 3, 6, 1, 4, 1, 318, 1, 3])));
+    assert!(!applies(&some, Some(&[1, 3, 6, 1, 4, 1, 9])) && !applies(&some, None));
+}
+
+proptest! {
+    /// Whatever the cells hold, every sensor has a valid name of its own.
+    #[test]
+    fn any_cells_make_valid_sensors(
+        rows in prop::collection::btree_map(
+            prop::collection::vec(0u32..5, 0..4),
+            prop::collection::vec(prop_oneof![
+                any::<i64>().prop_map(Datum::Number), any::<u64>().prop_map(Datum::Counter64),
+                prop::collection::vec(any::<u8>(), 0..300).prop_map(Datum::Text), Just(Datum::Other),
+            ], 0..6),
+            0..20,
+        ),
+        which in 0usize..12,
+        scale in any::<f64>(),
+    ) {
+        let measures = Quantity::from(Quantity::WORDS[which].to_owned());
+        let [a, b, c] = [LABEL, THIRD, FOURTH].map(|c| Some(c.to_vec()));
+        let profile = profile(SensorProfile { scale, label: a, times: b, size: c, ..sensor(measures) });
+        let table = Table {
+            rows: rows.into_iter()
+                .map(|(i, cells)| (i, Row { cells: cells.into_iter().enumerate().collect(), ..Row::default() }))
+                .collect(),
+            ..Table::default()
+        };
+        let found = samples("device", &profile, &table);
+        let names: HashSet<_> = found.iter().map(|(subject, _)| subject.clone()).collect();
+        prop_assert_eq!(names.len(), found.len());
+        for subject in names {
+            prop_assert!(Subject::new(subject.kind, subject.id.clone()).is_ok());
+        }
+    }
+}
