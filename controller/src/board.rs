@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 use wasl_model::health::EntityState;
 use wasl_model::{AgentId, Incident, Maintenance, SiteId, Subject, Timestamp};
-use wasl_store::StoredEvent;
+use wasl_store::{Occurrence, StoredEvent};
 
 /// How many events are remembered for those who were away for a moment.
 const REMEMBERED: usize = 10_000;
@@ -47,7 +47,7 @@ impl Board {
     }
 }
 
-/// A change of an entity's health.
+/// A change of an entity's health, or something that happened to it.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Event {
     /// Ascending; never given twice, not even after a restart.
@@ -65,6 +65,39 @@ pub struct Event {
     /// The code of the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What happened, where it is no change of health.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub occurrence: Option<OccurrenceBody>,
+}
+
+/// Something that happened, such as a device's trap.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+pub struct OccurrenceBody {
+    /// What kind of thing.
+    pub code: String,
+    /// `info`, `warning` or `error`.
+    pub severity: String,
+    /// In words; it may quote what a device said.
+    pub detail: String,
+    /// The figures and names in it.
+    pub args: BTreeMap<String, String>,
+    /// Who says it.
+    pub agent: String,
+    /// Whether it was told more than a minute after it happened: history, no news.
+    pub late: bool,
+}
+
+impl From<Occurrence> for OccurrenceBody {
+    fn from(Occurrence { agent, event, late }: Occurrence) -> Self {
+        Self {
+            code: event.code.as_str().to_owned(),
+            severity: event.severity.as_str().to_owned(),
+            detail: event.detail,
+            args: event.args,
+            agent: agent.to_string(),
+            late,
+        }
+    }
 }
 
 impl From<StoredEvent> for Event {
@@ -77,6 +110,7 @@ impl From<StoredEvent> for Event {
             was: event.was.map(|h| h.as_str().to_owned()),
             health: event.health.map(|h| h.as_str().to_owned()),
             reason: event.reason.map(|r| r.code),
+            occurrence: event.occurrence.map(Into::into),
         }
     }
 }

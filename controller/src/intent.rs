@@ -73,19 +73,15 @@ impl Intent {
         let settings = self.settings.load();
         let own = |id: &str| id == agent.as_str();
         let under = |id: &str| id.strip_prefix(agent.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        let under_device = |id: &str| {
+            let device = id.split_once('/').and_then(|(device, _)| settings.devices().get(device));
+            device.is_some_and(|d| d.from == *agent)
+        };
         match subject.kind {
             EntityKind::Agent | EntityKind::Machine => own(&subject.id),
             EntityKind::Disk => under(&subject.id),
-            EntityKind::Interface => {
-                under(&subject.id)
-                    || subject.id.split_once('/').is_some_and(|(device, _)| {
-                        settings.devices().get(device).is_some_and(|d| d.from == *agent)
-                    })
-            }
-            EntityKind::Sensor => subject
-                .id
-                .split_once('/')
-                .is_some_and(|(device, _)| settings.devices().get(device).is_some_and(|d| d.from == *agent)),
+            EntityKind::Sensor => under_device(&subject.id),
+            EntityKind::Interface => under(&subject.id) || under_device(&subject.id),
             EntityKind::Target => settings.targets().get(&subject.id).is_some_and(|t| t.from.contains(agent)),
             EntityKind::Link => {
                 settings.links().get(&subject.id).is_some_and(|l| l.probes.iter().any(|p| p.from == *agent))
@@ -95,6 +91,11 @@ impl Intent {
             EntityKind::Path => {
                 settings.links().get(&subject.id).is_some_and(|l| l.stamp.iter().any(|t| t.from == *agent))
             }
+            EntityKind::Neighbour => under(&subject.id) || under_device(&subject.id),
+            EntityKind::Station => settings.agents().get(agent).is_some_and(|own| {
+                let scope = subject.id.rsplit_once('/').map(|(scope, _)| scope);
+                own.sweeps.iter().any(|sweep| Some(sweep.assignment.scope.as_str()) == scope)
+            }),
             EntityKind::Site | EntityKind::Ring => false,
         }
     }
@@ -106,7 +107,12 @@ impl Intent {
             || settings.agents().get(agent).map_or(Duration::from_secs(10), |a| a.host_every.as_duration());
         let device = |id: &str| settings.devices().get(id).map(|d| d.every.as_duration());
         match subject.kind {
-            EntityKind::Machine | EntityKind::Disk | EntityKind::Site | EntityKind::Ring => host(),
+            EntityKind::Machine
+            | EntityKind::Disk
+            | EntityKind::Site
+            | EntityKind::Ring
+            | EntityKind::Neighbour
+            | EntityKind::Station => host(),
             EntityKind::Agent => Duration::from_secs(10),
             EntityKind::Interface => {
                 subject.id.split_once('/').and_then(|(owner, _)| device(owner)).unwrap_or_else(host)

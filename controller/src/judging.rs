@@ -20,7 +20,7 @@ use wasl_health::{Engine, Policy, Word};
 use wasl_model::health::EntityState;
 use wasl_model::{AgentId, EntityKind, Maintenance, Subject, Timestamp};
 use wasl_settings::{HealthPolicy, Settings};
-use wasl_store::Store;
+use wasl_store::{Store, StoredEvent};
 
 use crate::board::Entity;
 use crate::intent::Intent;
@@ -97,9 +97,20 @@ impl Judging {
             said.entry(subject).or_default().push((None, word));
         }
         let saved = pending::saved(store, said, now).await?;
+        let engine = Engine::restore(policy(settings.health()), graph::of(&settings, &agents), saved, now);
+        // What was taken in after the last snapshot has been heard again; some of it may have been kept.
+        let mut again = live.read().take_happened();
+        again.retain(|happened| intent.may_speak(&happened.agent, &happened.subject));
+        let mut pending = Pending::default();
+        pending.happened_again(
+            again,
+            &latest_events(store).await?,
+            |subject| engine.view(subject).and_then(|v| v.site.cloned()),
+            now,
+        );
         let inner = Inner {
-            engine: Engine::restore(policy(settings.health()), graph::of(&settings, &agents), saved, now),
-            pending: Pending::default(),
+            engine,
+            pending,
             connected: BTreeSet::new(),
             enrolled: agents.into_iter().map(|record| record.id).collect(),
         };
@@ -143,13 +154,19 @@ impl Judging {
     }
 }
 
+/// The last events of the last run.
+async fn latest_events(store: &dyn Store) -> Result<Vec<StoredEvent>, wasl_store::Error> {
+    let last = store.last_event_id().await?;
+    store.events(last.saturating_sub(u64::from(PAST)), PAST).await
+}
+
 /// Keeps the judgements until `stop`.
 pub async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), Infallible> {
     let mut live = shared.live.changes();
     let mut sessions = shared.sessions.changes();
     let mut agents = shared.agents_stale();
     let mut intent = shared.intent.changes();
-    match shared.store.events(0, PAST).await {
+    match latest_events(&*shared.store).await {
         Ok(past) => shared.boards.tell(past.into_iter().map(Into::into)),
         Err(error) => {
             tracing::warn!(error = %wasl_runtime::chain(&error), "earlier events could not be read");
@@ -237,6 +254,7 @@ impl Inner {
         let settings = shared.intent.settings();
         let mut live = shared.live.read();
         let changed = live.take_changed();
+        let happened = live.take_happened();
         let mut touched: Vec<Subject> = Vec::with_capacity(changed.len());
         for key in changed {
             let Some(latest) = live.values.get(&key) else { continue };
@@ -264,6 +282,8 @@ impl Inner {
         }
         drop(live);
         self.connected = connected;
+        let engine = &self.engine;
+        self.pending.happened(happened, |subject| engine.view(subject).and_then(|v| v.site.cloned()), now);
         // Where only the time of the last observation is new, the board hears of it all the same.
         let engine = &self.engine;
         shared.boards.change(|board| {

@@ -4,20 +4,36 @@
 
 pub mod trend;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prost::Message;
 use tokio::sync::watch;
 use wasl_model::units::Scalar;
-use wasl_model::{AgentId, Histogram, Notice, NoticeCode, Observation, Subject, Timestamp, Value};
+use wasl_model::{AgentId, Event, Histogram, Notice, NoticeCode, Observation, Subject, Timestamp, Value};
 use wasl_protocol::batch;
 
 use trend::Trend;
 
 /// An observation this far in the future comes from a clock that was wrong; the next one replaces it.
 const FUTURE: Duration = Duration::from_secs(60);
+
+/// What has happened and is not taken yet; beyond it the oldest go.
+const HAPPENED: usize = 20_000;
+
+/// Something that an agent says has happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Happened {
+    /// When, by the agent's clock.
+    pub at: Timestamp,
+    /// About what.
+    pub subject: Subject,
+    /// Who says it.
+    pub agent: AgentId,
+    /// What.
+    pub event: Event,
+}
 
 /// What an agent last said of a subject. The time is when it was seen, by the agent's clock.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +77,8 @@ pub struct State {
     changed: BTreeSet<Key>,
     /// The last word on each notice.
     notices: BTreeMap<(Key, NoticeCode), Word>,
+    /// What has happened since that was last asked. It stands for nothing and is handed on once.
+    happened: VecDeque<Happened>,
 }
 
 /// The last word on a notice. That it was taken back is remembered, because an older word may still be
@@ -79,6 +97,11 @@ impl State {
     /// Hands out what has a new latest value since this was last called.
     pub fn take_changed(&mut self) -> BTreeSet<Key> {
         std::mem::take(&mut self.changed)
+    }
+
+    /// Hands out what has happened since this was last called, in the order in which it was heard.
+    pub fn take_happened(&mut self) -> Vec<Happened> {
+        std::mem::take(&mut self.happened).into()
     }
 
     /// Counts everything as changed.
@@ -208,9 +231,10 @@ impl State {
     fn take(&mut self, agent: &AgentId, observation: Observation, now: Timestamp, counts: bool) {
         let key = (agent.clone(), observation.subject);
         let at = observation.at;
-        if let Value::Notice(notice) = observation.value {
-            self.hear(key, at, notice);
-            return;
+        match observation.value {
+            Value::Notice(notice) => return self.hear(key, at, notice),
+            Value::Event(event) => return self.happen(key, at, event),
+            _ => {}
         }
         let latest = self.values.entry(key.clone()).or_insert_with(|| Latest {
             at,
@@ -240,6 +264,15 @@ impl State {
         let stands_on = before.filter(|word| !word.notice.cleared && !notice.cleared);
         let since = stands_on.map_or(at, |word| word.since);
         self.notices.insert(key, Word { since, at, notice });
+    }
+}
+
+impl State {
+    fn happen(&mut self, (agent, subject): Key, at: Timestamp, event: Event) {
+        if self.happened.len() >= HAPPENED {
+            self.happened.pop_front();
+        }
+        self.happened.push_back(Happened { at, subject, agent, event });
     }
 }
 

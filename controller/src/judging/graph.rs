@@ -96,6 +96,8 @@ pub(super) fn observer(settings: &Settings, subject: &Subject) -> Option<AgentId
         | EntityKind::Interface
         | EntityKind::Sensor
         | EntityKind::Site
-        | EntityKind::Ring => None,
+        | EntityKind::Ring
+        | EntityKind::Neighbour
+        | EntityKind::Station => None,
     }
 }

@@ -33,7 +33,9 @@ pub(super) fn of_value(
             let expect = job.map_or(EXPECT, |job| job.expect_every.as_duration());
             return Some(Word::of_backup(evidence, expect, latest.at, every));
         }
-        Value::Agent(_) | Value::Notice(_) => return None,
+        Value::Agent(_) | Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => {
+            return None;
+        }
     };
     Some(Word::sampled(judgement, latest.at, every))
 }

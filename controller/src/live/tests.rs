@@ -52,6 +52,27 @@ fn backfill_never_replaces_what_is_newer() {
 }
 
 #[test]
+fn what_happens_is_handed_on_once_in_order_and_replaces_no_value() {
+    let live = Live::default();
+    let trap = |at: i64, detail: &str| Observation {
+        subject: Subject::new(EntityKind::Interface, "gw/eth0").expect("valid"),
+        at: Timestamp(at),
+        value: Value::Event(Event::new(wasl_model::EventCode::LinkDownTrap, Severity::Warning, detail)),
+    };
+    live.apply(&agent(), vec![interface(900_000, 5), trap(950_000, "one"), trap(940_000, "two")], NOW);
+    let details: Vec<String> = live.read().take_happened().into_iter().map(|h| h.event.detail).collect();
+    assert_eq!(details, ["one", "two"]);
+    assert_eq!(latest(&live), Timestamp(900_000));
+    assert!(matches!(live.read().values.values().next().expect("one").value, Value::Interface(_)));
+    assert!(live.read().take_happened().is_empty());
+
+    let many = (0..HAPPENED as i64 + 1).map(|n| trap(n, "")).collect();
+    live.apply(&agent(), many, NOW);
+    let kept = live.read().take_happened();
+    assert_eq!((kept.len(), kept[0].at), (HAPPENED, Timestamp(1)), "the oldest goes");
+}
+
+#[test]
 fn counters_sum_every_increment_once_in_whatever_order() {
     let live = Live::default();
     live.apply(&agent(), vec![interface(900_000, 5), interface(800_000, 7)], NOW);

@@ -140,7 +140,7 @@ fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject,
                 put(&m::PATH_LOSS, &[site, agent.as_str(), id, direction], loss);
             }
         }
-        Value::Sensor(_) | Value::Notice(_) => {}
+        Value::Sensor(_) | Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => {}
     }
 }
 

@@ -273,7 +273,9 @@ fn name(shared: &Shared, subject: &Subject) -> Localized {
         | EntityKind::Machine
         | EntityKind::Disk
         | EntityKind::Interface
-        | EntityKind::Sensor => None,
+        | EntityKind::Sensor
+        | EntityKind::Neighbour
+        | EntityKind::Station => None,
     };
     named.unwrap_or_else(|| Localized::from(id))
 }

@@ -3,7 +3,7 @@
 //! It travels as JSON inside the protocol: unknown keys are ignored by older agents and missing ones
 //! have defaults, so an agent and a controller of different ages understand each other.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,10 @@ pub struct Assignment {
     pub reflect: Option<StampReflector>,
     /// What kinds of devices can tell; devices name them.
     pub profiles: Vec<Profile>,
+    /// Where to receive the notifications of the assigned devices; nowhere, if nothing stands here.
+    pub traps: Option<TrapReceiver>,
+    /// What to look for.
+    pub discovery: Discovery,
 }
 
 impl Assignment {
@@ -39,6 +43,40 @@ impl Assignment {
     pub fn baseline() -> Self {
         Self { host_every_ms: 10_000, window_ms: 10_000, ..Self::default() }
     }
+}
+
+/// Where notifications (traps and informs) are received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrapReceiver {
+    /// The UDP address and port.
+    pub listen: SocketAddr,
+}
+
+/// What an agent looks for. Nothing is looked for that does not stand here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Discovery {
+    /// The network interfaces at which neighbours' announcements (LLDP) are heard.
+    pub lldp: Vec<String>,
+    /// The subnets whose stations are looked for.
+    pub sweeps: Vec<SweepAssignment>,
+}
+
+/// A subnet whose stations are looked for by ARP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SweepAssignment {
+    /// The network interface that is on the subnet.
+    pub interface: String,
+    /// The subnet's lowest address.
+    pub network: Ipv4Addr,
+    /// How many leading bits of an address name the subnet.
+    pub prefix: u8,
+    /// The time between two sweeps, in milliseconds.
+    pub every_ms: u64,
+    /// The most requests in a second.
+    pub rate: u16,
+    /// Stations are called `scope/hardware-address`.
+    pub scope: String,
 }
 
 /// Where a probe goes.

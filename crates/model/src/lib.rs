@@ -27,9 +27,9 @@ pub use incident::{
     Acknowledgement, Incident, IncidentEvent, IncidentSeverity, Maintenance, MaintenanceScope, TimelineEntry,
 };
 pub use observation::{
-    AgentSample, BackupEvidence, BackupOutcome, DeviceSample, DiskSample, HostSample, InterfaceSample,
-    LinkCause, LinkVerdict, Notice, NoticeCode, Observation, ProbeMethod, ProbeWindow, SensorSample,
-    SensorState, Severity, StampWindow, Value, VoidReason,
+    AgentSample, BackupEvidence, BackupOutcome, DeviceSample, DiskSample, Event, EventCode, HostSample,
+    InterfaceSample, LinkCause, LinkVerdict, Neighbour, Notice, NoticeCode, Observation, ProbeMethod,
+    ProbeWindow, SensorSample, SensorState, Severity, StampWindow, Station, Value, VoidReason,
 };
 pub use series::SeriesKey;
 pub use subject::{EntityKind, Subject};

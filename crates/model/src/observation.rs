@@ -47,6 +47,12 @@ pub enum Value {
     Backup(BackupEvidence),
     /// Something that a person should know.
     Notice(Notice),
+    /// Something that happened.
+    Event(Event),
+    /// Who is at a port.
+    Neighbour(Neighbour),
+    /// Who is on a subnet.
+    Station(Station),
 }
 
 sample! {
@@ -335,6 +341,12 @@ macro_rules! words {
     };
 }
 
+mod event;
+mod found;
+
+pub use event::{Event, EventCode, MAX_EVENT_ARG_NAME, MAX_EVENT_ARG_VALUE, MAX_EVENT_ARGS};
+pub use found::{MAX_NEIGHBOUR_TEXT, Neighbour, Station};
+
 words!(
     /// How a target is probed.
     ProbeMethod {
@@ -595,4 +607,7 @@ into_value!(
     SensorSample => Sensor,
     BackupEvidence => Backup,
     Notice => Notice,
+    Event => Event,
+    Neighbour => Neighbour,
+    Station => Station,
 );

@@ -126,7 +126,6 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             ("delay_back_p50", Seconds),
             ("delay_error", Seconds),
         ],
-        EntityKind::Site | EntityKind::Ring => &[],
         EntityKind::Sensor => &[
             ("temperature", Celsius),
             ("voltage", Volts),
@@ -142,6 +141,7 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             ("used", Bytes),
             ("size", Bytes),
         ],
+        EntityKind::Site | EntityKind::Ring | EntityKind::Neighbour | EntityKind::Station => &[],
     }
 }
 
@@ -248,7 +248,7 @@ pub fn points(value: &Value, mut add: impl FnMut(&'static str, f64)) {
                 put("newest_bytes", b.newest_bytes.map(|n| n as f64));
             }
         }
-        Value::Notice(_) => {}
+        Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => {}
     }
 }
 
@@ -274,7 +274,7 @@ pub fn kind_of(value: &Value) -> Option<EntityKind> {
         Value::Stamp(_) => Some(EntityKind::Path),
         Value::Sensor(_) => Some(EntityKind::Sensor),
         Value::Backup(_) => Some(EntityKind::BackupJob),
-        Value::Notice(_) => None,
+        Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => None,
     }
 }
 

@@ -75,6 +75,10 @@ kinds!(
     Path = 11 "path",
     /// Something that a device measures: `device/name`.
     Sensor = 12 "sensor",
+    /// Who is at the other end of a port: `owner/port/chassis`.
+    Neighbour = 14 "neighbour",
+    /// Who answered on a subnet: `scope/hardware-address`, where the scope is the agent's site or the subnet.
+    Station = 15 "station",
 );
 
 impl EntityKind {

@@ -94,9 +94,12 @@ pub fn entity(p: &Painter<'_>, frame: &Frame, view: &EntityView) -> String {
         | EntityKind::Path
         | EntityKind::Sensor
         | EntityKind::Device
-        | EntityKind::Interface => Some(Nav::Links),
+        | EntityKind::Interface
+        | EntityKind::Neighbour => Some(Nav::Links),
         EntityKind::BackupJob => Some(Nav::Backups),
-        EntityKind::Machine | EntityKind::Disk | EntityKind::Site => Some(Nav::Overview),
+        EntityKind::Machine | EntityKind::Disk | EntityKind::Site | EntityKind::Station => {
+            Some(Nav::Overview)
+        }
     };
     fill(&Entity { p, frame, title: p.plain(&view.subject.id), nav, view })
 }

@@ -327,9 +327,10 @@ impl<'a> Painter<'a> {
             | EntityKind::Path
             | EntityKind::Sensor
             | EntityKind::Device
-            | EntityKind::Interface => "/links",
+            | EntityKind::Interface
+            | EntityKind::Neighbour => "/links",
             EntityKind::BackupJob => "/backups",
-            EntityKind::Site => "/",
+            EntityKind::Site | EntityKind::Station => "/",
         }
     }
 

@@ -2,6 +2,7 @@
 //! together, defaults, and the load that all of it puts on an agent.
 
 mod link;
+mod listening;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -285,7 +286,11 @@ impl Check<'_> {
         let id = subject.id.as_str();
         let (word, name, known) = match subject.kind {
             EntityKind::Site => ("site", id, &self.known_sites),
-            EntityKind::Agent | EntityKind::Machine | EntityKind::Disk => ("agent", id, &self.known_agents),
+            EntityKind::Agent
+            | EntityKind::Machine
+            | EntityKind::Disk
+            | EntityKind::Neighbour
+            | EntityKind::Station => ("agent", id, &self.known_agents),
             EntityKind::Target => ("target", id, &self.known_targets),
             EntityKind::Link => ("link", id, &self.known_links),
             EntityKind::Ring => ("ring", id, &self.known_rings),
@@ -326,6 +331,8 @@ impl Check<'_> {
         let own = Subject::lenient(EntityKind::Agent, id);
         let depends_on = self.entities(&agent, "depends_on", agent.value.depends_on.as_deref(), &own);
         let reflect = self.reflector(&agent);
+        let traps = agent.value.traps.as_ref().map(listening::traps);
+        let (lldp, sweeps) = self.discovery(&agent);
         let file::Agent { site, role, host_every, description, .. } = agent.value;
         Some((
             AgentId::new(id).ok()?,
@@ -334,6 +341,9 @@ impl Check<'_> {
                 role,
                 host_every: host_every.unwrap_or(self.defaults.host_every),
                 description,
+                traps,
+                lldp,
+                sweeps,
                 depends_on,
                 reflect,
             },

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 mod link;
+mod listening;
 
 use garde::Validate;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -19,6 +20,7 @@ use crate::period::Period;
 use crate::problem::{Code, Complaint};
 pub use link::LinkRole;
 pub(crate) use link::{Class, Link, Reflect, Ring};
+pub(crate) use listening::{Discovery, Sweep, Traps};
 
 use crate::values::{
     EntityRef, Host, Id, Kind, LoopbackRole, Name, Repository, SecretName, TargetAddress, TimeZone, line,
@@ -196,6 +198,12 @@ pub(crate) struct Agent {
     /// A note for colleagues.
     #[garde(inner(custom(line)))]
     pub(crate) description: Option<String>,
+    /// Receives the notifications of the devices that it polls. Without this it does not.
+    #[garde(dive)]
+    pub(crate) traps: Option<Traps>,
+    /// Looks for neighbours and stations. Without this it does not.
+    #[garde(dive)]
+    pub(crate) discovery: Option<Discovery>,
     /// Without which of these it cannot work, such as `device/jenin-core`.
     #[garde(inner(length(max = 16)))]
     pub(crate) depends_on: Option<Vec<EntityRef>>,

@@ -43,7 +43,7 @@ pub use problem::{Code, Problem};
 pub use quantity::{Rate, Share};
 pub use settings::{
     Agent, Backup, Contract, Controller, Device, HealthPolicy, Institution, Kept, Link, LinkProbe, Retention,
-    Ring, Settings, Site, StampTest, Target,
+    Ring, Settings, Site, StampTest, Sweep, Target,
 };
 pub use values::LoopbackRole;
 

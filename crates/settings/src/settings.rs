@@ -5,10 +5,11 @@
 mod link;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use wasl_model::assignment::{
-    Address, Assignment, BackupAssignment, BackupTool, DeviceAssignment, SnmpAccess, StampReflector,
-    TargetAssignment,
+    Address, Assignment, BackupAssignment, BackupTool, DeviceAssignment, Discovery, SnmpAccess,
+    StampReflector, SweepAssignment, TargetAssignment, TrapReceiver,
 };
 use wasl_model::profile::Profile;
 use wasl_model::{AgentId, AgentRole, EntityKind, Localized, SiteId, Subject};
@@ -107,10 +108,25 @@ pub struct Agent {
     pub host_every: Period,
     /// A note for colleagues.
     pub description: Option<String>,
+    /// Where it receives the notifications of the devices that it polls, if it does.
+    pub traps: Option<SocketAddr>,
+    /// The interfaces at which it hears its neighbours.
+    pub lldp: Vec<String>,
+    /// The subnets whose stations it looks for.
+    pub sweeps: Vec<Sweep>,
     /// Without which it cannot work.
     pub depends_on: Vec<Subject>,
     /// Whose STAMP tests it answers.
     pub reflect: Option<StampReflector>,
+}
+
+/// A subnet whose stations are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sweep {
+    /// What is asked of the agent.
+    pub assignment: SweepAssignment,
+    /// The hardware addresses of stations that belong there, `aa:bb:cc:dd:ee:ff`.
+    pub known: BTreeSet<String>,
 }
 
 /// An address to probe.
@@ -258,6 +274,11 @@ impl Settings {
             links: self.links_of(agent).collect(),
             stamp: self.stamp_of(agent).collect(),
             reflect: own.reflect.clone(),
+            traps: own.traps.map(|listen| TrapReceiver { listen }),
+            discovery: Discovery {
+                lldp: own.lldp.clone(),
+                sweeps: own.sweeps.iter().map(|sweep| sweep.assignment.clone()).collect(),
+            },
             devices: devices
                 .map(|(id, device)| DeviceAssignment {
                     id: id.clone(),

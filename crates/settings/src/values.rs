@@ -123,7 +123,7 @@ impl TryFrom<String> for Kind {
     type Error = Complaint;
 
     fn try_from(text: String) -> Result<Self, Complaint> {
-        let with_history = |kind: &EntityKind| !matches!(kind, EntityKind::Site | EntityKind::Ring);
+        let with_history = |kind: &EntityKind| !wasl_model::series::fields(*kind).is_empty();
         if let Some(kind) = text.parse().ok().filter(with_history) {
             return Ok(Self(kind));
         }
@@ -304,6 +304,13 @@ impl JsonSchema for TargetAddress {
     }
 }
 
+/// Whether the kernel takes `text` as the name of a network interface (`dev_valid_name`): up to 15 bytes, no `/`, no `:`,
+/// no white space.
+pub(crate) fn is_interface_name(text: &str) -> bool {
+    let odd = |c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control();
+    (1..=15).contains(&text.len()) && !text.contains(odd) && text != "." && text != ".."
+}
+
 /// By which way probes leave: the name of a network interface, or one of the machine's addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -316,9 +323,7 @@ impl TryFrom<String> for ViaText {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self(Via::Source(address)));
         }
-        // What the kernel takes as a name (`dev_valid_name`): up to 15 bytes, no `/`, no `:`, no white space.
-        let odd = |c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control();
-        if (1..=15).contains(&text.len()) && !text.contains(odd) && text != "." && text != ".." {
+        if is_interface_name(&text) {
             return Ok(Self(Via::Interface(text)));
         }
         let message = format!("{} is neither a network interface nor an address", quote(&text));

@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use wasl_model::health::{EntityState, Health, Reason};
-use wasl_model::{Incident, Maintenance, SiteId, Subject, Timestamp};
+use wasl_model::{AgentId, Event, Incident, Maintenance, SiteId, Subject, Timestamp};
 
 use crate::Error;
 
@@ -22,7 +23,18 @@ pub struct StateRecord {
     pub state: EntityState,
 }
 
-/// A change of an entity's health.
+/// Something that happened and changed no health.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Occurrence {
+    /// Who says it.
+    pub agent: AgentId,
+    /// What.
+    pub event: Event,
+    /// Whether it was told so long after it happened that it is history and no news.
+    pub late: bool,
+}
+
+/// A change of an entity's health, or something that happened to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HealthEvent {
     /// When.
@@ -37,6 +49,8 @@ pub struct HealthEvent {
     pub health: Option<Health>,
     /// Why.
     pub reason: Option<Reason>,
+    /// What happened, where it is no change of health.
+    pub occurrence: Option<Occurrence>,
 }
 
 /// A change of health as it was kept.

@@ -366,7 +366,7 @@ fn wasl_scalars(value: &Value) -> u64 {
         Value::Device(sample) => cells(sample),
         Value::Stamp(sample) => cells(sample),
         Value::Sensor(sample) => cells(sample),
-        Value::Backup(_) | Value::Notice(_) => 0,
+        Value::Backup(_) | Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => 0,
     }
 }
 

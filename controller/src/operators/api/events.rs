@@ -27,7 +27,8 @@ pub(super) struct After {
     after: Option<u64>,
 }
 
-/// A stream of server-sent events; each has the type `entity` and a JSON document.
+/// A stream of server-sent events, each a JSON document: of the type `entity` where an entity's health
+/// changed, of the type `occurrence` where something happened to it.
 #[utoipa::path(get, operation_id = "follow_events", path = "/api/v1/events", params(After),
     responses((status = 200, body = Event, content_type = "text/event-stream"), (status = 401, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn events(
@@ -44,9 +45,13 @@ pub(super) async fn events(
         BroadcastStream::new(news).filter_map(move |event| async move { event.ok().filter(|e| e.id > upto) });
     let all = stream::iter(past)
         .chain(news)
-        .map(|event| Ok(SseEvent::default().id(event.id.to_string()).event("entity").data(text(&event))))
+        .map(|event| Ok(SseEvent::default().id(event.id.to_string()).event(kind(&event)).data(text(&event))))
         .take_until(operators.stop.clone().cancelled_owned());
     Sse::new(all).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+fn kind(event: &Event) -> &'static str {
+    if event.occurrence.is_some() { "occurrence" } else { "entity" }
 }
 
 fn text(event: &Event) -> String {

@@ -1,7 +1,13 @@
 //! Occasional observations between the model and the wire.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use wasl_model::observation::MAX_NEIGHBOUR_TEXT;
 use wasl_model::units::Millis;
-use wasl_model::{BackupEvidence, BackupOutcome, Notice, NoticeCode, Severity, Timestamp, Value};
+use wasl_model::{
+    BackupEvidence, BackupOutcome, Event, EventCode, Neighbour, Notice, NoticeCode, Severity, Station,
+    Timestamp, Value,
+};
 
 use super::wire;
 
@@ -35,6 +41,30 @@ pub(super) fn write(value: &Value) -> Option<wire::What> {
             severity: n.severity as u32,
             cleared: n.cleared,
             detail: cut(&n.detail),
+        })),
+        Value::Event(e) => Some(wire::What::Event(wire::Event {
+            code: e.code as u32,
+            severity: e.severity as u32,
+            detail: cut(&e.detail),
+            // By way of `with`, which keeps to the bounds.
+            args: e.args.iter().fold(Event::new(e.code, e.severity, ""), |all, (n, v)| all.with(n, v)).args,
+        })),
+        Value::Neighbour(n) => Some(wire::What::Neighbour(wire::Neighbour {
+            local_port: short(&n.local_port),
+            chassis: short(&n.chassis),
+            port: short(&n.port),
+            port_description: n.port_description.as_deref().map(short),
+            system_name: n.system_name.as_deref().map(short),
+            system_description: n.system_description.as_deref().map(short),
+            management_address: n.management_address.map(octets).unwrap_or_default(),
+            ttl_s: n.ttl_s,
+        })),
+        Value::Station(s) => Some(wire::What::Station(wire::Station {
+            ip: octets(s.ip),
+            mac: short(&s.mac),
+            interface: short(&s.interface),
+            first_ms: s.first.0,
+            last_ms: s.last.0,
         })),
         Value::Host(_)
         | Value::Disk(_)
@@ -81,11 +111,84 @@ pub(super) fn read(what: Option<&wire::What>) -> Read {
             (Some(_), Some(_)) => Read::Invalid,
             _ => Read::Unknown,
         },
+        Some(wire::What::Event(e)) => event(e),
+        Some(wire::What::Neighbour(n)) => {
+            neighbour(n).map_or(Read::Invalid, |n| Read::Value(Box::new(n.into())))
+        }
+        Some(wire::What::Station(s)) => station(s).map_or(Read::Invalid, |s| Read::Value(Box::new(s.into()))),
+    }
+}
+
+fn event(e: &wire::Event) -> Read {
+    let (Some(code), Some(severity)) = (EventCode::from_code(e.code), Severity::from_code(e.severity)) else {
+        return Read::Unknown;
+    };
+    let event = Event { code, severity, detail: e.detail.clone(), args: e.args.clone() };
+    if event.detail.len() <= MAX_TEXT && event.is_within_bounds() {
+        Read::Value(Box::new(Value::Event(event)))
+    } else {
+        Read::Invalid
+    }
+}
+
+fn neighbour(n: &wire::Neighbour) -> Option<Neighbour> {
+    let optional = [&n.port_description, &n.system_name, &n.system_description];
+    let mut texts = [&n.local_port, &n.chassis, &n.port].into_iter().chain(optional.into_iter().flatten());
+    if texts.any(|text| text.len() > MAX_NEIGHBOUR_TEXT) {
+        return None;
+    }
+    let management_address =
+        if n.management_address.is_empty() { None } else { Some(address(&n.management_address)?) };
+    Some(Neighbour {
+        local_port: n.local_port.clone(),
+        chassis: n.chassis.clone(),
+        port: n.port.clone(),
+        port_description: n.port_description.clone(),
+        system_name: n.system_name.clone(),
+        system_description: n.system_description.clone(),
+        management_address,
+        ttl_s: n.ttl_s,
+    })
+}
+
+fn station(s: &wire::Station) -> Option<Station> {
+    if s.mac.len() > MAX_NEIGHBOUR_TEXT || s.interface.len() > MAX_NEIGHBOUR_TEXT {
+        return None;
+    }
+    Some(Station {
+        ip: address(&s.ip)?,
+        mac: s.mac.clone(),
+        interface: s.interface.clone(),
+        first: Timestamp(s.first_ms),
+        last: Timestamp(s.last_ms),
+    })
+}
+
+fn octets(ip: IpAddr) -> Vec<u8> {
+    match ip {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    }
+}
+
+fn address(octets: &[u8]) -> Option<IpAddr> {
+    match octets.len() {
+        4 => Some(Ipv4Addr::from(<[u8; 4]>::try_from(octets).ok()?).into()),
+        16 => Some(Ipv6Addr::from(<[u8; 16]>::try_from(octets).ok()?).into()),
+        _ => None,
     }
 }
 
 fn cut(text: &str) -> String {
-    let mut end = text.len().min(MAX_TEXT);
+    cut_at(text, MAX_TEXT)
+}
+
+fn short(text: &str) -> String {
+    cut_at(text, MAX_NEIGHBOUR_TEXT)
+}
+
+fn cut_at(text: &str, most: usize) -> String {
+    let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 use wasl_model::units::{Bytes, Count, Micros, Millis};
 use wasl_model::{
-    BackupEvidence, BackupOutcome, EntityKind, Histogram, InterfaceSample, Notice, NoticeCode, ProbeMethod,
-    ProbeWindow, Severity, Subject, Timestamp, Value, VoidReason,
+    BackupEvidence, BackupOutcome, EntityKind, Event, EventCode, Histogram, InterfaceSample, Neighbour,
+    Notice, NoticeCode, ProbeMethod, ProbeWindow, Severity, Station, Subject, Timestamp, Value, VoidReason,
 };
 
 use super::*;
@@ -78,12 +78,46 @@ fn evidence(at: i64) -> Observation {
     }
 }
 
+fn occasional(at: i64) -> Vec<Observation> {
+    let about = |kind, id: &str, value: Value| Observation {
+        subject: Subject::new(kind, id).expect("valid"),
+        at: Timestamp(at),
+        value,
+    };
+    let trap = Event::new(EventCode::LinkDownTrap, Severity::Warning, "a link goes down")
+        .with("if_index", 3)
+        .with("name", "Gi0/3");
+    let neighbour = Neighbour {
+        local_port: "eth0".into(),
+        chassis: "52:54:00:12:34:56".into(),
+        port: "Gi0/3".into(),
+        port_description: None,
+        system_name: Some("core".into()),
+        system_description: Some(String::new()),
+        management_address: Some("fd00::1".parse().expect("valid")),
+        ttl_s: 120,
+    };
+    let station = Station {
+        ip: "10.3.16.7".parse().expect("valid"),
+        mac: "52:54:00:12:34:57".into(),
+        interface: "lab0".into(),
+        first: Timestamp(at - 5),
+        last: Timestamp(at),
+    };
+    vec![
+        about(EntityKind::Interface, "sw/Gi0/3", trap.into()),
+        about(EntityKind::Neighbour, "gw/eth0/52:54:00:12:34:56", neighbour.into()),
+        about(EntityKind::Station, "jenin/52:54:00:12:34:57", station.into()),
+    ]
+}
+
 #[test]
 fn a_batch_gives_back_exactly_what_was_put_in() {
     let at = 1_795_000_000_000;
     let mut all: Vec<Observation> = (0..40).map(|n| target(n, at + n as i64)).collect();
     all.extend((0..60).map(|n| interface(n, at - 5)));
     all.extend([evidence(at), notice(at, false), notice(at + 1, true)]);
+    all.extend(occasional(at));
     let decoded = decode(&encode(&all)).expect("readable");
     assert_eq!((decoded.unknown, decoded.invalid), (0, 0));
     assert_eq!(decoded.observations.len(), all.len());

@@ -1,5 +1,7 @@
 //! The messages inside a batch. Tags are the wire's: a retired tag is never used again.
 
+use std::collections::BTreeMap;
+
 use prost::Message;
 
 /// All of it.
@@ -71,7 +73,7 @@ pub(super) struct Record {
     /// Milliseconds after `base_ms`.
     #[prost(sint64, tag = "2")]
     pub time: i64,
-    #[prost(oneof = "What", tags = "3, 4")]
+    #[prost(oneof = "What", tags = "3, 4, 5, 6, 7")]
     pub what: Option<What>,
 }
 
@@ -81,6 +83,12 @@ pub(super) enum What {
     Backup(Backup),
     #[prost(message, tag = "4")]
     Notice(Notice),
+    #[prost(message, tag = "5")]
+    Event(Event),
+    #[prost(message, tag = "6")]
+    Neighbour(Neighbour),
+    #[prost(message, tag = "7")]
+    Station(Station),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -115,4 +123,52 @@ pub(super) struct Notice {
     pub cleared: bool,
     #[prost(string, tag = "4")]
     pub detail: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Event {
+    #[prost(uint32, tag = "1")]
+    pub code: u32,
+    #[prost(uint32, tag = "2")]
+    pub severity: u32,
+    #[prost(string, tag = "3")]
+    pub detail: String,
+    #[prost(btree_map = "string, string", tag = "4")]
+    pub args: BTreeMap<String, String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Neighbour {
+    #[prost(string, tag = "1")]
+    pub local_port: String,
+    #[prost(string, tag = "2")]
+    pub chassis: String,
+    #[prost(string, tag = "3")]
+    pub port: String,
+    #[prost(string, optional, tag = "4")]
+    pub port_description: Option<String>,
+    #[prost(string, optional, tag = "5")]
+    pub system_name: Option<String>,
+    #[prost(string, optional, tag = "6")]
+    pub system_description: Option<String>,
+    /// 4 or 16 bytes; empty if not known.
+    #[prost(bytes = "vec", tag = "7")]
+    pub management_address: Vec<u8>,
+    #[prost(uint32, tag = "8")]
+    pub ttl_s: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Station {
+    /// 4 or 16 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub ip: Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub mac: String,
+    #[prost(string, tag = "3")]
+    pub interface: String,
+    #[prost(int64, tag = "4")]
+    pub first_ms: i64,
+    #[prost(int64, tag = "5")]
+    pub last_ms: i64,
 }

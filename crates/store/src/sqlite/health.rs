@@ -213,8 +213,8 @@ fn concerned(incident: &Incident) -> impl Iterator<Item = &Subject> {
 
 async fn insert_event(tx: &mut SqliteConnection, event: &HealthEvent) -> sqlx::Result<u64> {
     let id: i64 = sqlx::query_scalar(
-        "INSERT INTO health_event (at_ms, kind, subject, site, was, health, reason) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+        "INSERT INTO health_event (at_ms, kind, subject, site, was, health, reason, occurrence) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
     )
     .bind(event.at.0)
     .bind(kind_code(&event.subject))
@@ -223,6 +223,7 @@ async fn insert_event(tx: &mut SqliteConnection, event: &HealthEvent) -> sqlx::R
     .bind(event.was.map(Health::as_str))
     .bind(event.health.map(Health::as_str))
     .bind(event.reason.as_ref().map(text).transpose()?)
+    .bind(event.occurrence.as_ref().map(text).transpose()?)
     .fetch_one(tx)
     .await?;
     Ok(count(id))
@@ -265,11 +266,14 @@ async fn states(inner: &Inner) -> sqlx::Result<Vec<StateRecord>> {
     Ok(readable.collect())
 }
 
-type EventRow = (i64, i64, i64, String, Option<String>, Option<String>, Option<String>, Option<String>);
+/// The number, the time, the kind and identifier of the subject, and the site, then what was, what is, why, and what
+/// happened.
+type EventRow =
+    (i64, i64, i64, String, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
 
 async fn events(inner: &Inner, after: u64, limit: u32) -> sqlx::Result<Vec<StoredEvent>> {
     let rows: Vec<EventRow> = sqlx::query_as(
-        "SELECT id, at_ms, kind, subject, site, was, health, reason FROM health_event \
+        "SELECT id, at_ms, kind, subject, site, was, health, reason, occurrence FROM health_event \
          WHERE id > $1 ORDER BY id LIMIT $2",
     )
     .bind(whole(after))
@@ -277,7 +281,7 @@ async fn events(inner: &Inner, after: u64, limit: u32) -> sqlx::Result<Vec<Store
     .fetch_all(&inner.readers)
     .await?;
     rows.into_iter()
-        .map(|(id, at, kind, id_in_kind, site, was, health, reason)| {
+        .map(|(id, at, kind, id_in_kind, site, was, health, reason, occurrence)| {
             let reason: Option<Reason> = reason.as_deref().map(read).transpose()?;
             Ok(StoredEvent {
                 id: count(id),
@@ -288,6 +292,7 @@ async fn events(inner: &Inner, after: u64, limit: u32) -> sqlx::Result<Vec<Store
                     was: health_word(was.as_deref())?,
                     health: health_word(health.as_deref())?,
                     reason,
+                    occurrence: occurrence.as_deref().map(read).transpose()?,
                 },
             })
         })

@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0001_observations.sql"),
     include_str!("../../migrations/sqlite/0002_registry.sql"),
     include_str!("../../migrations/sqlite/0003_health.sql"),
+    include_str!("../../migrations/sqlite/0004_occurrences.sql"),
 ];
 
 /// Refuses, without writing, what is not a store or is one from the future. Whether the file is new.

@@ -11,7 +11,7 @@ use wasl_model::{Observation, Timestamp};
 use super::super::*;
 use crate::block::{encode_cells, encode_points};
 use crate::rollup::Cell;
-use crate::{AuditLog, HistoryStore, Ingest, People, Retention};
+use crate::{AuditLog, HealthStore, HistoryStore, Ingest, People, Retention};
 
 /// 2026-01-01T00:00:00Z.
 const START: i64 = 1_767_225_600_000;
@@ -115,6 +115,26 @@ async fn a_store_of_schema_2_is_upgraded_with_all_that_it_holds() {
     assert_eq!(after.expect("looked at"), []);
 }
 
+#[tokio::test]
+async fn a_store_of_schema_3_keeps_its_events_and_takes_new_ones_after_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("wasl.db");
+    let mut connection = made_by_schema(&file, 3).await;
+    sqlx::raw_sql(
+        "INSERT INTO health_event (id, at_ms, kind, subject, was, health) VALUES (7, 5, 5, 'a', 'ok', 'down')",
+    )
+    .execute(&mut connection)
+    .await
+    .expect("filled");
+    connection.close().await.expect("closed");
+    let store = SqliteStore::open(&file, nothing, 7).await.expect("opens");
+    let kept = store.events(0, 9).await.expect("read");
+    assert_eq!((kept.len(), kept[0].id, &kept[0].event.occurrence), (1, 7, &None));
+    let event = crate::HealthEvent { at: Timestamp(6), ..kept[0].event.clone() };
+    let change = crate::HealthChange { events: vec![event], ..Default::default() };
+    assert_eq!(store.save_health(&change).await.expect("kept"), [8]);
+}
+
 /// Copies the database and its log every some steps of SQLite's engine: each copy is what `kill -9` at
 /// that moment would leave.
 async fn moments_of(from: usize, every: i32) -> (tempfile::TempDir, Vec<PathBuf>) {
@@ -174,9 +194,9 @@ async fn an_upgrade_that_is_killed_at_any_moment_is_done_anew() {
     }
 }
 
-/// An upgrade that fails, for want of room say, leaves the store as it was.
+/// An upgrade that fails, for want of room say, leaves the store as it was, or at one of the versions between.
 #[tokio::test]
-async fn an_upgrade_that_fails_at_any_step_changes_nothing() {
+async fn an_upgrade_that_fails_at_any_step_leaves_no_half_of_a_schema() {
     let dir = tempfile::tempdir().expect("a directory");
     let file = dir.path().join("wasl.db");
     let mut connection = made_by_schema(&file, 2).await;
@@ -188,8 +208,14 @@ async fn an_upgrade_that_fails_at_any_step_changes_nothing() {
             .await
             .expect("a schema")
     };
+    let mut whole = Vec::new();
+    for version in 0..migrate::MIGRATIONS.len() {
+        let other = dir.path().join(format!("whole-{version}.db"));
+        let mut connection = made_by_schema(&other, version).await;
+        whole.push(schema(&mut connection).await);
+        connection.close().await.expect("closed");
+    }
     let mut connection = connect(&file).await;
-    let before = schema(&mut connection).await;
     let mut failures = 0;
     for steps in (1..).map(|n| n * 25) {
         let mut left = steps;
@@ -205,8 +231,8 @@ async fn an_upgrade_that_fails_at_any_step_changes_nothing() {
         failures += 1;
         connection.close().await.expect("closed");
         connection = connect(&file).await;
-        assert_eq!(migrate::version(&mut connection).await.expect("a version"), 2, "after {steps} steps");
-        assert_eq!(schema(&mut connection).await, before, "after {steps} steps");
+        let version = migrate::version(&mut connection).await.expect("a version");
+        assert_eq!(schema(&mut connection).await, whole[version as usize], "after {steps} steps");
     }
     assert!(failures > 20, "only {failures}");
     connection.close().await.expect("closed");

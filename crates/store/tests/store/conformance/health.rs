@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use wasl_model::health::{EntityState, Health, Reason};
 use wasl_model::{
-    Incident, IncidentEvent, IncidentSeverity, Maintenance, MaintenanceScope, SiteId, Subject, TimelineEntry,
-    Timestamp,
+    Event, EventCode, Incident, IncidentEvent, IncidentSeverity, Maintenance, MaintenanceScope, Severity,
+    SiteId, Subject, TimelineEntry, Timestamp,
 };
 use wasl_store::{
-    HealthChange, HealthEvent, HealthRetained, HealthRetention, IncidentFilter, StateRecord, Store,
-    StoredEvent,
+    HealthChange, HealthEvent, HealthRetained, HealthRetention, IncidentFilter, Occurrence, StateRecord,
+    Store, StoredEvent,
 };
 
 use crate::fixtures::*;
@@ -47,6 +47,7 @@ fn event(name: &str, at: i64, health: Option<Health>) -> HealthEvent {
         was: health.is_none().then_some(Health::Down),
         health,
         reason: health.map(|_| Reason::new("target.silent").with("for", "30 s")),
+        occurrence: None,
     }
 }
 
@@ -132,9 +133,17 @@ pub(crate) async fn what_was_judged_is_kept_whole_or_not_at_all(place: &impl Pla
 pub(crate) async fn an_event_keeps_its_number_across_restarts_and_deletion(place: &impl Place) {
     let store = place.open().await;
     assert_eq!(store.last_event_id().await.expect("read"), 0);
-    let kept: Vec<HealthEvent> = (0..10)
+    let mut kept: Vec<HealthEvent> = (0..10)
         .map(|n| event(&format!("target/{n}"), START + n, (n != 3).then_some(Health::Degraded)))
         .collect();
+    let trap = Event::new(EventCode::LinkDownTrap, Severity::Warning, "الرابط").with("if_index", 3);
+    kept[4] = HealthEvent {
+        was: None,
+        health: None,
+        reason: None,
+        occurrence: Some(Occurrence { agent: "gw".parse().expect("valid"), event: trap, late: true }),
+        ..kept[4].clone()
+    };
     let first = save(&*store, HealthChange { events: kept[..6].to_vec(), ..Default::default() }).await;
     assert_eq!(first, (1..=6).collect::<Vec<_>>());
     drop(store);

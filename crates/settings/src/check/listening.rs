@@ -1,0 +1,67 @@
+//! What an agent listens for and looks for: the defaults, and what may not stand twice.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use wasl_model::assignment::SweepAssignment;
+
+use super::Check;
+use crate::file;
+use crate::period::Period;
+use crate::problem::{Code, Complaint};
+use crate::settings::Sweep;
+use crate::snippet::quote;
+use crate::source::Defined;
+
+/// Where SNMP notifications go (RFC 3411 and the IANA registry: `snmptrap`).
+const TRAP_PORT: u16 = 162;
+const SWEEP_RATE: u16 = 20;
+const SWEEP_EVERY: Period = Period::from_secs(600);
+
+/// Where traps are received.
+pub(super) fn traps(traps: &file::Traps) -> SocketAddr {
+    let listen = traps.listen.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    SocketAddr::new(listen, traps.port.unwrap_or(TRAP_PORT))
+}
+
+impl Check<'_> {
+    /// The interfaces and the subnets that an agent looks at.
+    pub(super) fn discovery(&mut self, agent: &Defined<file::Agent>) -> (Vec<String>, Vec<Sweep>) {
+        let Some(discovery) = &agent.value.discovery else { return (Vec::new(), Vec::new()) };
+        let mut lldp: Vec<String> = Vec::new();
+        for (index, interface) in discovery.lldp.iter().flatten().enumerate() {
+            if lldp.contains(interface) {
+                let spot = self.sources.spot(agent, &format!("discovery.lldp[{index}]"));
+                let message = format!("the interface {} stands twice in this list", quote(interface));
+                let complaint = Complaint::new(Code::DuplicateKey, message).help("delete one of the two");
+                self.sources.report(spot, complaint);
+            }
+            lldp.push(interface.clone());
+        }
+        let mut seen = BTreeSet::new();
+        let mut sweeps = Vec::new();
+        for (index, sweep) in discovery.sweep.iter().flatten().enumerate() {
+            let file::Sweep { interface, subnet, every, rate, known } = sweep;
+            if !seen.insert((subnet.network, subnet.prefix)) {
+                let spot = self.sources.spot(agent, &format!("discovery.sweep[{index}].subnet"));
+                let complaint =
+                    Complaint::new(Code::DuplicateKey, "this subnet is swept twice by this agent")
+                        .help("delete one of the two");
+                self.sources.report(spot, complaint);
+            }
+            sweeps.push(Sweep {
+                assignment: SweepAssignment {
+                    interface: interface.clone(),
+                    network: subnet.network,
+                    prefix: subnet.prefix,
+                    every_ms: every.unwrap_or(SWEEP_EVERY).as_millis(),
+                    rate: rate.unwrap_or(SWEEP_RATE),
+                    // An identifier must say where a station is even when it moves to another subnet of the place.
+                    scope: agent.value.site.clone(),
+                },
+                known: known.iter().flatten().map(|mac| mac.0.clone()).collect(),
+            });
+        }
+        (lldp, sweeps)
+    }
+}
