@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use wasl_agent::polling::{self, Bells};
 use wasl_agent_core::report::Reporter;
 use wasl_agent_core::secrets::Secrets;
 use wasl_model::assignment::{Assignment, DeviceAssignment, SnmpAccess};
@@ -74,8 +75,13 @@ async fn main() {
     let (_send, assignment) =
         watch::channel(Arc::new(Assignment { devices, profiles, ..Assignment::default() }));
     let shutdown = CancellationToken::new();
-    let polling =
-        tokio::spawn(wasl_agent::polling::run(reporter, Secrets::new(folder), assignment, shutdown.clone()));
+    let polling = tokio::spawn(polling::run(
+        reporter,
+        Secrets::new(folder),
+        assignment,
+        Bells::default(),
+        shutdown.clone(),
+    ));
     let end = tokio::time::Instant::now() + Duration::from_secs(seconds);
     let mut seen: HashMap<String, Seen> = HashMap::new();
     while let Ok(Some(observation)) = tokio::time::timeout_at(end, out.recv()).await {

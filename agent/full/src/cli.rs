@@ -6,7 +6,7 @@ use wasl_model::{EntityKind, Subject};
 use wasl_runtime::supervise::OnFailure;
 use wasl_spool::Options;
 
-use crate::{backup, polling, probing, stamp};
+use crate::{backup, polling, probing, stamp, traps};
 
 /// `wasl-agent`.
 pub const PROGRAM: Program = Program {
@@ -33,8 +33,27 @@ fn add_collectors(agent: &Agent) {
     });
     let (reporter, assignment, token) = (agent.reporter.clone(), agent.assignment.clone(), stop.clone());
     let secrets = agent.secrets.clone();
+    let bells = polling::Bells::default();
+    let rung = bells.clone();
     agent.collectors.spawn("polling", OnFailure::Restart, move || {
-        let task = polling::run(reporter.clone(), secrets.clone(), assignment.clone(), token.clone());
+        let task =
+            polling::run(reporter.clone(), secrets.clone(), assignment.clone(), bells.clone(), token.clone());
+        async {
+            let _: () = task.await;
+            Ok::<(), std::convert::Infallible>(())
+        }
+    });
+    let about = Subject::lenient(EntityKind::Agent, agent.id.as_str());
+    let (reporter, assignment, token) = (agent.reporter.clone(), agent.assignment.clone(), stop.clone());
+    let secrets = agent.secrets.clone();
+    agent.collectors.spawn("traps", OnFailure::Restart, move || {
+        let parts = traps::Parts {
+            reporter: reporter.clone(),
+            secrets: secrets.clone(),
+            bells: rung.clone(),
+            about: about.clone(),
+        };
+        let task = traps::run(parts, assignment.clone(), token.clone());
         async {
             let _: () = task.await;
             Ok::<(), std::convert::Infallible>(())

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod polling;
 pub mod probing;
 pub mod stamp;
+pub mod traps;
 
 mod arrival;
 

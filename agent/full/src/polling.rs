@@ -12,7 +12,7 @@
 //! * [`client`] is the trait to a device and its adapter; [`tables`] reads through it; [`device`] is the
 //!   loop; [`rounds`] is the beat.
 
-mod client;
+pub(crate) mod client;
 mod counters;
 mod device;
 mod identity;
@@ -20,6 +20,7 @@ mod interfaces;
 pub(crate) mod rounds;
 mod sensors;
 mod tables;
+mod wake;
 
 use std::sync::Arc;
 
@@ -32,10 +33,11 @@ use wasl_model::assignment::{Assignment, DeviceAssignment};
 
 use client::Network;
 use device::{Polled, Poller};
+pub use wake::Bells;
 
 /// Polls the assigned devices until `shutdown`: each one at once, again after two seconds so that it has
 /// rates, then every `every_ms` at a phase of its own. Follows the assignment; a device whose part of it did
-/// not change is not disturbed.
+/// not change is not disturbed. Whoever rings a device's bell has it polled at once.
 ///
 /// Reports a `DeviceSample` about the device and an `InterfaceSample` about each of its interfaces per poll, and
 /// now and then a `SensorSample` about each of its sensors.
@@ -45,6 +47,7 @@ pub async fn run(
     reporter: Reporter,
     secrets: Secrets,
     assignment: watch::Receiver<Arc<Assignment>>,
+    bells: Bells,
     shutdown: CancellationToken,
 ) {
     let network = Network::new();
@@ -56,13 +59,13 @@ pub async fn run(
         };
         assignment.devices.iter().map(|device| (device.id.clone(), polled(device))).collect()
     };
-    let gone = reporter.clone();
+    let gone = (reporter.clone(), bells.clone());
     let start = move |polled: Polled| {
-        Poller::new(reporter.clone(), secrets.clone(), network.clone(), polled, epoch).run()
+        Poller::new(reporter.clone(), secrets.clone(), network.clone(), polled, epoch, &bells).run()
     };
     let gone = move |polled: Polled| {
-        let reporter = gone.clone();
-        async move { device::forget(&reporter, &polled.device).await }
+        let (reporter, bells) = gone.clone();
+        async move { device::forget(&reporter, &bells, &polled.device).await }
     };
     rounds::follow(assignment, shutdown, wanted, start, gone).await;
 }

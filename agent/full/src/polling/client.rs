@@ -222,7 +222,7 @@ fn unusable(source: &snmp::CryptoError) -> ConnectError {
     ConnectError::Client(Box::new(Error::Config(source.to_string().into())))
 }
 
-fn auth_protocol(protocol: AuthProtocol) -> snmp::AuthProtocol {
+pub(crate) fn auth_protocol(protocol: AuthProtocol) -> snmp::AuthProtocol {
     match protocol {
         AuthProtocol::Sha1 => snmp::AuthProtocol::Sha1,
         AuthProtocol::Sha224 => snmp::AuthProtocol::Sha224,
@@ -232,7 +232,7 @@ fn auth_protocol(protocol: AuthProtocol) -> snmp::AuthProtocol {
     }
 }
 
-fn privacy_protocol(protocol: PrivacyProtocol) -> snmp::PrivProtocol {
+pub(crate) fn privacy_protocol(protocol: PrivacyProtocol) -> snmp::PrivProtocol {
     match protocol {
         PrivacyProtocol::Aes128 => snmp::PrivProtocol::Aes128,
         PrivacyProtocol::Aes256 => snmp::PrivProtocol::Aes256Blumenthal,

@@ -1,6 +1,7 @@
 //! One device: its polls, what is kept between them, and what people are told when it does not answer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep_until};
@@ -17,11 +18,17 @@ use super::client::{self, ConnectError, Keys, Network, SnmpClient, SnmpError, Ud
 use super::counters::{self, Reading};
 use super::rounds::Beat;
 use super::tables::{Answer, Tables};
+use super::wake::{Bell, Bells};
 
 /// How long the reading of an interface that is gone is kept, so that one that returns has no gap.
 const KEPT: Duration = Duration::from_hours(1);
 /// How long a reply may take; less where polls are frequent.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Polls that somebody asked for are at least this far apart.
+const APART: Duration = Duration::from_secs(1);
+/// How long after the bell the poll begins: what happens to one link often happens to several.
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// The notices that are about a device.
 const NOTICES: [NoticeCode; 4] = [
@@ -44,7 +51,8 @@ pub(super) fn subject(device: &DeviceAssignment) -> Subject {
 }
 
 /// Takes back what was said about a device that is polled no more.
-pub(super) async fn forget(reporter: &Reporter, device: &DeviceAssignment) {
+pub(super) async fn forget(reporter: &Reporter, bells: &Bells, device: &DeviceAssignment) {
+    bells.take_down(&device.id);
     for code in NOTICES {
         reporter.clear(subject(device), code).await;
     }
@@ -58,6 +66,7 @@ pub(super) struct Poller {
     device: DeviceAssignment,
     beat: Beat,
     epoch: Instant,
+    bell: Arc<Bell>,
     client: Option<UdpClient>,
     keys: Option<Keys>,
     tables: Tables,
@@ -74,7 +83,9 @@ impl Poller {
         network: Network,
         Polled { device, profiles }: Polled,
         epoch: Instant,
+        bells: &Bells,
     ) -> Self {
+        let bell = bells.hang(&device.id);
         let beat = Beat::new(&device.id, device.every_ms, epoch);
         let tables = Tables::new(&device.id, profiles, epoch, longest(&beat));
         Self {
@@ -84,6 +95,7 @@ impl Poller {
             device,
             beat,
             epoch,
+            bell,
             client: None,
             keys: None,
             tables,
@@ -96,12 +108,21 @@ impl Poller {
     pub(super) async fn run(mut self) {
         let first = Instant::now();
         self.poll().await;
-        sleep_until(self.beat.second(first)).await;
+        self.rest(self.beat.second(first)).await;
         self.poll().await;
-        sleep_until(self.beat.settle(Instant::now())).await;
+        self.rest(self.beat.settle(Instant::now())).await;
         loop {
             self.poll().await;
-            sleep_until(self.beat.next(Instant::now())).await;
+            self.rest(self.beat.next(Instant::now())).await;
+        }
+    }
+
+    /// Waits for the next poll: until then, or until somebody rings.
+    async fn rest(&self, until: Instant) {
+        let soonest = Instant::now() + APART;
+        tokio::select! {
+            () = sleep_until(until) => {}
+            () = self.bell.rung() => sleep_until(until.min(soonest.max(Instant::now() + SETTLE))).await,
         }
     }
 
@@ -193,6 +214,7 @@ impl Poller {
     /// Reports each interface against its previous reading; how many increments could not be told.
     async fn compare(&mut self, readings: Vec<(Subject, Reading)>) -> u64 {
         let (now, wall) = (self.epoch.elapsed(), Timestamp::from(SystemTime::now()));
+        self.bell.learn(readings.iter().map(|(subject, reading)| (reading.index, subject.clone())).collect());
         let mut voided = 0;
         for (subject, reading) in readings {
             let (sample, voids) = counters::compare(self.known.get(&subject), &reading);

@@ -55,7 +55,7 @@ impl Stage {
         let (send, receive) = watch::channel(Arc::default());
         let shutdown = CancellationToken::new();
         let secrets = Secrets::new(dir.path().join("secrets"));
-        let task = tokio::spawn(run(reporter, secrets, receive, shutdown.clone()));
+        let task = tokio::spawn(run(reporter, secrets, receive, Bells::default(), shutdown.clone()));
         Self {
             dir,
             port,

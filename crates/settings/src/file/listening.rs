@@ -158,6 +158,7 @@ impl JsonSchema for Mac {
     }
 }
 
+#[expect(clippy::ref_option, reason = "garde hands values on by reference")]
 fn few_sweeps(sweeps: &Option<Vec<Sweep>>, (): &()) -> garde::Result {
     if sweeps.as_ref().is_none_or(|sweeps| sweeps.len() <= 16) {
         return Ok(());

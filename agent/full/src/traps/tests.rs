@@ -1,0 +1,169 @@
+use std::os::unix::fs::PermissionsExt;
+
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use wasl_model::assignment::{AuthProtocol, PrivacyProtocol, SnmpAccess};
+use wasl_model::{EntityKind, Event, EventCode, Observation, Value};
+
+use super::recorded::{V2C_INFORM_LINK_UP, V2C_LINK_DOWN, V3_LINK_DOWN, bytes};
+use super::*;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn device(id: &str, host: &str, access: SnmpAccess) -> DeviceAssignment {
+    DeviceAssignment {
+        id: id.into(),
+        host: host.into(),
+        port: 161,
+        every_ms: 600_000,
+        access,
+        profiles: Vec::new(),
+    }
+}
+
+/// A receiver with one device that speaks v2c from 127.0.0.1, and one that speaks v3 from 127.0.0.2.
+struct Rig {
+    listen: std::net::SocketAddr,
+    out: mpsc::Receiver<Observation>,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+    _assignment: watch::Sender<Arc<Assignment>>,
+    _secrets: tempfile::TempDir,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let free = std::net::UdpSocket::bind("127.0.0.1:0")
+            .expect("a port")
+            .local_addr()
+            .expect("an address")
+            .port();
+        let listen = std::net::SocketAddr::from(([0, 0, 0, 0], free));
+        let dir = tempfile::tempdir().expect("a folder");
+        for (name, text) in
+            [("community", "story-community"), ("auth", "story-authentication"), ("priv", "story-privacy")]
+        {
+            let file = dir.path().join(name);
+            std::fs::write(&file, text).expect("written");
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("ours");
+        }
+        let v3 = SnmpAccess::V3 {
+            user: "wasl".into(),
+            auth: Some((AuthProtocol::Sha256, "auth".into())),
+            privacy: Some((PrivacyProtocol::Aes128, "priv".into())),
+        };
+        let assignment = Assignment {
+            devices: vec![
+                device("plain", "127.0.0.1", SnmpAccess::V2c { community: "community".into() }),
+                device("secured", "127.0.0.2", v3),
+            ],
+            traps: Some(TrapReceiver { listen }),
+            ..Assignment::default()
+        };
+        let (send, receive) = watch::channel(Arc::new(assignment));
+        let (reporter, out) = Reporter::new();
+        let parts = Parts {
+            reporter,
+            secrets: Secrets::new(dir.path()),
+            bells: Bells::default(),
+            about: Subject::lenient(EntityKind::Agent, "gw"),
+        };
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(run(parts, receive, stop.clone()));
+        Self { listen, out, stop, task, _assignment: send, _secrets: dir }
+    }
+
+    async fn sender(&self, from: &str) -> UdpSocket {
+        let socket = UdpSocket::bind((from, 0)).await.expect("a socket");
+        socket.connect(("127.0.0.1", self.listen.port())).await.expect("connected");
+        socket
+    }
+
+    async fn next(&mut self) -> (String, Event) {
+        let observation =
+            tokio::time::timeout(PATIENCE, self.out.recv()).await.expect("in time").expect("one");
+        match observation.value {
+            Value::Event(event) => (observation.subject.to_string(), event),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Sends until it is heard: until the receiver knows who may send, everybody is a stranger to it.
+    async fn first(&mut self, socket: &UdpSocket, hex: &str) -> (String, Event) {
+        loop {
+            let _ = socket.send(&bytes(hex)).await;
+            if let Ok(next) = tokio::time::timeout(Duration::from_millis(200), self.next()).await
+                && next.1.code != EventCode::TrapsDropped
+            {
+                return next;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_trap_of_an_assigned_device_becomes_an_event_and_an_inform_is_answered() {
+    let mut rig = Rig::new();
+    let socket = rig.sender("127.0.0.1").await;
+    let (subject, event) = rig.first(&socket, V2C_LINK_DOWN).await;
+    assert_eq!((subject.as_str(), event.code), ("interface/plain/Gi0/3", EventCode::LinkDownTrap));
+
+    socket.send(&bytes(V2C_INFORM_LINK_UP)).await.expect("sent");
+    let (subject, event) = rig.next().await;
+    assert_eq!(
+        (subject.as_str(), event.code),
+        ("device/plain", EventCode::LinkUpTrap),
+        "it names no interface"
+    );
+    let mut answer = [0; 500];
+    let length = tokio::time::timeout(PATIENCE, socket.recv(&mut answer)).await;
+    let length = length.expect("in time").expect("an answer");
+    assert_eq!(length, bytes(V2C_INFORM_LINK_UP).len());
+}
+
+#[tokio::test]
+async fn a_secured_trap_is_proved_and_one_with_a_wrong_digest_is_counted() {
+    let mut rig = Rig::new();
+    let socket = rig.sender("127.0.0.2").await;
+    let (subject, event) = rig.first(&socket, V3_LINK_DOWN).await;
+    assert_eq!((subject.as_str(), event.code), ("device/secured", EventCode::LinkDownTrap));
+    let mut forged = bytes(V3_LINK_DOWN);
+    *forged.last_mut().expect("not empty") ^= 1;
+    socket.send(&forged).await.expect("sent");
+    let refused = loop {
+        let (_, event) = rig.next().await;
+        if event.args.get("refused").is_some_and(|n| n != "0") {
+            break event;
+        }
+    };
+    assert_eq!((refused.code, refused.args["refused"].as_str()), (EventCode::TrapsDropped, "1"));
+}
+
+#[tokio::test]
+async fn strangers_are_counted_and_never_answered() {
+    let mut rig = Rig::new();
+    let known = rig.sender("127.0.0.1").await;
+    rig.first(&known, V2C_LINK_DOWN).await;
+    let stranger = rig.sender("127.0.0.3").await;
+    for _ in 0..10 {
+        stranger.send(&bytes(V2C_INFORM_LINK_UP)).await.expect("sent");
+    }
+    // What has no secret of the device, or is nothing at all, is no better from its address.
+    known.send(&bytes(V3_LINK_DOWN)).await.expect("sent");
+    known.send(b"hello").await.expect("sent");
+    // What comes after them is answered, so all of them have been looked at.
+    known.send(&bytes(V2C_INFORM_LINK_UP)).await.expect("sent");
+    tokio::time::timeout(PATIENCE, known.recv(&mut [0; 500])).await.expect("in time").expect("an answer");
+    rig.stop.cancel();
+    let (mut foreign, mut refused, mut malformed) = (0, 0, 0);
+    while let Some(observation) = rig.out.recv().await {
+        if let Value::Event(event) = observation.value {
+            let count = |name: &str| event.args.get(name).map_or(0, |n| n.parse::<u64>().expect("a number"));
+            (foreign, refused, malformed) =
+                (foreign + count("foreign"), refused + count("refused"), malformed + count("malformed"));
+        }
+    }
+    rig.task.await.expect("ended");
+    assert_eq!((foreign, refused, malformed), (10, 1, 1));
+    assert!(stranger.try_recv(&mut [0; 500]).is_err(), "a stranger was answered");
+}
