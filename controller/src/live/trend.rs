@@ -12,7 +12,7 @@ pub fn fields(value: &Value) -> &'static [&'static str] {
     match value {
         Value::Host(_) => &["cpu_busy"],
         Value::Interface(_) => &["receive_rate", "transmit_rate"],
-        Value::Probe(_) => &["rtt_p50"],
+        Value::Probe(_) => &["rtt_p50", "loss"],
         _ => &[],
     }
 }

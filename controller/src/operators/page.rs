@@ -47,6 +47,7 @@ pub(super) fn router() -> Router<Operators> {
         .route("/agents/{id}", get(agent))
         .route("/entities/{kind}/{*id}", get(entity))
         .route("/live/overview", get(live_overview))
+        .route("/live/links", get(live_links))
 }
 
 /// What every page needs.
@@ -241,8 +242,23 @@ pub(super) async fn not_found(context: PageContext) -> Response {
     context.error(StatusCode::NOT_FOUND, None)
 }
 
-/// The overview as it changes: all of it at first, then what is different.
+/// The overview as it changes.
 async fn live_overview(Looking(context): Looking) -> Response {
+    follow(context, |operators, painter| {
+        live::overview_fragments(painter, &views::overview(operators, now()))
+    })
+}
+
+/// The links as they change.
+async fn live_links(Looking(context): Looking) -> Response {
+    follow(context, |operators, painter| live::links_fragments(painter, &views::links(operators, now())))
+}
+
+/// A page as it changes: all of it at first, then what is different.
+fn follow(
+    context: PageContext,
+    draw: impl Fn(&Operators, &Painter<'_>) -> Vec<live::Fragment> + Clone + Send + 'static,
+) -> Response {
     struct Drawing {
         context: Arc<PageContext>,
         before: Vec<live::Fragment>,
@@ -251,7 +267,7 @@ async fn live_overview(Looking(context): Looking) -> Response {
     let stop = context.operators.stop.clone();
     let state = Drawing { context: Arc::new(context), before: Vec::new(), last: None };
     let messages = stream::unfold(state, move |mut state| {
-        let stop = stop.clone();
+        let (stop, draw) = (stop.clone(), draw.clone());
         async move {
             loop {
                 if state.last.is_some() {
@@ -261,10 +277,9 @@ async fn live_overview(Looking(context): Looking) -> Response {
                     }
                 }
                 let operators = &state.context.operators;
-                let view = views::overview(operators, now());
                 let painter =
                     Painter::new(&operators.shared.texts, state.context.lang, now(), zone(operators));
-                let all = live::overview_fragments(&painter, &view);
+                let all = draw(operators, &painter);
                 let changed = live::changed(&state.before, all.clone());
                 state.before = all;
                 let message = if !changed.is_empty() {

@@ -1,5 +1,7 @@
 //! From what is known to what a page shows.
 
+pub(super) mod links;
+
 use std::collections::BTreeMap;
 
 use wasl_model::health::{Health, Proof};
@@ -53,6 +55,9 @@ pub(super) fn links(shared: &Shared, now: Timestamp) -> LinksView {
     let board = shared.boards.board();
     let live = shared.live.read();
     LinksView {
+        links: links::all(shared, &board, &live, now),
+        rings: links::rings(shared, &board),
+        places: links::places(shared, &board),
         targets: targets(shared, &board, &live, now),
         devices: worst_first(&board, EntityKind::Device)
             .into_iter()

@@ -8,6 +8,7 @@
 //! witness's [`Word`], follows the [`Graph`] of what depends on what, and tells causes from consequences.
 //! [`availability`] sums up a month and holds it against what was promised.
 
+pub mod activity;
 pub mod availability;
 pub mod engine;
 pub mod graph;

@@ -86,6 +86,15 @@ pub fn percent(ratio: f64) -> String {
     }
 }
 
+/// A share that is close to one, to a thousandth of a percent and never rounded up: `99.973 %`. What is not
+/// everything never reads as `100 %`.
+pub fn fine_percent(ratio: f64) -> String {
+    if ratio >= 1.0 {
+        return "100 %".to_owned();
+    }
+    format!("{:.3} %", (ratio * 100_000.0).floor() / 1000.0)
+}
+
 /// A share to a whole percent, for loads and fill levels: `7 %`, `<1 %`, `>99 %`.
 pub fn percent_coarse(ratio: f64) -> String {
     let percent = ratio * 100.0;

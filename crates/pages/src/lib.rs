@@ -22,6 +22,7 @@ pub mod pages;
 pub mod paint;
 mod spark;
 pub mod texts;
+mod topology;
 pub mod view;
 
 pub use lang::Lang;

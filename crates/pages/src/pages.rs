@@ -34,7 +34,7 @@ macro_rules! page {
 }
 
 page!(Overview, "overview.html", [Markup]);
-page!(Links, "links.html", LinksView);
+page!(Links, "links.html", [Markup]);
 page!(Backups, "backups.html", BackupsView);
 page!(Incidents, "incidents.html", IncidentsView);
 page!(Incident, "incident.html", IncidentView, may_act: bool);
@@ -51,9 +51,11 @@ pub fn overview(p: &Painter<'_>, frame: &Frame, view: &OverviewView) -> String {
     fill(&Overview { p, frame, title: live::title(p, view), nav: Some(Nav::Overview), view: &fragments })
 }
 
-/// `/links`: targets, devices and their interfaces.
+/// `/links`: all links with their picture, rings, targets, devices and their interfaces, live.
 pub fn links(p: &Painter<'_>, frame: &Frame, view: &LinksView) -> String {
-    fill(&Links { p, frame, title: p.t("nav-links"), nav: Some(Nav::Links), view })
+    let fragments: Vec<Markup> =
+        live::links_fragments(p, view).into_iter().map(|(_, html)| Markup(html)).collect();
+    fill(&Links { p, frame, title: live::links_title(p, view), nav: Some(Nav::Links), view: &fragments })
 }
 
 /// `/backups`: backup jobs, judged by what their repositories hold.

@@ -5,6 +5,7 @@
 //! hands over references.
 
 pub(crate) mod incidents;
+mod links;
 
 use std::borrow::Borrow;
 use std::fmt::{self, Write as _};

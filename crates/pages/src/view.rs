@@ -3,6 +3,10 @@
 //! `None` always means "not known" and is shown as such; it is never a zero. Ratios are 0 to 1,
 //! times of round trips and clocks are seconds, rates are per second.
 
+mod links;
+
+pub use links::{ContractView, EndView, FlowView, LinkView, LinksView, PlaceView, RingView};
+
 use wasl_model::health::{Health, Proof, Reason};
 use wasl_model::units::Unit;
 use wasl_model::{
@@ -395,15 +399,6 @@ pub struct DeviceView {
     pub up_since: Option<Timestamp>,
     /// Its interfaces.
     pub interfaces: Vec<InterfaceView>,
-}
-
-/// `/links`
-#[derive(Debug, Clone, Default)]
-pub struct LinksView {
-    /// The targets.
-    pub targets: Vec<TargetView>,
-    /// The devices.
-    pub devices: Vec<DeviceView>,
 }
 
 /// A backup job.

@@ -14,6 +14,9 @@ use wasl_pages::view::{
     KindTotal, LinksView, MachineView, MaintenanceView, NoticeView, OverviewView, TargetView,
 };
 
+#[path = "network.rs"]
+pub(crate) mod network;
+
 /// 2026-11-23 19:20:31 UTC.
 pub(crate) const NOW: Timestamp = Timestamp(1_795_461_631_000);
 const MINUTE: i64 = 60_000;
@@ -397,6 +400,9 @@ pub(crate) fn agent_detail() -> AgentDetailView {
 /// `/links`
 pub(crate) fn links() -> LinksView {
     LinksView {
+        links: network::links(),
+        rings: network::rings(),
+        places: network::places(),
         targets: targets(),
         devices: vec![
             DeviceView {
@@ -752,6 +758,11 @@ pub(crate) fn hostile() -> (OverviewView, LinksView, EntityView) {
     links.devices[0].id = name.into();
     links.devices[0].interfaces[0].name = name.into();
     links.devices[0].interfaces[0].id = name.into();
+    links.places[0].name = name.into();
+    links.links[0].name = name.into();
+    links.links[0].ends[0].agent = name.into();
+    links.links[0].ends[0].to = name.into();
+    links.rings[0].name = name.into();
     let mut entity = target();
     entity.subject.id = name.into();
     entity.activity = Some(name.to_owned());

@@ -237,6 +237,9 @@ fn pages_can_be_used_by_keyboard_and_ear() {
                 "th" => assert!(tag.get("scope").is_some(), "{page}: {tag:?}"),
                 "html" => assert!(tag.get("lang").is_some() && tag.get("dir").is_some(), "{page}"),
                 "nav" => assert!(tag.get("aria-label").is_some(), "{page}"),
+                "svg" if tag.get("role") == Some("group") => {
+                    assert!(tag.get("aria-label").is_some(), "{page}: {tag:?} is a picture with links in it");
+                }
                 "svg" => assert_eq!(tag.get("aria-hidden"), Some("true"), "{page}: words stand beside"),
                 "input" if tag.get("type") != Some("hidden") => {
                     let id = tag.get("id");

@@ -284,3 +284,7 @@ in-days =
         [many] بعد { $n } يومًا
        *[other] بعد { $n } يوم
     }
+
+activity-primary = رئيسية
+activity-backup = احتياطية تحمل الحركة
+activity-standby = احتياطية بالانتظار

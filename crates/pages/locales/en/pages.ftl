@@ -225,3 +225,32 @@ error-todo-500 = It is not your fault. Try again; if it stays so, the controller
 error-todo-503 = The controller is starting or its store is busy. Try again in a few seconds.
 request-number = Request
 to-overview = To the overview
+
+links-none = No links are configured yet
+links-ok = All links work
+links-unknown =
+    { $n ->
+        [one] { $n } link is unknown
+       *[other] { $n } links are unknown
+    }
+links-degraded =
+    { $n ->
+        [one] { $n } link is degraded
+       *[other] { $n } links are degraded
+    }
+links-down =
+    { $n ->
+        [one] { $n } link is down
+       *[other] { $n } links are down
+    }
+no-links = No links are configured. Add them under “links” in the YAML directory: the places they join, who probes them, and what the provider owes.
+topology = Picture of the links
+internet = Internet
+mos-long = Mean opinion score of a telephone call, estimated (ITU-T G.107, G.711): 1 to 4.5
+col-mos = MOS
+col-throughput = Throughput
+col-ends = Ends
+towards = towards the branch
+back = the other way
+ends-differ = The ends differ
+end-silent = silent

@@ -196,3 +196,7 @@ in-days =
         [one] in { $n } day
        *[other] in { $n } days
     }
+
+activity-primary = Primary
+activity-backup = Backup, carrying
+activity-standby = Standby

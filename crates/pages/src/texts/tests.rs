@@ -86,6 +86,7 @@ fn families() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
             EntityKind::ALL.iter().flat_map(|kind| series::fields(*kind)).map(|(name, _)| *name).collect(),
         ),
         ("reason", REASONS.iter().copied().chain(["unlisted"]).collect()),
+        ("activity", ["primary", "backup", "standby"].into()),
         ("error-title", statuses.clone()),
         ("error-todo", statuses),
     ])

@@ -1,0 +1,253 @@
+//! From what is known of links to what their pages and the API show.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use wasl_health::activity::{Contender, LinkActivity, activities};
+use wasl_model::assignment::{LinkClass, Via};
+use wasl_model::health::Health;
+use wasl_model::{EntityKind, LinkVerdict, ProbeMethod, SeriesKey, SiteId, Subject, Timestamp, Value};
+use wasl_pages::view::{ContractView, EndView, FlowView, LinkView, PlaceView, RingView};
+use wasl_settings::{Link, LinkProbe, LinkRole, Rate, Ring, Settings};
+
+use super::{address, judgement, name, site_name};
+use crate::board::{Board, Entity};
+use crate::live::{State, number};
+use crate::shared::Shared;
+
+/// How many windows an end may miss before what it said last says nothing of now; as in judging.
+const MISSED: u32 = 3;
+const GRACE: Duration = Duration::from_secs(10);
+
+/// All links that are configured and judged.
+pub(super) fn all(shared: &Shared, board: &Board, live: &State, now: Timestamp) -> Vec<LinkView> {
+    let settings = shared.intent.settings();
+    let doing = doing(&settings, board);
+    let view = |(id, link): (&String, &Link)| {
+        let entity = board.entities.get(&Subject::lenient(EntityKind::Link, id))?;
+        let activity = doing.get(id.as_str()).copied().unwrap_or("primary");
+        Some(view(shared, &settings, board, live, entity, link, activity, now))
+    };
+    settings.links().iter().filter_map(view).collect()
+}
+
+/// What each link is doing, by what is known of all of them.
+fn doing<'a>(settings: &'a Settings, board: &Board) -> BTreeMap<&'a str, &'static str> {
+    let contenders: Vec<Contender<'_>> = settings
+        .links()
+        .iter()
+        .map(|(id, link)| Contender {
+            between: &link.between,
+            waits: link.role == LinkRole::Backup,
+            health: health(board, &Subject::lenient(EntityKind::Link, id)),
+        })
+        .collect();
+    let words = activities(&contenders).into_iter().map(LinkActivity::as_str);
+    settings.links().keys().map(String::as_str).zip(words).collect()
+}
+
+fn health(board: &Board, subject: &Subject) -> Health {
+    board.entities.get(subject).map_or(Health::Unknown, |entity| entity.state.health)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one link out of all that is known")]
+fn view(
+    shared: &Shared,
+    settings: &Settings,
+    board: &Board,
+    live: &State,
+    entity: &Entity,
+    link: &Link,
+    activity: &'static str,
+    now: Timestamp,
+) -> LinkView {
+    let subject = &entity.subject;
+    let ends: Vec<EndView> =
+        link.probes.iter().map(|probe| end(shared, settings, live, subject, probe, now)).collect();
+    let of_decider =
+        entity.agent.as_ref().and_then(|agent| ends.iter().position(|e| e.agent == agent.as_str()));
+    let deciding = of_decider.or_else(|| ends.iter().position(|e| !e.old && e.at.is_some()));
+    let trend = deciding.and_then(|index| {
+        let agent = link.probes.get(index)?.from.clone();
+        Some(&live.values.get(&(agent, subject.clone()))?.trend)
+    });
+    let (down, up) = flows(settings, board, live, link);
+    let contract = &link.contract;
+    let micros = |us: Option<u64>| us.map(|us| us as f64 * 1e-6);
+    let ppm = |ppm: f64| ppm * 1e-6;
+    LinkView {
+        id: subject.id.clone(),
+        name: link.name.clone(),
+        places: link.between.iter().map(|site| (site.to_string(), site_name(shared, site))).collect(),
+        activity,
+        class: class(link.class),
+        state: judgement(entity),
+        caused_by: entity.state.caused_by.clone(),
+        incident: board.incident_of(subject).map(|incident| incident.id),
+        ends,
+        deciding,
+        rtt_history: trend.map(|t| t.line(0, now)).unwrap_or_default(),
+        loss_history: trend.map(|t| t.line(1, now)).unwrap_or_default(),
+        down,
+        up,
+        contract: ContractView {
+            down: contract.down.map(Rate::bits_per_second),
+            up: contract.up.map(Rate::bits_per_second),
+            rtt: micros(contract.limits.rtt_us),
+            jitter: micros(contract.limits.jitter_us),
+            loss: contract.limits.loss_ppm.map(|n| ppm(n as f64)),
+            availability: contract.availability.map(|share| ppm(f64::from(share.ppm()))),
+        },
+    }
+}
+
+fn class(class: LinkClass) -> &'static str {
+    match class {
+        LinkClass::Uplink => "uplink",
+        LinkClass::Link => "link",
+        LinkClass::Target => "target",
+    }
+}
+
+fn end(
+    shared: &Shared,
+    settings: &Settings,
+    live: &State,
+    subject: &Subject,
+    probe: &LinkProbe,
+    now: Timestamp,
+) -> EndView {
+    let site = settings.agents().get(&probe.from).map(|agent| site_name(shared, &agent.site));
+    let via = probe.via.as_ref().map(|via| match via {
+        Via::Interface(name) => name.clone(),
+        Via::Source(address) => address.to_string(),
+    });
+    let blank =
+        EndView { agent: probe.from.to_string(), site, to: address(&probe.to), via, ..EndView::default() };
+    let Some(latest) = live.values.get(&(probe.from.clone(), subject.clone())) else { return blank };
+    let Value::Probe(window) = &latest.value else { return blank };
+    let of = |field| number(&latest.value, field);
+    let patience = settings.window().as_duration() * MISSED + GRACE;
+    EndView {
+        verdict: window.verdict.map(LinkVerdict::as_str),
+        verdict_since: window.verdict_age.map(|age| latest.at.minus(Duration::from_millis(age.0))),
+        method: window.method.map(ProbeMethod::as_str),
+        rtt_p50: of("rtt_p50"),
+        rtt_p95: of("rtt_p95"),
+        rtt_p99: of("rtt_p99"),
+        loss: of("loss"),
+        jitter: of("jitter"),
+        mos: window.opinion(),
+        rating: window.rating(),
+        at: Some(latest.at),
+        old: now.since(latest.at) > patience,
+        ..blank
+    }
+}
+
+/// Where the traffic of a link is read, towards the last place and back: the first of its interfaces on
+/// the last place's side that has a value, otherwise the first on the other side, where directions are
+/// swapped. Interfaces are not added up, since two of a list may carry the same traffic one after the other.
+fn flows(settings: &Settings, board: &Board, live: &State, link: &Link) -> (FlowView, FlowView) {
+    let last = link.between.last();
+    let of_last =
+        |interface: &&Subject| link.between.len() < 2 || site_of(settings, interface) == last.cloned();
+    let (near, far): (Vec<&Subject>, Vec<&Subject>) = link.interfaces.iter().partition(of_last);
+    let known = |interface: &&Subject| {
+        let agent = board.entities.get(*interface)?.agent.clone()?;
+        let latest = live.values.get(&(agent.clone(), (*interface).clone()))?;
+        Some(((*interface).clone(), agent, latest.value.clone()))
+    };
+    let found = near
+        .iter()
+        .filter_map(known)
+        .map(|found| (found, true))
+        .next()
+        .or_else(|| far.iter().filter_map(known).map(|found| (found, false)).next());
+    let flow = |field: Option<&'static str>, contracted: Option<u64>| {
+        let Some((field, ((interface, agent, value), _))) = field.zip(found.as_ref()) else {
+            return FlowView { contracted, ..FlowView::default() };
+        };
+        let rate_field = format!("{field}_rate");
+        let key = SeriesKey { subject: interface.clone(), field: rate_field.clone(), agent: agent.clone() };
+        FlowView {
+            rate: number(value, &rate_field),
+            contracted,
+            interface: Some((interface.clone(), field)),
+            series: Some(key.to_string()),
+        }
+    };
+    let (towards, back) = match found.as_ref().map(|(_, near)| *near) {
+        Some(true) => (Some("receive"), Some("transmit")),
+        Some(false) => (Some("transmit"), Some("receive")),
+        None => (None, None),
+    };
+    let bought = |rate: Option<Rate>| rate.map(Rate::bits_per_second);
+    (flow(towards, bought(link.contract.down)), flow(back, bought(link.contract.up)))
+}
+
+/// The site of an interface's owner: a device's, or that of the agent of a machine.
+fn site_of(settings: &Settings, interface: &Subject) -> Option<SiteId> {
+    let (owner, _) = interface.id.split_once('/')?;
+    if let Some(device) = settings.devices().get(owner) {
+        return device.site.clone().or_else(|| Some(settings.agents().get(&device.from)?.site.clone()));
+    }
+    let agent = settings.agents().iter().find(|(id, _)| id.as_str() == owner)?;
+    Some(agent.1.site.clone())
+}
+
+/// The rings that are judged.
+pub(super) fn rings(shared: &Shared, board: &Board) -> Vec<RingView> {
+    let settings = shared.intent.settings();
+    let view = |(id, ring): (&String, &Ring)| {
+        let entity = board.entities.get(&Subject::lenient(EntityKind::Ring, id))?;
+        let link = |id: &String| {
+            let subject = Subject::lenient(EntityKind::Link, id);
+            (id.clone(), name(shared, &subject), health(board, &subject))
+        };
+        Some(RingView {
+            id: id.clone(),
+            name: ring.name.clone(),
+            state: judgement(entity),
+            links: ring.links.iter().map(link).collect(),
+            places: around(&settings, ring),
+        })
+    };
+    settings.rings().iter().filter_map(view).collect()
+}
+
+/// The places of a ring in its order: each link leads from the place where the one before ended.
+fn around(settings: &Settings, ring: &Ring) -> Vec<String> {
+    let ends: Vec<&[SiteId]> =
+        ring.links.iter().filter_map(|id| Some(settings.links().get(id)?.between.as_slice())).collect();
+    let shared_with_last = |site: &&SiteId| ends.last().is_some_and(|last| last.contains(site));
+    let Some(mut at) = ends.first().and_then(|first| first.iter().find(shared_with_last)) else {
+        return Vec::new();
+    };
+    let mut places = vec![at.to_string()];
+    for between in &ends {
+        if let Some(next) = between.iter().find(|site| *site != at) {
+            at = next;
+            if places.first().is_none_or(|first| first != at.as_str()) {
+                places.push(at.to_string());
+            }
+        }
+    }
+    places
+}
+
+/// The places that links join.
+pub(super) fn places(shared: &Shared, board: &Board) -> Vec<PlaceView> {
+    let settings = shared.intent.settings();
+    let mut joined: Vec<&SiteId> = settings.links().values().flat_map(|link| &link.between).collect();
+    joined.sort();
+    joined.dedup();
+    joined
+        .into_iter()
+        .map(|site| PlaceView {
+            id: site.to_string(),
+            name: site_name(shared, site),
+            health: health(board, &Subject::lenient(EntityKind::Site, site.as_str())),
+        })
+        .collect()
+}

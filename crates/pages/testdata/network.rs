@@ -1,0 +1,240 @@
+//! The links of the institution on that day.
+
+use wasl_model::health::{Health, Reason};
+use wasl_model::{EntityKind, Localized, Subject};
+use wasl_pages::view::{ContractView, EndView, FlowView, Judgement, LinkView, PlaceView, RingView};
+
+use super::{DAY, HOUR, MINUTE, ago, bilingual, subject, wave};
+
+/// The places: identifier, English and Arabic name.
+const PLACES: [(&str, &str, &str); 21] = [
+    ("presidency", "Presidency", "الرئاسة"),
+    ("bethlehem", "Bethlehem", "بيت لحم"),
+    ("biddya", "Biddya", "بديا"),
+    ("deir-al-balah", "Deir al-Balah", "دير البلح"),
+    ("dura", "Dura", "دورا"),
+    ("gaza", "Gaza", "غزة"),
+    ("halhul", "Halhul", "حلحول"),
+    ("hebron", "Hebron", "الخليل"),
+    ("jenin", "Jenin", "جنين"),
+    ("jericho", "Jericho", "أريحا"),
+    ("jerusalem", "Jerusalem", "القدس"),
+    ("khan-yunis", "Khan Yunis", "خان يونس"),
+    ("nablus", "Nablus", "نابلس"),
+    ("north-gaza", "North Gaza", "شمال غزة"),
+    ("qalqilya", "Qalqilya", "قلقيلية"),
+    ("rafah", "Rafah", "رفح"),
+    ("ramallah", "Ramallah and Al-Bireh", "رام الله والبيرة"),
+    ("salfit", "Salfit", "سلفيت"),
+    ("tubas", "Tubas", "طوباس"),
+    ("tulkarm", "Tulkarm", "طولكرم"),
+    ("yatta", "Yatta", "يطا"),
+];
+
+fn named(id: &str) -> Localized {
+    let found = PLACES.iter().find(|(place, ..)| *place == id).expect("a place of the fixture");
+    bilingual(found.1, found.2)
+}
+
+pub(crate) fn places() -> Vec<PlaceView> {
+    let health = |id: &str| match id {
+        "rafah" => Health::Down,
+        "jenin" | "gaza" => Health::Degraded,
+        _ => Health::Ok,
+    };
+    PLACES
+        .iter()
+        .map(|(id, en, ar)| PlaceView { id: (*id).to_owned(), name: bilingual(en, ar), health: health(id) })
+        .collect()
+}
+
+fn end(agent: &str, site: &str, to: &str, via: &str, rtt: f64, loss: f64) -> EndView {
+    let verdict = if loss >= 1.0 {
+        "down"
+    } else if loss > 0.02 {
+        "degraded"
+    } else {
+        "up"
+    };
+    let heard = loss < 1.0;
+    EndView {
+        agent: agent.to_owned(),
+        site: Some(named(site)),
+        to: to.to_owned(),
+        via: Some(via.to_owned()),
+        verdict: Some(verdict),
+        verdict_since: Some(ago(3 * HOUR + 12 * MINUTE)),
+        method: Some("icmp"),
+        rtt_p50: heard.then_some(rtt),
+        rtt_p95: heard.then_some(rtt * 1.4),
+        rtt_p99: heard.then_some(rtt * 2.1),
+        loss: Some(loss),
+        jitter: heard.then_some(rtt * 0.06),
+        mos: heard.then_some(4.4 - loss * 20.0),
+        rating: heard.then_some(92.0 - loss * 400.0),
+        at: Some(ago(6_000)),
+        old: false,
+    }
+}
+
+fn flow(rate: Option<f64>, contracted: u64, branch: &str, field: &'static str) -> FlowView {
+    let interface = subject(EntityKind::Interface, &format!("{branch}-core/Gi0/1"));
+    FlowView {
+        rate,
+        contracted: Some(contracted),
+        series: Some(format!("{interface}#{field}_rate@{branch}-gw")),
+        interface: Some((interface, field)),
+    }
+}
+
+fn leased(branch: &str, seed: u64) -> LinkView {
+    let rtt = 0.009 + seed as f64 * 0.000_9;
+    let name = named(branch);
+    let arabic = name.ar.clone().unwrap_or_default();
+    LinkView {
+        id: format!("{branch}-leased"),
+        name: bilingual(&format!("{} – leased line", name.en), &format!("{arabic} – الخط المؤجر")),
+        places: ["presidency", branch].map(|id| (id.to_owned(), named(id))).to_vec(),
+        activity: "primary",
+        class: "link",
+        state: Judgement {
+            health: Health::Ok,
+            reason: Reason::new("link_up").with("rtt_ms", rtt * 1000.0),
+            since: Some(ago(40 * DAY)),
+        },
+        caused_by: None,
+        incident: None,
+        ends: vec![
+            end("presidency-gw", "presidency", "10.20.0.1", "wan2", rtt, 0.0),
+            end(&format!("{branch}-gw"), branch, "10.0.0.1", "wan0", rtt * 1.02, 0.0),
+        ],
+        deciding: Some(0),
+        rtt_history: wave(rtt, rtt * 0.2, seed),
+        loss_history: vec![Some(0.0); 60],
+        down: flow(Some(420_000.0 + 60_000.0 * seed as f64), 20_000_000, branch, "receive"),
+        up: flow(Some(90_000.0 + 9_000.0 * seed as f64), 20_000_000, branch, "transmit"),
+        contract: ContractView {
+            down: Some(20_000_000),
+            up: Some(20_000_000),
+            rtt: Some(0.04),
+            jitter: None,
+            loss: Some(0.005),
+            availability: Some(0.995),
+        },
+    }
+}
+
+fn adsl(branch: &str) -> LinkView {
+    let name = named(branch);
+    let arabic = name.ar.clone().unwrap_or_default();
+    LinkView {
+        id: format!("{branch}-adsl"),
+        name: bilingual(&format!("{} – ADSL backup", name.en), &format!("{arabic} – خط ADSL الاحتياطي")),
+        activity: "standby",
+        class: "target",
+        ends: vec![end(&format!("{branch}-gw"), branch, "203.0.113.161", "adsl0", 0.041, 0.0)],
+        down: FlowView { contracted: Some(8_000_000), ..FlowView::default() },
+        up: FlowView { contracted: Some(1_000_000), ..FlowView::default() },
+        contract: ContractView {
+            down: Some(8_000_000),
+            up: Some(1_000_000),
+            rtt: Some(0.08),
+            loss: Some(0.02),
+            ..ContractView::default()
+        },
+        ..leased(branch, 30)
+    }
+}
+
+fn fibre(a: &str, b: &str, seed: u64) -> LinkView {
+    let (from, to) = (named(a), named(b));
+    let arabic = |name: &Localized| name.ar.clone().unwrap_or_default();
+    LinkView {
+        id: format!("{a}-{b}"),
+        name: bilingual(
+            &format!("{} – {} fibre", from.en, to.en),
+            &format!("ألياف {} – {}", arabic(&from), arabic(&to)),
+        ),
+        places: [a, b].map(|id| (id.to_owned(), named(id))).to_vec(),
+        class: "uplink",
+        ends: vec![
+            end(&format!("{a}-gw"), a, "10.255.1.2", "ring-0", 0.0011, 0.0),
+            end(&format!("{b}-gw"), b, "10.255.1.1", "ring-1", 0.0011, 0.0),
+        ],
+        rtt_history: wave(0.0011, 0.0003, seed),
+        down: FlowView { contracted: Some(1_000_000_000), ..FlowView::default() },
+        up: FlowView { contracted: Some(1_000_000_000), ..FlowView::default() },
+        ..leased(b, seed)
+    }
+}
+
+/// A leased line and an ADSL line for each branch, a ring of three, and a day that is not a good one.
+pub(crate) fn links() -> Vec<LinkView> {
+    let mut links: Vec<LinkView> = Vec::new();
+    for (seed, (branch, ..)) in PLACES.iter().enumerate().skip(1) {
+        links.push(leased(branch, seed as u64));
+        links.push(adsl(branch));
+    }
+    links.push(fibre("jenin", "tulkarm", 51));
+    links.push(fibre("tulkarm", "nablus", 53));
+    links.push(fibre("nablus", "jenin", 57));
+    let at = |links: &[LinkView], id: &str| links.iter().position(|l| l.id == id).expect("a link");
+    let judged = |health, reason, ago_ms| Judgement { health, reason, since: Some(ago(ago_ms)) };
+
+    let cut = at(&links, "rafah-leased");
+    links[cut].state = judged(Health::Down, Reason::new("link_cut"), 26 * MINUTE);
+    links[cut].incident = Some(1041);
+    links[cut].ends = vec![
+        end("presidency-gw", "presidency", "10.20.0.1", "wan2", 0.0, 1.0),
+        EndView { old: true, ..end("rafah-gw", "rafah", "10.0.0.1", "wan0", 0.021, 0.0) },
+    ];
+    links[cut].down = flow(None, 20_000_000, "rafah", "receive");
+    links[cut].up = flow(None, 20_000_000, "rafah", "transmit");
+    let hole: Vec<_> = wave(0.02, 0.004, 5).into_iter().take(34).chain(vec![None; 26]).collect();
+    links[cut].rtt_history = hole;
+    let spare = at(&links, "rafah-adsl");
+    links[spare].activity = "backup";
+
+    let lossy = at(&links, "gaza-leased");
+    let reason = Reason::new("link_lossy").with("loss_percent", 4.2);
+    links[lossy].state = judged(Health::Degraded, reason, 2 * HOUR);
+    links[lossy].ends[0] = end("presidency-gw", "presidency", "10.20.0.1", "wan2", 0.0312, 0.042);
+    links[lossy].down = flow(Some(2_380_000.0), 20_000_000, "gaza", "receive");
+
+    let fibre_cut = at(&links, "nablus-jenin");
+    links[fibre_cut].state = judged(Health::Down, Reason::new("link_cut"), 5 * HOUR);
+    links[fibre_cut].ends.iter_mut().for_each(|e| {
+        *e = EndView { verdict: Some("down"), loss: Some(1.0), rtt_p50: None, ..e.clone() };
+    });
+
+    let planned = at(&links, "hebron-leased");
+    links[planned].state =
+        judged(Health::Maintenance, Reason::new("in_maintenance").with("until", super::NOW.0 + HOUR), HOUR);
+    let silent = at(&links, "dura-adsl");
+    links[silent].state = judged(Health::Unknown, Reason::new("not_observed"), 9 * DAY);
+    links[silent].ends[0] =
+        EndView { agent: "dura-gw".into(), to: "203.0.113.105".into(), ..EndView::default() };
+    links[silent].rtt_history = vec![None; 60];
+    links[silent].caused_by = Some(Subject { kind: EntityKind::Agent, id: "dura-gw".into() });
+    links
+}
+
+pub(crate) fn rings() -> Vec<RingView> {
+    let ring = ["jenin-tulkarm", "tulkarm-nablus", "nablus-jenin"];
+    let links = links();
+    let of = |id: &str| {
+        let link = links.iter().find(|l| l.id == id).expect("a link of the fixture");
+        (id.to_owned(), link.name.clone(), link.state.health)
+    };
+    vec![RingView {
+        id: "north".into(),
+        name: bilingual("Northern ring", "الحلقة الشمالية"),
+        state: Judgement {
+            health: Health::Degraded,
+            reason: Reason::new("ring_broken").with("names", "nablus-jenin"),
+            since: Some(ago(5 * HOUR)),
+        },
+        links: ring.map(of).to_vec(),
+        places: ["jenin", "tulkarm", "nablus"].map(str::to_owned).to_vec(),
+    }]
+}
