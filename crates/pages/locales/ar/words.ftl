@@ -62,6 +62,8 @@ kind-backup_job = مهمة نسخ احتياطي
 kind-site = فرع
 kind-link = وصلة
 kind-ring = حلقة
+kind-neighbour = جار
+kind-station = محطة
 kind-path = مسار
 kind-sensor = مستشعر
 
@@ -75,6 +77,8 @@ kinds-backup_job = مهام النسخ
 kinds-site = الفروع
 kinds-link = الوصلات
 kinds-ring = الحلقات
+kinds-neighbour = الجيران
+kinds-station = المحطات
 kinds-path = المسارات
 kinds-sensor = المستشعرات
 

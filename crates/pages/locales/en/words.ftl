@@ -58,6 +58,8 @@ kind-backup_job = Backup job
 kind-site = Site
 kind-link = Link
 kind-ring = Ring
+kind-neighbour = Neighbour
+kind-station = Station
 kind-path = Path
 kind-sensor = Sensor
 
@@ -71,6 +73,8 @@ kinds-backup_job = Backup jobs
 kinds-site = Sites
 kinds-link = Links
 kinds-ring = Rings
+kinds-neighbour = Neighbours
+kinds-station = Stations
 kinds-path = Paths
 kinds-sensor = Sensors
 
