@@ -81,7 +81,7 @@ impl Intent {
             EntityKind::Agent | EntityKind::Machine => own(&subject.id),
             EntityKind::Disk => under(&subject.id),
             EntityKind::Sensor => under_device(&subject.id),
-            EntityKind::Interface => under(&subject.id) || under_device(&subject.id),
+            EntityKind::Interface | EntityKind::Neighbour => under(&subject.id) || under_device(&subject.id),
             EntityKind::Target => settings.targets().get(&subject.id).is_some_and(|t| t.from.contains(agent)),
             EntityKind::Link => {
                 settings.links().get(&subject.id).is_some_and(|l| l.probes.iter().any(|p| p.from == *agent))
@@ -91,7 +91,6 @@ impl Intent {
             EntityKind::Path => {
                 settings.links().get(&subject.id).is_some_and(|l| l.stamp.iter().any(|t| t.from == *agent))
             }
-            EntityKind::Neighbour => under(&subject.id) || under_device(&subject.id),
             EntityKind::Station => settings.agents().get(agent).is_some_and(|own| {
                 let scope = subject.id.rsplit_once('/').map(|(scope, _)| scope);
                 own.sweeps.iter().any(|sweep| Some(sweep.assignment.scope.as_str()) == scope)

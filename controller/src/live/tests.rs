@@ -66,7 +66,7 @@ fn what_happens_is_handed_on_once_in_order_and_replaces_no_value() {
     assert!(matches!(live.read().values.values().next().expect("one").value, Value::Interface(_)));
     assert!(live.read().take_happened().is_empty());
 
-    let many = (0..HAPPENED as i64 + 1).map(|n| trap(n, "")).collect();
+    let many = (0..=HAPPENED as i64).map(|n| trap(n, "")).collect();
     live.apply(&agent(), many, NOW);
     let kept = live.read().take_happened();
     assert_eq!((kept.len(), kept[0].at), (HAPPENED, Timestamp(1)), "the oldest goes");

@@ -27,6 +27,9 @@ const TURN: usize = 64;
 /// Outcomes of v3 messages that may wait.
 const OUTCOMES: usize = 256;
 
+/// Both ends of a bounded channel.
+type Channel<T> = (mpsc::Sender<T>, mpsc::Receiver<T>);
+
 /// The receiver at one port.
 pub(super) struct Server {
     parts: Parts,
@@ -37,7 +40,7 @@ pub(super) struct Server {
     /// Those that send v3, by device.
     secured: HashMap<String, Secured>,
     engine: Engine,
-    outcomes: (mpsc::Sender<(String, Outcome)>, mpsc::Receiver<(String, Outcome)>),
+    outcomes: Channel<(String, Outcome)>,
     strangers: Strangers,
     _following: AbortOnDropHandle<()>,
 }

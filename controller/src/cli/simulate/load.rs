@@ -232,7 +232,6 @@ impl Load {
             interfaces: Some(Count(ports)),
             voided: Some(Count(0)),
             columns_failed: Some(Count(0)),
-            ..DeviceSample::default()
         }
     }
 

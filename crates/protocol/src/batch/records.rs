@@ -15,7 +15,6 @@ use super::wire;
 const MAX_TEXT: usize = 2_000;
 
 /// What a record came to.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned, and a box costs more")]
 pub(super) enum Read {
     Value(Box<Value>),
     Unknown,

@@ -200,7 +200,7 @@ fn round(links: &[String], (): &()) -> garde::Result {
     Err(refuse(format!("{} links form no ring", links.len()), "name 3 to 64 links, in the order of the ring"))
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde hands the context on by reference")]
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "garde hands both on by reference")]
 fn few(tests: &Option<Vec<Stamp>>, (): &()) -> garde::Result {
     if tests.as_ref().is_none_or(|tests| tests.len() <= 4) {
         return Ok(());
