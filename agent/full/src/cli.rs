@@ -6,7 +6,7 @@ use wasl_model::{EntityKind, Subject};
 use wasl_runtime::supervise::OnFailure;
 use wasl_spool::Options;
 
-use crate::{backup, polling, probing, stamp, traps};
+use crate::{backup, discovery, polling, probing, stamp, traps};
 
 /// `wasl-agent`.
 pub const PROGRAM: Program = Program {
@@ -54,6 +54,15 @@ fn add_collectors(agent: &Agent) {
             about: about.clone(),
         };
         let task = traps::run(parts, assignment.clone(), token.clone());
+        async {
+            let _: () = task.await;
+            Ok::<(), std::convert::Infallible>(())
+        }
+    });
+    let (reporter, assignment, token) = (agent.reporter.clone(), agent.assignment.clone(), stop.clone());
+    let id = agent.id.clone();
+    agent.collectors.spawn("discovery", OnFailure::Restart, move || {
+        let task = discovery::run(reporter.clone(), id.clone(), assignment.clone(), token.clone());
         async {
             let _: () = task.await;
             Ok::<(), std::convert::Infallible>(())

@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod cli;
+pub mod discovery;
 pub mod polling;
 pub mod probing;
 pub mod stamp;

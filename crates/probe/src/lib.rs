@@ -14,11 +14,13 @@
 //! - [`fleet`]: all of it together for any number of targets.
 //! - [`snmp`]: what is asked of a device by SNMP.
 //! - [`stamp`]: the two directions of a link, each by itself.
+//! - [`lldp`]: what a neighbour says of itself.
 
 pub mod clock;
 pub mod detector;
 pub mod fleet;
 pub mod icmp;
+pub mod lldp;
 pub mod schedule;
 pub mod snmp;
 pub mod stamp;

@@ -1,4 +1,4 @@
-//! What comes from machines that Wasl does not own: answers to pings, and SNMP agents.
+//! What comes from machines that Wasl does not own: answers to pings, SNMP agents, traps, neighbours.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use crate::Bytes;
 use crate::polling::counters::{self, Counter, Reading};
 use crate::polling::identity::Doubled;
 use crate::polling::interfaces::{self, FIXED, Fixed, HEAD, LANES, MORE, NARROW, TRAFFIC};
+use crate::traps::{community, meaning};
 
 const NONCE: u64 = 0x0123_4567_89ab_cdef;
 
@@ -25,6 +26,21 @@ pub(crate) fn icmp(data: &[u8]) {
     let mut answer = request(Family::V6, &echo);
     answer[0] = wasl_probe::icmp::V6_ECHO_REPLY;
     assert_eq!(reply(Family::V6, &answer, NONCE), Ok(echo));
+}
+
+/// A datagram at the port for notifications.
+pub(crate) fn trap(data: &[u8]) {
+    let _ = community::version(data);
+    if let community::Read::Notification(notification, _) = community::read(data, b"story-community") {
+        assert!(meaning::of(&notification).event.is_within_bounds(), "an event beyond its bounds");
+    }
+}
+
+/// A frame that a neighbour sent.
+pub(crate) fn lldp(data: &[u8]) {
+    if let Ok(found) = wasl_probe::lldp::frame(data) {
+        assert!(!found.chassis.is_empty() && !found.port.is_empty(), "a neighbour without a name");
+    }
 }
 
 /// A walk over the interfaces of a device that answers as the bytes say. It must come to its end.

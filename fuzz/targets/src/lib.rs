@@ -26,6 +26,15 @@ mod polling {
     pub(crate) mod interfaces;
 }
 
+#[path = "../../../agent/full/src/traps"]
+#[allow(dead_code, unreachable_pub, reason = "private modules of another crate")]
+mod traps {
+    #[rustfmt::skip]
+    pub(crate) mod community;
+    #[rustfmt::skip]
+    pub(crate) mod meaning;
+}
+
 #[path = "../../../crates/store/src"]
 #[allow(dead_code, unreachable_pub, reason = "private modules of another crate")]
 mod store {
@@ -57,6 +66,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("downlink", wire::downlink),
     ("icmp", device::icmp),
     ("stamp", stamp::stamp),
+    ("trap", device::trap),
+    ("lldp", device::lldp),
     ("snmp_walk", device::snmp_walk),
     ("snmp_counters", device::snmp_counters),
     ("spool_segment", disk::spool_segment),

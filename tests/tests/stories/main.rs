@@ -3,6 +3,7 @@
 mod api;
 mod commands;
 mod delivery;
+mod discovery;
 mod enrolment;
 mod first_start;
 mod goodbye;
@@ -13,5 +14,6 @@ mod links;
 mod operators;
 mod simulate;
 mod stamp;
+mod traps;
 mod trust;
 mod watched;

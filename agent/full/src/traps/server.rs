@@ -27,9 +27,6 @@ const TURN: usize = 64;
 /// Outcomes of v3 messages that may wait.
 const OUTCOMES: usize = 256;
 
-/// Both ends of a bounded channel.
-type Channel<T> = (mpsc::Sender<T>, mpsc::Receiver<T>);
-
 /// The receiver at one port.
 pub(super) struct Server {
     parts: Parts,
@@ -40,7 +37,8 @@ pub(super) struct Server {
     /// Those that send v3, by device.
     secured: HashMap<String, Secured>,
     engine: Engine,
-    outcomes: Channel<(String, Outcome)>,
+    tell_outcome: mpsc::Sender<(String, Outcome)>,
+    outcomes: mpsc::Receiver<(String, Outcome)>,
     strangers: Strangers,
     _following: AbortOnDropHandle<()>,
 }
@@ -63,6 +61,7 @@ impl Server {
         let mut gate = Gate::new(Rates::default());
         gate.assign(devices.iter().map(|device| device.id.as_str()), Duration::ZERO);
         let (tell, senders) = watch::channel(Arc::new(Senders::new()));
+        let (tell_outcome, outcomes) = mpsc::channel(OUTCOMES);
         let following = tokio::spawn(senders::follow(devices, parts.secrets.clone(), tell));
         Self {
             engine: Engine::of(&parts.about.id),
@@ -72,7 +71,8 @@ impl Server {
             epoch: Instant::now(),
             senders,
             secured: HashMap::new(),
-            outcomes: mpsc::channel(OUTCOMES),
+            tell_outcome,
+            outcomes,
             strangers: Strangers::default(),
             _following: AbortOnDropHandle::new(following),
         }
@@ -93,7 +93,7 @@ impl Server {
                 () = stop.cancelled() => break,
                 Ok(()) = self.senders.changed() => self.secured.clear(),
                 _ = tell.tick() => self.tell_dropped().await,
-                Some((device, outcome)) = self.outcomes.1.recv() => {
+                Some((device, outcome)) = self.outcomes.recv() => {
                     let told = match outcome {
                         Outcome::Notification(notification) => self.notified(&device, &notification),
                         Outcome::Refused(count) => {
@@ -162,7 +162,7 @@ impl Server {
             (Some(3), Some(Proof::User(user, least))) => {
                 if self.secured.get(device).is_none_or(Secured::has_ended) {
                     let front = self.port.socket().clone();
-                    let tell = self.outcomes.0.clone();
+                    let tell = self.tell_outcome.clone();
                     let user = (**user).clone();
                     let new = Secured::start(device.clone(), user, *least, self.engine.clone(), front, tell);
                     self.secured.insert(device.clone(), new);

@@ -1,0 +1,102 @@
+//! Looks for what is there: at present the neighbours that announce themselves at the ports that the
+//! assignment names (LLDP). Nothing is sent.
+//!
+//! [`neighbours`] decides what is news; pure. [`listener`] is the socket.
+
+mod listener;
+mod neighbours;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+use wasl_agent_core::report::Reporter;
+use wasl_model::assignment::Assignment;
+use wasl_model::{AgentId, EntityKind, NoticeCode, Severity, Subject};
+
+use listener::Listener;
+use neighbours::{Neighbours, News};
+
+/// How often it is looked whether a neighbour has fallen silent.
+const LOOK: Duration = Duration::from_secs(1);
+/// How soon a socket that could not be opened is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// Listens for neighbours until `shutdown`, where the assignment says so.
+///
+/// Reports a `Neighbour` for each that is new or says something new, and hourly; and an event
+/// `neighbour_changed` about the interface when one comes or goes. While the socket cannot be opened there
+/// is a notice.
+pub async fn run(
+    reporter: Reporter,
+    agent: AgentId,
+    mut assignment: watch::Receiver<Arc<Assignment>>,
+    shutdown: CancellationToken,
+) {
+    loop {
+        let ports = assignment.borrow().discovery.lldp.clone();
+        let changed = async {
+            while assignment.borrow().discovery.lldp == ports {
+                if assignment.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = listen(&reporter, &agent, ports.clone()) => {}
+            () = changed => {}
+        }
+    }
+}
+
+/// Listens at some ports for ever.
+async fn listen(reporter: &Reporter, agent: &AgentId, ports: Vec<String>) {
+    let machine = Subject::lenient(EntityKind::Machine, agent.as_str());
+    if ports.is_empty() {
+        reporter.clear(machine, NoticeCode::NotSupported).await;
+        return std::future::pending().await;
+    }
+    let mut listener = loop {
+        match Listener::open() {
+            Ok(listener) => break listener,
+            Err(error) => {
+                let words =
+                    format!("neighbours cannot be heard: {error}. The agent needs CAP_NET_RAW for it.");
+                reporter.raise(machine.clone(), NoticeCode::NotSupported, Severity::Warning, words).await;
+                sleep(RETRY).await;
+            }
+        }
+    };
+    reporter.clear(machine, NoticeCode::NotSupported).await;
+    let epoch = Instant::now();
+    let mut neighbours = Neighbours::new(ports);
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let news = tokio::select! {
+            heard = listener.next() => match heard {
+                Ok((port, announcement)) => neighbours.heard(&port, announcement, epoch.elapsed()),
+                Err(error) => {
+                    tracing::warn!(%error, "listening for neighbours failed; it is tried again");
+                    return sleep(RETRY).await;
+                }
+            },
+            _ = look.tick() => neighbours.expire(epoch.elapsed()),
+        };
+        for news in news {
+            match news {
+                News::Seen(neighbour) => {
+                    let id = format!("{agent}/{}/{}", neighbour.local_port, neighbour.chassis);
+                    reporter.report(Subject::lenient(EntityKind::Neighbour, &id), *neighbour).await;
+                }
+                News::Changed(port, event) => {
+                    let interface = Subject::lenient(EntityKind::Interface, &format!("{agent}/{port}"));
+                    reporter.report(interface, event).await;
+                }
+            }
+        }
+    }
+}
