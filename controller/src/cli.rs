@@ -6,6 +6,7 @@ mod backup;
 mod ca;
 mod check;
 mod client;
+mod discovery;
 mod doctor;
 mod incidents;
 mod restore;
@@ -95,6 +96,7 @@ enum Command {
     Check(check::Check),
     /// What works and what does not
     Status(status::Status),
+    Discovery(discovery::Discovery),
     /// What is broken, why, and what suffers from it
     Incidents(incidents::Incidents),
     /// Stretches in which trouble is expected and raises no incident
@@ -147,6 +149,7 @@ pub fn main() -> ExitCode {
             Command::Serve(serve) => serve.run().await,
             Command::Check(check) => Ok(check.run()),
             Command::Status(status) => status.run().await,
+            Command::Discovery(discovery) => discovery.run().await,
             Command::Incidents(incidents) => incidents.run().await,
             Command::Maintenance(upkeep) => upkeep.run().await,
             Command::Agents(agents) => agents.run().await,

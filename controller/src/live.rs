@@ -11,7 +11,9 @@ use std::time::Duration;
 use prost::Message;
 use tokio::sync::watch;
 use wasl_model::units::Scalar;
-use wasl_model::{AgentId, Event, Histogram, Notice, NoticeCode, Observation, Subject, Timestamp, Value};
+use wasl_model::{
+    AgentId, EntityKind, Event, Histogram, Notice, NoticeCode, Observation, Subject, Timestamp, Value,
+};
 use wasl_protocol::batch;
 
 use trend::Trend;
@@ -19,6 +21,9 @@ use trend::Trend;
 /// An observation this far in the future comes from a clock that was wrong; the next one replaces it.
 const FUTURE: Duration = Duration::from_secs(60);
 
+/// The most finds (neighbours, stations) of one agent; beyond it the one that was seen longest ago goes. Whoever is on
+/// the wire can make up as many as he likes.
+const FINDS: usize = 4_096;
 /// What has happened and is not taken yet; beyond it the oldest go.
 const HAPPENED: usize = 20_000;
 
@@ -236,6 +241,7 @@ impl State {
             Value::Event(event) => return self.happen(key, at, event),
             _ => {}
         }
+        self.make_room(&key);
         let latest = self.values.entry(key.clone()).or_insert_with(|| Latest {
             at,
             value: observation.value.clone(),
@@ -268,6 +274,22 @@ impl State {
 }
 
 impl State {
+    fn make_room(&mut self, key: &Key) {
+        let is_find = |kind| matches!(kind, EntityKind::Neighbour | EntityKind::Station);
+        if !is_find(key.1.kind) || self.values.contains_key(key) {
+            return;
+        }
+        let first = (key.0.clone(), Subject { kind: EntityKind::Neighbour, id: String::new() });
+        // Kinds are sorted by their numbers, and these two are the last.
+        let finds =
+            || self.values.range(first.clone()..).take_while(|((a, s), _)| *a == key.0 && is_find(s.kind));
+        if finds().count() >= FINDS
+            && let Some(oldest) = finds().min_by_key(|(_, latest)| latest.at).map(|(key, _)| key.clone())
+        {
+            self.values.remove(&oldest);
+        }
+    }
+
     fn happen(&mut self, (agent, subject): Key, at: Timestamp, event: Event) {
         if self.happened.len() >= HAPPENED {
             self.happened.pop_front();

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use wasl_agent_core::report::Reporter;
-use wasl_model::assignment::Assignment;
+use wasl_model::assignment::{Assignment, Discovery};
 use wasl_model::{AgentId, EntityKind, NoticeCode, Severity, Subject};
 
 use listener::Listener;
@@ -36,9 +36,9 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     loop {
-        let ports = assignment.borrow().discovery.lldp.clone();
+        let wanted = assignment.borrow().discovery.clone();
         let changed = async {
-            while assignment.borrow().discovery.lldp == ports {
+            while assignment.borrow().discovery == wanted {
                 if assignment.changed().await.is_err() {
                     std::future::pending::<()>().await;
                 }
@@ -46,17 +46,22 @@ pub async fn run(
         };
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = listen(&reporter, &agent, ports.clone()) => {}
+            () = listen(&reporter, &agent, wanted.clone()) => {}
             () = changed => {}
         }
     }
 }
 
 /// Listens at some ports for ever.
-async fn listen(reporter: &Reporter, agent: &AgentId, ports: Vec<String>) {
+async fn listen(reporter: &Reporter, agent: &AgentId, Discovery { lldp: ports, sweeps }: Discovery) {
     let machine = Subject::lenient(EntityKind::Machine, agent.as_str());
+    if sweeps.is_empty() {
+        reporter.clear(machine.clone(), NoticeCode::NotSupported).await;
+    } else {
+        let words = "this version of the agent does not look for stations on subnets: `discovery.sweep` has no effect";
+        reporter.raise(machine.clone(), NoticeCode::NotSupported, Severity::Warning, words).await;
+    }
     if ports.is_empty() {
-        reporter.clear(machine, NoticeCode::NotSupported).await;
         return std::future::pending().await;
     }
     let mut listener = loop {
@@ -70,7 +75,9 @@ async fn listen(reporter: &Reporter, agent: &AgentId, ports: Vec<String>) {
             }
         }
     };
-    reporter.clear(machine, NoticeCode::NotSupported).await;
+    if sweeps.is_empty() {
+        reporter.clear(machine, NoticeCode::NotSupported).await;
+    }
     let epoch = Instant::now();
     let mut neighbours = Neighbours::new(ports);
     let mut look = interval(LOOK);

@@ -73,6 +73,32 @@ fn what_happens_is_handed_on_once_in_order_and_replaces_no_value() {
 }
 
 #[test]
+fn made_up_neighbours_do_not_fill_memory_and_the_latest_stay() {
+    let live = Live::default();
+    let neighbour = |n: usize| Observation {
+        subject: Subject::new(EntityKind::Neighbour, format!("gw/eth0/{n}")).expect("valid"),
+        at: Timestamp(n as i64),
+        value: Value::Neighbour(wasl_model::Neighbour {
+            local_port: "eth0".into(),
+            chassis: n.to_string(),
+            port: "1".into(),
+            port_description: None,
+            system_name: None,
+            system_description: None,
+            management_address: None,
+            ttl_s: 120,
+        }),
+    };
+    let mut all: Vec<Observation> = (1..=FINDS + 10).map(neighbour).collect();
+    all.push(host(900_000, 1));
+    live.apply(&agent(), all, NOW);
+    let state = live.read();
+    assert_eq!(state.values.len(), FINDS + 1);
+    let oldest = state.values.values().map(|latest| latest.at).min();
+    assert_eq!(oldest, Some(Timestamp(11)));
+}
+
+#[test]
 fn counters_sum_every_increment_once_in_whatever_order() {
     let live = Live::default();
     live.apply(&agent(), vec![interface(900_000, 5), interface(800_000, 7)], NOW);

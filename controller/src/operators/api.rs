@@ -6,6 +6,7 @@ mod accounts;
 mod agents;
 mod audit;
 mod authority;
+mod discovery;
 mod entities;
 mod events;
 mod history;
@@ -29,6 +30,7 @@ pub use super::problem::Problem;
 pub use accounts::{AccountBody, AccountChange, AccountRequest};
 pub use agents::{AgentBody, Revocation};
 pub use authority::{Anyway, AuthorityBody, NextAuthority, WaitingBody};
+pub use discovery::NeighbourBody;
 pub use entities::{EntityBody, NoticeBody};
 pub(super) use incidents::take_on;
 pub use incidents::{AcknowledgeRequest, AcknowledgementBody, EntryBody, IncidentBody};
@@ -86,6 +88,7 @@ fn build() -> (Router<Operators>, utoipa::openapi::OpenApi) {
         .routes(routes!(authority::abandon))
         .routes(routes!(authority::finish))
         .routes(routes!(authority::retire))
+        .routes(routes!(discovery::neighbours))
         .routes(routes!(events::events))
         .split_for_parts()
 }

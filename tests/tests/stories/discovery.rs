@@ -13,7 +13,7 @@ const ANNOUNCE: &str = "
 import socket, sys
 part = lambda kind, value: (kind << 9 | len(value)).to_bytes(2, 'big') + value
 mac = bytes.fromhex('525400123456')
-unit = part(1, b'\\4' + mac) + part(2, b'\\5Gi1/0/3') + part(3, int(sys.argv[2]).to_bytes(2, 'big')) + part(5, b'story-core') + part(0, b'')
+unit = part(1, b'\\4' + mac) + part(2, b'\\5Gi1/0/3') + part(3, int(sys.argv[2]).to_bytes(2, 'big')) + part(5, b'story-core') + part(8, bytes([5, 1, 192, 0, 2, 7, 2, 0, 0, 0, 1, 0])) + part(0, b'')
 wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 wire.bind((sys.argv[1], 0))
 wire.send(bytes.fromhex('0180c200000e') + mac + b'\\x88\\xcc' + unit)
@@ -72,6 +72,12 @@ agents: { branch-1: { site: one, role: gateway, discovery: { lldp: [port1] } } }
     assert_eq!(came["occurrence"]["code"], "neighbour_changed");
     assert_eq!(came["occurrence"]["args"]["system_name"], "story-core");
     assert_eq!(came["occurrence"]["args"]["chassis"], "52:54:00:12:34:56");
+    let found = centre.client.json("/api/v1/discovery/neighbours");
+    assert_eq!(found["items"].as_array().map(Vec::len), Some(1), "{found:#}");
+    assert_eq!(found["items"][0]["heard_at"], "branch-1/port1");
+    let shown = centre.wasl(&["discovery"]);
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.contains("story-core") && shown.contains("host: \"192.0.2.7\""), "{shown}");
     announce("port1-far", "120");
     announce("port1-far", "0");
     let mut again = 0;
