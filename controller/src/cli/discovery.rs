@@ -65,7 +65,8 @@ fn proposal(found: &[NeighbourBody]) -> String {
             continue;
         };
         let said = n.system_name.as_deref().unwrap_or(&n.chassis);
-        let mut id = identifier(said);
+        let said: String = said.chars().filter(|c| !c.is_control()).take(200).collect();
+        let mut id = identifier(&said);
         while !names.insert(id.clone()) {
             id.push_str("-x");
         }
@@ -140,7 +141,7 @@ agents: { jenin-gw: { site: jenin, role: gateway } }
             settings.devices().iter().map(|(id, d)| (id.as_str(), d.host.as_str())).collect();
         assert_eq!(
             devices,
-            [("core-switch", "10.0.0.1"), ("core-switch-x", "10.0.0.2"), ("x------evil", "fd00::1")]
+            [("core-switch", "10.0.0.1"), ("core-switch-x", "10.0.0.2"), ("x-------evil", "fd00::1")]
         );
         assert_eq!(proposal(&[neighbour("known", Some("10.0.0.9"), Some("known"))]), "");
     }
