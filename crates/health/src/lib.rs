@@ -14,6 +14,7 @@ pub mod engine;
 pub mod graph;
 pub mod judge;
 pub mod reasons;
+pub mod report;
 pub mod word;
 
 pub use engine::{Engine, Policy};

@@ -1,0 +1,22 @@
+//! The arithmetic of a month's report on a link: when it was up and when nobody looked, what was lost,
+//! how long round trips took, and what was carried. Pure; times are milliseconds since 1970.
+//!
+//! # Rules
+//! - A window of probes with a loss of 1 counts as down, any other as up: it carried something.
+//! - A stretch that no window covers was **not observed**. It counts as neither; the best case takes it as
+//!   up and the worst case as down, and the truth lies between.
+//! - A cell of a roll-up tells only its mean loss. One of 1 was down. With less, the link may have been down
+//!   for at most that share of the cell: the cell counts as up, and that share makes the worst case worse.
+//! - The ends of a link judge for themselves. It is down while nobody who observed it got an answer: what
+//!   one end gets answered has passed in both directions.
+//! - Planned maintenance is given apart. The availability that is owed is that of the time outside of it.
+
+pub mod availability;
+pub mod carried;
+pub mod forecast;
+pub mod quality;
+
+pub use availability::{Availability, Outage, Span, Stamp, State, Stretch, availability, combine, stretches};
+pub use carried::{Burst, burst};
+pub use forecast::{Forecast, busy_hour, forecast};
+pub use quality::{Loss, Times, interval};

@@ -1,0 +1,68 @@
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn known_intervals() {
+    // Wilson's interval for 1 of 10 000 is 0.0018 % to 0.0566 %; for 0 of 10 000 up to 0.0384 %.
+    let (low, high) = interval(1, 10_000);
+    assert!((low - 1.765e-5).abs() < 1e-6 && (high - 5.662e-4).abs() < 1e-6, "{low} {high}");
+    let (low, high) = interval(0, 10_000);
+    assert!(low.abs() < 1e-12 && (high - 3.84e-4).abs() < 1e-6, "{low} {high}");
+    assert_eq!(Loss::default().interval(), None);
+}
+
+#[test]
+fn loss_is_weighed_by_what_was_sent() {
+    let mut loss = Loss::default();
+    loss.add(50.0, 0.0);
+    loss.add(50.0, 0.04);
+    loss.add(100.0, 1.0);
+    loss.add(f64::NAN, 1.0);
+    assert_eq!(loss, Loss { sent: 200, lost: 102 });
+}
+
+#[test]
+fn a_hundredth_of_a_percent_is_told() {
+    let mut loss = Loss::default();
+    for window in 0..1000 {
+        loss.add(50.0, if window % 200 == 0 { 0.02 } else { 0.0 });
+    }
+    assert_eq!(loss.share(), Some(0.0001));
+}
+
+#[test]
+fn the_quantiles_of_like_windows_are_their_own() {
+    let mut times = Times::default();
+    for _ in 0..500 {
+        times.add_window(50.0, [0.010, 0.012, 0.020, 0.040, 0.090]);
+    }
+    for (q, expected) in [(0.5, 0.012), (0.95, 0.020), (0.99, 0.040)] {
+        let found = times.quantile(q).expect("some");
+        assert!((found / expected - 1.0).abs() < 0.15, "{q}: {found}");
+    }
+    assert_eq!(times.max(), Some(0.090));
+    assert_eq!(Times::default().quantile(0.5), None);
+}
+
+proptest! {
+    #[test]
+    fn an_interval_holds_its_share(of in 1..1_000_000u64, part in 0.0..1.0f64) {
+        let hits = (of as f64 * part) as u64;
+        let (low, high) = interval(hits, of);
+        let share = hits as f64 / of as f64;
+        prop_assert!((0.0..=1.0).contains(&low) && low <= share + 1e-9 && share <= high + 1e-9 && high <= 1.0);
+    }
+
+    #[test]
+    fn a_quantile_is_near_that_of_all_values(mut values in prop::collection::vec(1e-4..2.0f64, 1..400), q in 0.0..1.0f64) {
+        let mut times = Times::default();
+        for value in &values {
+            times.add(*value, 1.0);
+        }
+        values.sort_by(f64::total_cmp);
+        let exact = values[((values.len() as f64 * q).ceil() as usize).max(1) - 1];
+        let found = times.quantile(q).expect("some");
+        prop_assert!((found / exact - 1.0).abs() < 0.021, "{found} {exact}");
+    }
+}
