@@ -145,6 +145,12 @@ impl Boards {
         (past.iter().filter(|e| e.id > after).cloned().collect(), self.news.subscribe())
     }
 
+    /// The latest remembered events of one entity, the newest first.
+    pub fn latest_of(&self, subject: &str, most: usize) -> Vec<Event> {
+        let past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        past.iter().rev().filter(|event| event.subject == subject).take(most).cloned().collect()
+    }
+
     /// Remembers events and tells them to whoever listens.
     pub(crate) fn tell(&self, events: impl IntoIterator<Item = Event>) {
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);

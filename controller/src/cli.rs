@@ -9,6 +9,7 @@ mod client;
 mod discovery;
 mod doctor;
 mod incidents;
+mod links;
 mod restore;
 mod serve;
 mod simulate;
@@ -97,6 +98,10 @@ enum Command {
     /// What works and what does not
     Status(status::Status),
     Discovery(discovery::Discovery),
+    /// The lines between the places, what needs a look first
+    Links(links::Links),
+    /// One line: how it is, what each end sees, what the provider owes
+    Link(links::Link),
     /// What is broken, why, and what suffers from it
     Incidents(incidents::Incidents),
     /// Stretches in which trouble is expected and raises no incident
@@ -150,6 +155,8 @@ pub fn main() -> ExitCode {
             Command::Check(check) => Ok(check.run()),
             Command::Status(status) => status.run().await,
             Command::Discovery(discovery) => discovery.run().await,
+            Command::Links(links) => links.run().await,
+            Command::Link(link) => link.run().await,
             Command::Incidents(incidents) => incidents.run().await,
             Command::Maintenance(upkeep) => upkeep.run().await,
             Command::Agents(agents) => agents.run().await,

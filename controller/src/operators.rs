@@ -12,6 +12,7 @@ mod login;
 mod metrics;
 mod page;
 pub mod problem;
+mod reports;
 mod views;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use http::{HeaderName, HeaderValue, header};
 use tokio_util::sync::CancellationToken;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::past::Past;
 use crate::shared::Shared;
 
 pub use accept::{Listener, run};
@@ -32,6 +34,8 @@ pub use accept::{Listener, run};
 pub struct Operators {
     /// What all parts of the controller share.
     pub shared: Arc<Shared>,
+    /// Works out months and forecasts of links.
+    pub past: Arc<Past>,
     /// Cancelled when the controller ends, for streams that would not end by themselves.
     pub stop: CancellationToken,
 }
@@ -45,7 +49,7 @@ impl std::ops::Deref for Operators {
 
 /// Everything that operators can ask for.
 pub fn router(shared: Arc<Shared>, stop: CancellationToken) -> Router {
-    let operators = Operators { shared, stop };
+    let operators = Operators { shared, past: Arc::default(), stop };
     let header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };

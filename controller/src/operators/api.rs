@@ -12,6 +12,7 @@ mod events;
 mod history;
 mod incidents;
 mod keys;
+mod links;
 mod maintenance;
 mod tokens;
 
@@ -31,10 +32,14 @@ pub use accounts::{AccountBody, AccountChange, AccountRequest};
 pub use agents::{AgentBody, Revocation};
 pub use authority::{Anyway, AuthorityBody, NextAuthority, WaitingBody};
 pub use discovery::NeighbourBody;
-pub use entities::{EntityBody, NoticeBody};
+pub use entities::{EntityBody, NoticeBody, ReasonBody};
 pub(super) use incidents::take_on;
 pub use incidents::{AcknowledgeRequest, AcknowledgementBody, EntryBody, IncidentBody};
 pub use keys::{KeyBody, KeyRequest, NewKey};
+pub use links::{
+    CarriedBody, ContractBody, EndMonthBody, FlowBody, ForecastBody, ForecastsBody, LinkBody, LinkEndBody,
+    MonthBody, OutageBody, QualityBody,
+};
 pub use maintenance::{MaintenanceBody, MaintenanceRequest, NewMaintenance};
 pub use tokens::{NewToken, TokenBody, TokenRequest};
 
@@ -70,6 +75,10 @@ fn build() -> (Router<Operators>, utoipa::openapi::OpenApi) {
         .routes(routes!(entities::one))
         .routes(routes!(entities::notices))
         .routes(routes!(history::history))
+        .routes(routes!(links::list))
+        .routes(routes!(links::one))
+        .routes(routes!(links::months))
+        .routes(routes!(links::report))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(incidents::acknowledge))

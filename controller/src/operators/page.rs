@@ -13,10 +13,9 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
-use jiff::tz::TimeZone;
 use serde::Deserialize;
-use wasl_model::{AgentId, Subject, UserRole};
-use wasl_pages::view::{ErrorView, Frame};
+use wasl_model::{AgentId, EntityKind, Subject, UserRole};
+use wasl_pages::view::{ErrorView, Frame, LinkPageView, LinkView, ReportView};
 use wasl_pages::{Lang, Painter, live, pages};
 use wasl_pki::secret::same_secret;
 use wasl_store::IncidentFilter;
@@ -24,7 +23,9 @@ use wasl_store::IncidentFilter;
 use super::Operators;
 use super::access::{Who, cookie};
 use super::api::take_on;
+use super::extract::Query;
 use super::problem::Problem;
+use super::reports::{self, zone};
 use super::views;
 use crate::time::now;
 
@@ -39,6 +40,7 @@ pub(super) fn router() -> Router<Operators> {
     Router::new()
         .route("/", get(overview))
         .route("/links", get(links))
+        .route("/links/{id}/report", get(report))
         .route("/backups", get(backups))
         .route("/incidents", get(incidents))
         .route("/incidents/{id}", get(incident))
@@ -73,10 +75,6 @@ impl PageContext {
         let view = ErrorView { status: status.as_u16(), request: None, detail };
         (status, self.painted(|p| pages::error(p, &self.frame, &view))).into_response()
     }
-}
-
-fn zone(operators: &Operators) -> TimeZone {
-    TimeZone::get(&operators.intent.settings().institution().timezone).unwrap_or(TimeZone::UTC)
 }
 
 impl FromRequestParts<Operators> for PageContext {
@@ -227,10 +225,63 @@ async fn agent(Looking(context): Looking, Path(id): Path<String>) -> Response {
 
 async fn entity(Looking(context): Looking, Path((kind, id)): Path<(String, String)>) -> Response {
     let subject: Option<Subject> = format!("{kind}/{id}").parse().ok();
+    if kind == EntityKind::Link.as_str()
+        && let Some(link) = views::links::one(&context.operators, &id, now())
+    {
+        return link_page(&context, link).await.unwrap_or_else(IntoResponse::into_response);
+    }
     match subject.and_then(|subject| views::entity(&context.operators, &subject)) {
         Some(view) => context.painted(|p| pages::entity(p, &context.frame, &view)),
         None => context.error(StatusCode::NOT_FOUND, None),
     }
+}
+
+/// Months on a link's page; the API tells more.
+const MONTHS: usize = 6;
+/// Changes on a link's page.
+const CHANGES: usize = 30;
+
+async fn link_page(context: &PageContext, link: LinkView) -> Result<Response, Problem> {
+    let operators = &context.operators;
+    let months = reports::months(operators, &link, MONTHS).await?;
+    let (down_forecast, up_forecast) = reports::forecasts(operators, &link).await?;
+    let changes = operators.boards.latest_of(&format!("link/{}", link.id), CHANGES);
+    let view = LinkPageView {
+        changes: changes.into_iter().map(views::links::change).collect(),
+        months: months.iter().map(|month| (**month).clone()).collect(),
+        down_forecast,
+        up_forecast,
+        link,
+    };
+    Ok(context.painted(|p| pages::link(p, &context.frame, &view)))
+}
+
+#[derive(Deserialize)]
+struct Which {
+    #[serde(default)]
+    month: Option<String>,
+}
+
+async fn report(
+    Looking(context): Looking,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+    Query(which): Query<Which>,
+) -> Result<Response, Problem> {
+    let operators = &context.operators;
+    let month = reports::wanted(operators, which.month.as_deref())?;
+    let Some(link) = views::links::one(operators, &id, now()) else {
+        return Ok(context.error(StatusCode::NOT_FOUND, None));
+    };
+    let found = reports::month(operators, &link, month).await?;
+    let view = ReportView {
+        month: (*found).clone(),
+        pace: reports::pace(&link).as_secs_f64(),
+        zone: operators.intent.settings().institution().timezone.clone(),
+        by: reports::named(&who),
+        link,
+    };
+    Ok(context.painted(|p| pages::report(p, &context.frame, &view)))
 }
 
 /// Whatever has no page.

@@ -9,7 +9,6 @@
 //! [`availability`] sums up a month and holds it against what was promised.
 
 pub mod activity;
-pub mod availability;
 pub mod engine;
 pub mod graph;
 pub mod judge;

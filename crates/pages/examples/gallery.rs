@@ -56,6 +56,8 @@ fn main() -> io::Result<()> {
             ("no-agents", pages::agents(&p, &frame, &AgentsView::default())),
             ("agent", pages::agent(&p, &frame, &fixture::agent_detail())),
             ("entity", pages::entity(&p, &frame, &fixture::target())),
+            ("link", pages::link(&p, &frame, &fixture::network::link_page())),
+            ("report", pages::report(&p, &frame, &fixture::network::report())),
             ("login", pages::login(&p, &stranger, &login)),
             ("error", pages::error(&p, &frame, &not_found)),
             ("hostile-overview", pages::overview(&p, &frame, &hostile_overview)),

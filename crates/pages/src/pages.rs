@@ -10,7 +10,7 @@ use crate::live;
 use crate::paint::Markup;
 use crate::view::{
     AgentDetailView, AgentsView, BackupsView, EntityView, ErrorView, Frame, IncidentView, IncidentsView,
-    LinksView, LoginError, LoginView, Nav, OverviewView,
+    LinkPageView, LinksView, LoginError, LoginView, Nav, OverviewView, ReportView,
 };
 
 /// Fills a template. Templates write to memory and call nothing that fails.
@@ -41,6 +41,8 @@ page!(Incident, "incident.html", IncidentView, may_act: bool);
 page!(Agents, "agents.html", AgentsView);
 page!(AgentDetail, "agent.html", AgentDetailView);
 page!(Entity, "entity.html", EntityView);
+page!(LinkPage, "link.html", LinkPageView);
+page!(Report, "report.html", ReportView);
 page!(Login, "login.html", LoginView);
 page!(Failure, "error.html", ErrorView, what: &'static str);
 
@@ -104,6 +106,18 @@ pub fn entity(p: &Painter<'_>, frame: &Frame, view: &EntityView) -> String {
         }
     };
     fill(&Entity { p, frame, title: p.plain(&view.subject.id), nav, view })
+}
+
+/// `/entities/link/{id}`: one link: what is owed and measured, its ends, its smoke, its months.
+pub fn link(p: &Painter<'_>, frame: &Frame, view: &LinkPageView) -> String {
+    let title = p.plain(p.called(&view.link.name));
+    fill(&LinkPage { p, frame, title, nav: Some(Nav::Links), view })
+}
+
+/// `/links/{id}/report`: a month of a link, to be printed and shown to whoever provides it.
+pub fn report(p: &Painter<'_>, frame: &Frame, view: &ReportView) -> String {
+    let title = format!("{} {}", p.plain(p.called(&view.link.name)), view.month.month);
+    fill(&Report { p, frame, title, nav: Some(Nav::Links), view })
 }
 
 /// `/login`: the form; it posts `name`, `password`, `csrf` and `next` to `/login`.

@@ -4,6 +4,12 @@
 //! times of round trips and clocks are seconds, rates are per second.
 
 mod links;
+mod month;
+
+pub use month::{
+    CarriedView, ChangeView, EndMonthView, ForecastView, LinkPageView, MonthView, OutageView, PlannedView,
+    QualityView, ReportView,
+};
 
 pub use links::{ContractView, EndView, FlowView, LinkView, LinksView, PlaceView, RingView};
 

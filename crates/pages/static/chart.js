@@ -75,8 +75,9 @@
   }
   // A tick is a round figure: 6 %, not 6.00 %.
   const tick = (text) => text.replace(/\.0+ /, " ").replace(/(\.\d*[1-9])0+ /, "$1 ");
-  function limits(unit) {
+  function limits(unit, mark) {
     return (_plot, low, high) => {
+      if (mark !== null && low !== null) return [0, Math.max(high, mark) * 1.08];
       if (unit === "flag") return [-0.08, 1.08];
       if (low === null || high === null) return [0, 1];
       if (unit === "unix_seconds") return [low - 60, high + 60];
@@ -85,6 +86,23 @@
       const air = (top - bottom || 1) * 0.08;
       return [bottom < 0 ? bottom - air : 0, top > 0 || bottom === 0 ? top + air : 0];
     };
+  }
+  // A figure to compare with, such as the rate that was bought, as a dashed line.
+  const markOf = (chart) => (chart.figure.dataset.mark ? Number(chart.figure.dataset.mark) : null);
+  function marked(chart, plot) {
+    const mark = markOf(chart);
+    if (mark === null) return;
+    const { ctx, bbox } = plot;
+    const y = plot.valToPos(mark, "y", true);
+    ctx.save();
+    ctx.strokeStyle = colour("--degraded-shape");
+    ctx.setLineDash([6, 4]);
+    ctx.lineWidth = 1.5 * (devicePixelRatio || 1);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.restore();
   }
   function options(chart, unit, span) {
     const axis = {
@@ -96,8 +114,8 @@
       width: chart.plotBox.clientWidth, height: HEIGHT, padding: [8, 8, 0, 0],
       legend: { show: false }, tzDate: (s) => clock(s * 1000),
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 }, sync: { key: "time" } },
-      hooks: { setCursor: [(plot) => readout(chart, plot, unit)] },
-      scales: { x: { time: true, range: () => [chart.from / 1000, chart.to / 1000] }, y: { range: limits(unit) } },
+      hooks: { setCursor: [(plot) => readout(chart, plot, unit)], draw: [(plot) => marked(chart, plot)] },
+      scales: { x: { time: true, range: () => [chart.from / 1000, chart.to / 1000] }, y: { range: limits(unit, markOf(chart)) } },
       axes: [
         { ...axis, size: 26, space: 64, values: (_plot, splits) => splits.map((s) => {
           const d = clock(s * 1000);

@@ -1,8 +1,11 @@
 //! The links of the institution on that day.
 
 use wasl_model::health::{Health, Reason};
-use wasl_model::{EntityKind, Localized, Subject};
-use wasl_pages::view::{ContractView, EndView, FlowView, Judgement, LinkView, PlaceView, RingView};
+use wasl_model::{EntityKind, Localized, Subject, Timestamp};
+use wasl_pages::view::{
+    CarriedView, ChangeView, ContractView, EndMonthView, EndView, FlowView, ForecastView, Judgement,
+    LinkPageView, LinkView, MonthView, OutageView, PlaceView, PlannedView, QualityView, ReportView, RingView,
+};
 
 use super::{DAY, HOUR, MINUTE, ago, bilingual, subject, wave};
 
@@ -217,6 +220,144 @@ pub(crate) fn links() -> Vec<LinkView> {
     links[silent].rtt_history = vec![None; 60];
     links[silent].caused_by = Some(Subject { kind: EntityKind::Agent, id: "dura-gw".into() });
     links
+}
+
+fn quality(scale: u64) -> QualityView {
+    QualityView {
+        expected: 9_900_000 * scale,
+        sent: 9_812_400 * scale,
+        lost: 10_210 * scale,
+        loss: Some(0.001_040_5),
+        loss_between: Some((0.001_02, 0.001_061)),
+        rtt_p50: Some(0.0187),
+        rtt_p95: Some(0.0291),
+        rtt_p99: Some(0.0702),
+        rtt_max: Some(1.31),
+        jitter_p50: Some(0.0011),
+        jitter_p95: Some(0.0048),
+        mos: Some(4.33),
+    }
+}
+
+fn carried(p95: Option<f64>, field: &'static str) -> CarriedView {
+    CarriedView {
+        p95,
+        max: p95.map(|v| v * 1.1),
+        mean: p95.map(|v| v * 0.4),
+        samples: if p95.is_some() { 6_580 } else { 0 },
+        expected: 6_612,
+        contracted: Some(20_000_000),
+        interface: Some((subject(EntityKind::Interface, "gaza-core/Gi0/1"), field)),
+    }
+}
+
+/// The month that is under way; `verdict` is a word of the API.
+pub(crate) fn month(name: &str, over: bool, verdict: &'static str) -> MonthView {
+    let outage = |hours_ago: i64, minutes: i64, planned, open| OutageView {
+        from: ago(hours_ago * HOUR),
+        to: ago(hours_ago * HOUR - minutes * MINUTE),
+        planned,
+        open,
+    };
+    let end = |agent: &str, site: &str, clock| EndMonthView {
+        agent: agent.to_owned(),
+        site: Some(named(site)),
+        up: 1_955_000.0,
+        down: 5_400.0,
+        unobserved: 23_231.0,
+        quality: quality(1),
+        clock,
+    };
+    MonthView {
+        month: name.to_owned(),
+        from: ago(23 * DAY),
+        to: ago(0),
+        over,
+        total: 1_983_631.0,
+        up: 1_971_331.0,
+        down: 5_100.0,
+        unobserved: 7_200.0,
+        hidden: if over { 640.0 } else { 0.0 },
+        planned: 7_200.0,
+        planned_down: 1_800.0,
+        observed: Some(0.997_42),
+        owed: Some(0.998_33),
+        best: Some(0.998_34),
+        worst: Some(0.994_69),
+        covered: Some(0.996_37),
+        promised: Some(0.995),
+        verdict,
+        outages: vec![
+            outage(400, 45, 0.0, false),
+            outage(210, 30, 1_800.0, false),
+            outage(51, 10, 0.0, true),
+        ],
+        outages_total: 3,
+        longest: Some(2_700.0),
+        quality: quality(2),
+        down_flow: carried(Some(2_210_000.0), "receive"),
+        up_flow: carried(None, "transmit"),
+        ends: vec![
+            end("presidency-gw", "presidency", Some((-0.000_4, 0.001_2))),
+            end("gaza-gw", "gaza", None),
+        ],
+        maintenances: vec![PlannedView {
+            from: ago(211 * HOUR),
+            until: ago(209 * HOUR),
+            by: "lina".into(),
+            note: "استبدال المحوّل".into(),
+        }],
+        from_windows: if over { 400_000.0 } else { 3_900_000.0 },
+        from_means: if over { 3_500_000.0 } else { 0.0 },
+        window: 10.0,
+        damaged: u64::from(over),
+    }
+}
+
+fn gaza() -> LinkView {
+    links().into_iter().find(|link| link.id == "gaza-leased").expect("a link of the fixture")
+}
+
+/// `/entities/link/gaza-leased`
+pub(crate) fn link_page() -> LinkPageView {
+    let change = |hours: i64, health, reason: &str| ChangeView {
+        at: ago(hours * HOUR),
+        health: Some(health),
+        reason: Some(reason.to_owned()),
+    };
+    LinkPageView {
+        link: gaza(),
+        changes: vec![
+            change(2, Health::Degraded, "link_lossy"),
+            change(50, Health::Ok, "link_up"),
+            change(51, Health::Down, "link_cut"),
+        ],
+        months: vec![
+            month("2026-11", false, "open"),
+            month("2026-10", true, "kept"),
+            month("2026-09", true, "broken"),
+            month("2026-08", true, "none"),
+        ],
+        down_forecast: ForecastView::Grows {
+            now: 0.81,
+            per_month: 0.043,
+            at: Some(Timestamp(super::NOW.0 + 132 * DAY)),
+            earliest: Some(Timestamp(super::NOW.0 + 97 * DAY)),
+            latest: None,
+        },
+        up_forecast: ForecastView::TooLittle { days: 9, needed: 14 },
+    }
+}
+
+/// `/links/gaza-leased/report`
+pub(crate) fn report() -> ReportView {
+    ReportView {
+        link: gaza(),
+        month: month("2026-10", true, "kept"),
+        pace: 0.2,
+        zone: "Asia/Hebron".to_owned(),
+        by: Some("lina".to_owned()),
+    }
 }
 
 pub(crate) fn rings() -> Vec<RingView> {

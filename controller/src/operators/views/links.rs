@@ -7,11 +7,11 @@ use wasl_health::activity::{Contender, LinkActivity, activities};
 use wasl_model::assignment::{LinkClass, Via};
 use wasl_model::health::Health;
 use wasl_model::{EntityKind, LinkVerdict, ProbeMethod, SeriesKey, SiteId, Subject, Timestamp, Value};
-use wasl_pages::view::{ContractView, EndView, FlowView, LinkView, PlaceView, RingView};
+use wasl_pages::view::{ChangeView, ContractView, EndView, FlowView, LinkView, PlaceView, RingView};
 use wasl_settings::{Link, LinkProbe, LinkRole, Rate, Ring, Settings};
 
 use super::{address, judgement, name, site_name};
-use crate::board::{Board, Entity};
+use crate::board::{Board, Entity, Event};
 use crate::live::{State, number};
 use crate::shared::Shared;
 
@@ -20,7 +20,12 @@ const MISSED: u32 = 3;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// All links that are configured and judged.
-pub(super) fn all(shared: &Shared, board: &Board, live: &State, now: Timestamp) -> Vec<LinkView> {
+pub(in crate::operators) fn all(
+    shared: &Shared,
+    board: &Board,
+    live: &State,
+    now: Timestamp,
+) -> Vec<LinkView> {
     let settings = shared.intent.settings();
     let doing = doing(&settings, board);
     let view = |(id, link): (&String, &Link)| {
@@ -29,6 +34,17 @@ pub(super) fn all(shared: &Shared, board: &Board, live: &State, now: Timestamp) 
         Some(view(shared, &settings, board, live, entity, link, activity, now))
     };
     settings.links().iter().filter_map(view).collect()
+}
+
+/// One link.
+pub(in crate::operators) fn one(shared: &Shared, id: &str, now: Timestamp) -> Option<LinkView> {
+    let board = shared.boards.board();
+    let live = shared.live.read();
+    let settings = shared.intent.settings();
+    let link = settings.links().get(id)?;
+    let entity = board.entities.get(&Subject::lenient(EntityKind::Link, id))?;
+    let activity = doing(&settings, &board).get(id).copied().unwrap_or("primary");
+    Some(view(shared, &settings, &board, &live, entity, link, activity, now))
 }
 
 /// What each link is doing, by what is known of all of them.
@@ -197,7 +213,7 @@ fn site_of(settings: &Settings, interface: &Subject) -> Option<SiteId> {
 }
 
 /// The rings that are judged.
-pub(super) fn rings(shared: &Shared, board: &Board) -> Vec<RingView> {
+pub(in crate::operators) fn rings(shared: &Shared, board: &Board) -> Vec<RingView> {
     let settings = shared.intent.settings();
     let view = |(id, ring): (&String, &Ring)| {
         let entity = board.entities.get(&Subject::lenient(EntityKind::Ring, id))?;
@@ -237,7 +253,7 @@ fn around(settings: &Settings, ring: &Ring) -> Vec<String> {
 }
 
 /// The places that links join.
-pub(super) fn places(shared: &Shared, board: &Board) -> Vec<PlaceView> {
+pub(in crate::operators) fn places(shared: &Shared, board: &Board) -> Vec<PlaceView> {
     let settings = shared.intent.settings();
     let mut joined: Vec<&SiteId> = settings.links().values().flat_map(|link| &link.between).collect();
     joined.sort();
@@ -250,4 +266,14 @@ pub(super) fn places(shared: &Shared, board: &Board) -> Vec<PlaceView> {
             health: health(board, &Subject::lenient(EntityKind::Site, site.as_str())),
         })
         .collect()
+}
+
+/// A change as a page shows it.
+pub(in crate::operators) fn change(event: Event) -> ChangeView {
+    let health = event.health.as_deref();
+    ChangeView {
+        at: Timestamp(event.at_ms),
+        health: health.and_then(|word| Health::ALL.into_iter().find(|health| health.as_str() == word)),
+        reason: event.reason,
+    }
 }

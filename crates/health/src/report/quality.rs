@@ -88,6 +88,17 @@ impl Times {
         }
     }
 
+    /// Adds all that another has.
+    pub fn merge(&mut self, other: &Self) {
+        for (cell, weight) in &other.cells {
+            *self.cells.entry(*cell).or_default() += weight;
+        }
+        if let (Some(min), Some(max)) = (other.min, other.max) {
+            self.min = Some(self.min.map_or(min, |own| own.min(min)));
+            self.max = Some(self.max.map_or(max, |own| own.max(max)));
+        }
+    }
+
     /// The value that a share `q` of all does not exceed, seconds; `None` where nothing was added.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let total: f64 = self.cells.values().sum();

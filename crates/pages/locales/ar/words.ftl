@@ -292,3 +292,13 @@ in-days =
 activity-primary = رئيسية
 activity-backup = احتياطية تحمل الحركة
 activity-standby = احتياطية بالانتظار
+
+promise-kept = محقق
+promise-broken = مُخَلّ به
+promise-open = لا يمكن معرفته
+promise-none = لا التزام
+
+promise-text-kept = تحقق التوافر الملتزَم به مهما حدث حين لم يرصد أحد.
+promise-text-broken = لم يتحقق التوافر الملتزَم به حتى لو عملت الوصلة كلما لم يرصدها أحد.
+promise-text-open = تحقق التوافر الملتزَم به يتوقف على وقت لم يرصده أحد.
+promise-text-none = لا يذكر الضبط توافرًا ملتزَمًا به.

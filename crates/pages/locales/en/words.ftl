@@ -204,3 +204,13 @@ in-days =
 activity-primary = Primary
 activity-backup = Backup, carrying
 activity-standby = Standby
+
+promise-kept = Kept
+promise-broken = Broken
+promise-open = Cannot be told
+promise-none = Nothing promised
+
+promise-text-kept = The promised availability was reached, whatever happened while nobody looked.
+promise-text-broken = The promised availability was not reached, even if the link was up whenever nobody looked.
+promise-text-open = Whether the promised availability was reached depends on time that nobody observed.
+promise-text-none = The configuration names no promised availability.

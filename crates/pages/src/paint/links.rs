@@ -1,10 +1,17 @@
 //! What the pages of links are made of.
 
 use std::borrow::Borrow;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use wasl_model::Timestamp;
 
 use super::{Markup, Painter, escape, mark};
-use crate::spark;
-use crate::view::{EndView, FlowView, LinkView};
+use crate::texts::Arg;
+use crate::view::{
+    ChangeView, EndMonthView, EndView, FlowView, ForecastView, LinkView, MonthView, QualityView,
+};
+use crate::{format, spark};
 
 #[expect(clippy::unused_self, reason = "templates reach everything through the painter")]
 impl Painter<'_> {
@@ -42,6 +49,16 @@ impl Painter<'_> {
         self.figure(score.borrow().map(|score| format!("{score:.2}")))
     }
 
+    /// A rating R: `87.3`.
+    pub(crate) fn rating(&self, rating: impl Borrow<Option<f64>>) -> Markup {
+        self.figure(rating.borrow().map(|rating| format!("{rating:.1}")))
+    }
+
+    /// An availability or another share that is close to one: `99.973 %`.
+    pub(crate) fn fine_percent(&self, share: impl Borrow<Option<f64>>) -> Markup {
+        self.figure(share.borrow().map(format::fine_percent))
+    }
+
     /// How much of what was bought is used; nothing where that is not known.
     pub(crate) fn share_bar(&self, flow: &FlowView) -> Markup {
         match flow.share() {
@@ -63,5 +80,121 @@ impl Painter<'_> {
         };
         let word = escape(&self.word("health", class));
         Markup(format!("{}<span class=\"unseen\">{word}</span>", mark(class)))
+    }
+
+    /// A limit from above on a time.
+    pub(crate) fn at_most(&self, seconds: impl Borrow<Option<f64>>) -> Markup {
+        self.figure(seconds.borrow().map(|limit| format!("≤ {}", format::seconds(limit))))
+    }
+
+    /// A limit from above on a share.
+    pub(crate) fn share_at_most(&self, share: impl Borrow<Option<f64>>) -> Markup {
+        self.figure(share.borrow().map(|limit| format!("≤ {}", format::percent(limit))))
+    }
+
+    /// A limit from below on a share.
+    pub(crate) fn share_at_least(&self, share: impl Borrow<Option<f64>>) -> Markup {
+        self.figure(share.borrow().map(|limit| format!("≥ {}", format::fine_percent(limit))))
+    }
+
+    /// A share with all the digits that a report needs: `0.0123 %`.
+    pub(crate) fn exact_percent(&self, share: impl Borrow<Option<f64>>) -> Markup {
+        self.figure(share.borrow().map(|share| format!("{:.4} %", share * 100.0)))
+    }
+
+    /// The interval of a loss.
+    pub(crate) fn loss_between(&self, quality: &QualityView) -> Markup {
+        let text = |(low, high): (f64, f64)| format!("{:.4} – {:.4} %", low * 100.0, high * 100.0);
+        self.figure(quality.loss_between.map(text))
+    }
+
+    /// Worst and best case of an availability.
+    pub(crate) fn fine_between(&self, month: &MonthView) -> Markup {
+        let both = month.worst.zip(month.best);
+        self.figure(
+            both.map(|(worst, best)| {
+                format!("{} – {}", format::fine_percent(worst), format::fine_percent(best))
+            }),
+        )
+    }
+
+    /// A length of time in words.
+    pub(crate) fn lasting(&self, seconds: impl Borrow<f64>) -> Markup {
+        let length = Duration::try_from_secs_f64(seconds.borrow().max(0.0)).unwrap_or_default();
+        Markup(escape(&self.texts.duration(self.lang, length)))
+    }
+
+    /// A time that is known, in seconds.
+    pub(crate) fn time(&self, seconds: impl Borrow<f64>) -> Markup {
+        self.seconds(Some(*seconds.borrow()))
+    }
+
+    /// When this page was made.
+    pub(crate) fn stamp(&self) -> Markup {
+        self.moment(self.now)
+    }
+
+    /// Whether the promise of a month was kept, as shape, colour and word.
+    pub(crate) fn promise(&self, month: &MonthView) -> Markup {
+        let class = match month.verdict {
+            "kept" => "ok",
+            "broken" => "down",
+            _ => "unknown",
+        };
+        self.badge(class, &self.word("promise", month.verdict))
+    }
+
+    /// The same in a sentence.
+    pub(crate) fn promise_text(&self, month: &MonthView) -> String {
+        self.word("promise-text", month.verdict)
+    }
+
+    /// What an agent's clock was off by.
+    pub(crate) fn clock_range(&self, end: &EndMonthView) -> Markup {
+        self.figure(
+            end.clock.map(|(low, high)| format!("{} … {}", format::offset(low), format::offset(high))),
+        )
+    }
+
+    /// When a direction will be full, in words.
+    pub(crate) fn forecast(&self, forecast: &ForecastView) -> Markup {
+        let share = format::percent_coarse;
+        let day = |at: Option<Timestamp>, key: &str| match at {
+            Some(at) => format::date_time(at, &self.zone).chars().take(10).collect::<String>(),
+            None => self.t(key),
+        };
+        let texts = |key: &str, args: &[(&str, &str)]| {
+            let args: Vec<(&str, Arg<'_>)> = args.iter().map(|(k, v)| (*k, Arg::Text(v))).collect();
+            escape(&self.texts.get(self.lang, key, &args))
+        };
+        Markup(match *forecast {
+            ForecastView::Unasked => escape(&self.t("forecast-unasked")),
+            ForecastView::TooLittle { days, needed } => {
+                texts("forecast-too-little", &[("have", &days.to_string()), ("need", &needed.to_string())])
+            }
+            ForecastView::Full => escape(&self.t("forecast-full")),
+            ForecastView::Steady { now } => texts("forecast-steady", &[("share", &share(now))]),
+            ForecastView::Grows { now, at: None, .. } => texts("forecast-far", &[("share", &share(now))]),
+            ForecastView::Grows { now, per_month, at, earliest, latest } => texts(
+                "forecast-grows",
+                &[
+                    ("share", &share(now)),
+                    ("growth", &format!("{:.1} %", per_month * 100.0)),
+                    ("day", &day(at, "forecast-never")),
+                    ("from", &day(earliest, "forecast-never")),
+                    ("until", &day(latest, "forecast-never")),
+                ],
+            ),
+        })
+    }
+
+    /// What a link became, and why.
+    pub(crate) fn changed_to(&self, change: &ChangeView) -> Markup {
+        let Some(health) = change.health else { return Markup(escape(&self.t("change-gone"))) };
+        let mut out = self.health(health);
+        if let Some(reason) = &change.reason {
+            let _ = write!(out.0, " {}", self.code(reason));
+        }
+        out
     }
 }

@@ -86,6 +86,8 @@ fn families() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
             EntityKind::ALL.iter().flat_map(|kind| series::fields(*kind)).map(|(name, _)| *name).collect(),
         ),
         ("reason", REASONS.iter().copied().chain(["unlisted"]).collect()),
+        ("promise", ["kept", "broken", "open", "none"].into()),
+        ("promise-text", ["kept", "broken", "open", "none"].into()),
         ("activity", ["primary", "backup", "standby"].into()),
         ("error-title", statuses.clone()),
         ("error-todo", statuses),

@@ -1,0 +1,337 @@
+//! `wasl links` and `wasl link NAME`: the lines between the places.
+
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::client::Client;
+use super::{Where, exit, table};
+use crate::home::Home;
+use crate::operators::api::{FlowBody, ForecastBody, LinkBody, LinkEndBody, List};
+use crate::time::now;
+
+/// All links, what needs a look first. Exits 1 if one is degraded or down.
+#[derive(Debug, Args)]
+pub(super) struct Links {
+    #[command(flatten)]
+    place: Where,
+    /// Only those that join this site
+    #[arg(long)]
+    site: Option<String>,
+}
+
+/// One link: how it is, what each end sees, and what the provider owes. Exits 1 if it is degraded or down.
+#[derive(Debug, Args)]
+pub(super) struct Link {
+    #[command(flatten)]
+    place: Where,
+    /// Its identifier, as `wasl links` shows it
+    name: String,
+    /// Show it again every second until Ctrl-C
+    #[arg(long, short)]
+    watch: bool,
+}
+
+fn unhealthy(link: &LinkBody) -> bool {
+    matches!(link.health.as_str(), "degraded" | "down")
+}
+
+fn code(unhealthy: bool) -> ExitCode {
+    if unhealthy { exit::UNHEALTHY.into() } else { ExitCode::SUCCESS }
+}
+
+impl Links {
+    /// Runs it.
+    pub(super) async fn run(self) -> Result<ExitCode> {
+        let client = Client::new(&Home::at(self.place.state()))?;
+        let mut links: List<LinkBody> = client.get("/api/v1/links").await?;
+        if let Some(site) = &self.site {
+            links.items.retain(|link| link.between.contains(site));
+        }
+        let rank = |link: &LinkBody| {
+            wasl_model::health::Health::ALL.iter().position(|health| health.as_str() == link.health)
+        };
+        links.items.sort_by_key(|link| std::cmp::Reverse(rank(link)));
+        if self.place.json {
+            table::show(&format!("{}\n", serde_json::to_string_pretty(&links)?));
+        } else if links.items.is_empty() {
+            table::show("No link is configured. Add them under `links` in the YAML directory.\n");
+        } else {
+            list(&links.items);
+        }
+        Ok(code(links.items.iter().any(unhealthy)))
+    }
+}
+
+fn list(links: &[LinkBody]) {
+    let now = now().0;
+    let rows: Vec<Vec<String>> = links
+        .iter()
+        .map(|link| {
+            let end = deciding(link).filter(|end| !end.old);
+            let of = |field: fn(&LinkEndBody) -> Option<f64>| end.and_then(field);
+            vec![
+                table::health(&link.health),
+                link.id.clone(),
+                link.between.join("–"),
+                link.activity.clone(),
+                seconds(of(|end| end.rtt_p50)),
+                seconds(of(|end| end.rtt_p95)),
+                percent(of(|end| end.loss)),
+                seconds(of(|end| end.jitter)),
+                of(|end| end.mos).map_or_else(dash, |mos| format!("{mos:.2}")),
+                flow(&link.down),
+                flow(&link.up),
+                link.since.map(|since| table::age(since, now)).unwrap_or_default(),
+                why(link),
+            ]
+        })
+        .collect();
+    let heading = [
+        "HEALTH", "LINK", "BETWEEN", "ROLE", "RTT", "P95", "LOSS", "JITTER", "MOS", "DOWN", "UP", "SINCE",
+        "WHY",
+    ];
+    table::print(&heading, &rows);
+}
+
+fn why(link: &LinkBody) -> String {
+    let differ = if link.ends_differ { " (the ends differ)" } else { "" };
+    match &link.caused_by {
+        Some(cause) => format!("{}, because of {cause}{differ}", link.reason.text_en),
+        None => format!("{}{differ}", link.reason.text_en),
+    }
+}
+
+fn deciding(link: &LinkBody) -> Option<&LinkEndBody> {
+    let agent = link.deciding.as_ref()?;
+    link.ends.iter().find(|end| end.agent == *agent)
+}
+
+fn dash() -> String {
+    "–".to_owned()
+}
+
+fn seconds(value: Option<f64>) -> String {
+    value.map_or_else(dash, wasl_pages::format::seconds)
+}
+
+fn percent(value: Option<f64>) -> String {
+    value.map_or_else(dash, wasl_pages::format::percent)
+}
+
+fn rate(value: Option<f64>) -> String {
+    value.map_or_else(dash, wasl_pages::format::bit_rate)
+}
+
+/// What is carried, and how much of what was bought that is.
+fn flow(flow: &FlowBody) -> String {
+    match flow.share {
+        Some(share) => {
+            format!("{} ({})", rate(flow.bits_per_second), wasl_pages::format::percent_coarse(share))
+        }
+        None => rate(flow.bits_per_second),
+    }
+}
+
+impl Link {
+    /// Runs it.
+    pub(super) async fn run(self) -> Result<ExitCode> {
+        let client = Client::new(&Home::at(self.place.state()))?;
+        let path = format!("/api/v1/links/{}", encoded(&self.name));
+        let mut link: LinkBody = client.get(&path).await?;
+        if self.place.json {
+            table::show(&format!("{}\n", serde_json::to_string_pretty(&link)?));
+            return Ok(code(unhealthy(&link)));
+        }
+        if !self.watch {
+            table::show(&page(&link));
+            return Ok(code(unhealthy(&link)));
+        }
+        let terminal = std::io::stdout().is_terminal();
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        ticks.tick().await;
+        loop {
+            if terminal {
+                // Home, the page with each line's rest cleared, and what was below it.
+                let drawn = page(&link).replace('\n', "\u{1b}[K\n");
+                table::show(&format!("\u{1b}[H{drawn}\n  Ctrl-C ends this.\u{1b}[K\u{1b}[J"));
+            } else {
+                table::show(&line(&link));
+            }
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => break,
+                _ = ticks.tick() => {}
+            }
+            link = client.get(&path).await?;
+        }
+        if terminal {
+            table::show("\n");
+        }
+        Ok(code(unhealthy(&link)))
+    }
+}
+
+/// A path segment; identifiers hold nothing odd, but what was typed may.
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}
+
+/// One line for a log.
+fn line(link: &LinkBody) -> String {
+    let end = deciding(link);
+    let of = |field: fn(&LinkEndBody) -> Option<f64>| end.and_then(field);
+    format!(
+        "{} {} {} rtt={} p95={} loss={} jitter={} down={} up={}\n",
+        crate::time::rfc3339(now()),
+        link.id,
+        link.health,
+        seconds(of(|end| end.rtt_p50)),
+        seconds(of(|end| end.rtt_p95)),
+        percent(of(|end| end.loss)),
+        seconds(of(|end| end.jitter)),
+        rate(link.down.bits_per_second),
+        rate(link.up.bits_per_second),
+    )
+}
+
+fn page(link: &LinkBody) -> String {
+    let now = now().0;
+    let since = link.since.map(|since| format!(" for {}", table::age(since, now))).unwrap_or_default();
+    let mut out = format!(
+        "{}  {}\n\n  state     {}{since}: {}\n  joins     {}\n  role      {} (watched as {})\n",
+        link.id,
+        link.name_en,
+        table::health(&link.health),
+        why(link),
+        link.between.join(" – "),
+        link.activity,
+        link.class
+    );
+    if let Some(incident) = link.incident {
+        let _ = writeln!(out, "  incident  {incident} (`wasl incidents show {incident}`)");
+    }
+    let _ = writeln!(out, "\n  last hour, a minute a sign");
+    let _ =
+        writeln!(out, "    rtt   {}  {}", spark(&link.rtt_history, None), range(&link.rtt_history, seconds));
+    let _ = writeln!(
+        out,
+        "    loss  {}  {}",
+        spark(&link.loss_history, Some(1.0)),
+        range(&link.loss_history, percent)
+    );
+    let _ = writeln!(out, "\n  seen by");
+    for end in &link.ends {
+        let via = end.via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
+        let seen = match end.observed_at {
+            None => "nothing heard yet".to_owned(),
+            Some(at) if end.old => format!("silent for {}", table::age(at, now)),
+            Some(_) => format!(
+                "{}  rtt {} / {} / {}  loss {}  jitter {}  MOS {}",
+                end.verdict.as_deref().unwrap_or("-"),
+                seconds(end.rtt_p50),
+                seconds(end.rtt_p95),
+                seconds(end.rtt_p99),
+                percent(end.loss),
+                seconds(end.jitter),
+                end.mos.map_or_else(dash, |mos| format!("{mos:.2}")),
+            ),
+        };
+        let _ = writeln!(out, "    {} → {}{via}: {seen}", end.agent, end.to);
+    }
+    let contract = &link.contract;
+    let _ = writeln!(out, "\n  carries");
+    for (name, flow, forecast) in [
+        ("down", &link.down, link.forecast.as_ref().map(|f| &f.down)),
+        ("up  ", &link.up, link.forecast.as_ref().map(|f| &f.up)),
+    ] {
+        let bought = rate(flow.contracted.map(|bits| bits as f64));
+        let full = forecast.map(outlook).unwrap_or_default();
+        let share = flow.share.map(wasl_pages::format::percent_coarse).unwrap_or_default();
+        let _ = writeln!(out, "    {name}  {} of {bought} {share}{full}", rate(flow.bits_per_second));
+    }
+    let _ = writeln!(
+        out,
+        "\n  owed      rtt ≤ {}, jitter ≤ {}, loss ≤ {}, availability ≥ {}",
+        seconds(contract.rtt),
+        seconds(contract.jitter),
+        percent(contract.loss),
+        contract.availability.map_or_else(dash, wasl_pages::format::fine_percent)
+    );
+    out
+}
+
+/// When it will be full, in words.
+fn outlook(forecast: &ForecastBody) -> String {
+    let day = |at: i64| crate::time::rfc3339(wasl_model::Timestamp(at)).chars().take(10).collect::<String>();
+    match (forecast.state.as_str(), forecast.at) {
+        ("full", _) => "; its busy hours are full".to_owned(),
+        ("steady", _) => "; its busy hours do not grow".to_owned(),
+        ("too_little", _) => "; too few days to tell when it is full".to_owned(),
+        ("grows", Some(at)) => {
+            let until = forecast.latest.map_or_else(|| "later".to_owned(), day);
+            let from = forecast.earliest.map_or_else(dash, day);
+            format!("; busy hours full on {} ({from} to {until})", day(at))
+        }
+        ("grows", None) => "; not full within two years".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// The smallest and the largest of what is known.
+fn range(values: &[Option<f64>], show: fn(Option<f64>) -> String) -> String {
+    let known = || values.iter().flatten().copied();
+    match (known().reduce(f64::min), known().reduce(f64::max)) {
+        (Some(low), Some(high)) => format!("{} to {}", show(Some(low)), show(Some(high))),
+        _ => "nothing known".to_owned(),
+    }
+}
+
+/// Values as blocks of eight heights, from zero to `top` or the largest; a hole is a dot.
+fn spark(values: &[Option<f64>], top: Option<f64>) -> String {
+    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let top = top.or_else(|| values.iter().flatten().copied().reduce(f64::max)).filter(|top| *top > 0.0);
+    let sign = |value: &Option<f64>| match (value, top) {
+        (None, _) => '·',
+        (Some(value), Some(top)) if *value > 0.0 => {
+            let height = (value / top * 8.0).ceil().clamp(1.0, 8.0) as usize;
+            BLOCKS[height - 1]
+        }
+        (Some(_), _) => '▁',
+    };
+    values.iter().map(sign).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sparkline_has_a_sign_for_each_minute_and_shows_holes() {
+        assert_eq!(spark(&[Some(0.0), Some(1.0), None, Some(2.0)], None), "▁▄·█");
+        assert_eq!(spark(&[Some(0.02)], Some(1.0)), "▁", "a little loss is not none, and not much");
+        assert_eq!(spark(&[None, None], None), "··");
+        assert_eq!(spark(&[], None), "");
+    }
+
+    #[test]
+    fn what_was_typed_is_one_segment() {
+        assert_eq!(encoded("a/b?c"), "a%2Fb%3Fc");
+    }
+
+    #[test]
+    fn a_range_tells_both_ends() {
+        assert_eq!(range(&[Some(0.01), None, Some(0.02)], seconds), "10 ms to 20 ms");
+        assert_eq!(range(&[None], seconds), "nothing known");
+    }
+}

@@ -1,0 +1,362 @@
+//! Reads the history of a month in pieces.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use jiff::tz::TimeZone;
+use wasl_health::report::{self, Availability, Loss, Span, Stamp, Stretch, Times};
+use wasl_health::voice::voice;
+use wasl_model::{AgentId, EntityKind, Maintenance, MaintenanceScope, SeriesKey, SiteId, Subject, Timestamp};
+use wasl_pages::view::{
+    CarriedView, EndMonthView, EndView, FlowView, LinkView, MonthView, OutageView, PlannedView, QualityView,
+};
+use wasl_store::{Error, ErrorKind, History, Store};
+
+use super::{LISTED, Month};
+
+/// The store's cells begin at five minutes; a shorter distance is that of windows.
+const CELL_MS: i64 = 300_000;
+/// Windows in a piece; below what the store gives at once without widening.
+const PIECE: i64 = 15_000;
+const DAY_MS: i64 = 86_400_000;
+/// The fields that a month is told from.
+const FIELDS: [&str; 8] = ["loss", "sent", "rtt_min", "rtt_p50", "rtt_p95", "rtt_p99", "rtt_max", "jitter"];
+
+/// What a month is asked about.
+pub(crate) struct Question<'a> {
+    /// The link as it is configured now.
+    pub(crate) link: &'a LinkView,
+    /// The sites whose maintenance covers it.
+    pub(crate) sites: &'a [SiteId],
+    /// The length of a window.
+    pub(crate) window: Duration,
+    /// The time between two probes.
+    pub(crate) pace: Duration,
+    /// The institution's time zone.
+    pub(crate) zone: TimeZone,
+    /// Now.
+    pub(crate) now: Timestamp,
+}
+
+/// What one end says of a stretch of time.
+#[derive(Default)]
+struct Seen {
+    stretches: Vec<Stretch>,
+    loss: Loss,
+    /// Losses while something got through, for how a call sounds.
+    loss_up: Loss,
+    rtt: Times,
+    jitter: Times,
+    from_windows: i64,
+    from_means: i64,
+    damaged: u64,
+}
+
+/// Works a month out.
+pub(super) async fn month(
+    store: &dyn Store,
+    question: &Question<'_>,
+    month: Month,
+) -> Result<MonthView, Error> {
+    let whole = month.span(&question.zone);
+    let within = Span { from: whole.from, to: whole.to.min(question.now.0).max(whole.from) };
+    let mut ends = Vec::new();
+    let mut all = Seen::default();
+    for end in &question.link.ends {
+        let seen = end_seen(store, question, end, within).await?;
+        all.take(&seen);
+        let clock = clock(store, &end.agent, within).await?;
+        ends.push((end, seen, clock));
+    }
+    let planned = maintenances(store, question, within).await?;
+    let spans: Vec<Span> = planned.iter().map(|m| Span { from: m.from.0, to: m.until.0 }).collect();
+    let together: Vec<Vec<Stretch>> = ends.iter().map(|(_, seen, _)| seen.stretches.clone()).collect();
+    let found = report::availability(&report::combine(&together), &spans, within);
+    let expected_each = expected(question, within);
+    let promised = question.link.contract.availability;
+    let end_month = |(end, seen, clock): (&EndView, Seen, Option<(f64, f64)>)| {
+        let own = report::availability(&seen.stretches, &spans, within);
+        EndMonthView {
+            agent: end.agent.clone(),
+            site: end.site.clone(),
+            up: seconds(own.up),
+            down: seconds(own.down),
+            unobserved: seconds(own.unobserved),
+            quality: seen.quality(expected_each),
+            clock,
+        }
+    };
+    let count = question.link.ends.len() as u64;
+    let carried = |flow| carried(store, flow, within);
+    Ok(MonthView {
+        month: month.to_string(),
+        from: Timestamp(within.from),
+        to: Timestamp(within.to),
+        over: whole.to <= question.now.0,
+        total: seconds(found.total),
+        up: seconds(found.up),
+        down: seconds(found.down),
+        unobserved: seconds(found.unobserved),
+        hidden: seconds(found.hidden),
+        planned: seconds(found.planned),
+        planned_down: seconds(found.planned_down),
+        observed: found.observed(),
+        owed: found.owed(),
+        best: found.best(),
+        worst: found.worst(),
+        covered: found.covered(),
+        promised,
+        verdict: verdict(&found, promised),
+        outages: outages(&found),
+        outages_total: found.outages.len() as u64,
+        longest: found.outages.iter().map(|outage| seconds(outage.span.length())).reduce(f64::max),
+        quality: all.quality(expected_each * count),
+        down_flow: carried(&question.link.down).await?,
+        up_flow: carried(&question.link.up).await?,
+        from_windows: seconds(all.from_windows),
+        from_means: seconds(all.from_means),
+        damaged: all.damaged,
+        ends: ends.into_iter().map(end_month).collect(),
+        maintenances: planned,
+        window: question.window.as_secs_f64(),
+    })
+}
+
+fn verdict(found: &Availability, promised: Option<f64>) -> &'static str {
+    match promised.map(|promised| found.keeps(promised)) {
+        None => "none",
+        Some(None) => "open",
+        Some(Some(true)) => "kept",
+        Some(Some(false)) => "broken",
+    }
+}
+
+fn outages(found: &Availability) -> Vec<OutageView> {
+    let view = |outage: &report::Outage| OutageView {
+        from: Timestamp(outage.span.from),
+        to: Timestamp(outage.span.to),
+        planned: seconds(outage.planned),
+        open: outage.open,
+    };
+    found.outages.iter().take(LISTED).map(view).collect()
+}
+
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+fn expected(question: &Question<'_>, within: Span) -> u64 {
+    let pace = i64::try_from(question.pace.as_millis()).unwrap_or(i64::MAX).max(1);
+    u64::try_from(within.length() / pace).unwrap_or(0)
+}
+
+impl Seen {
+    fn take(&mut self, other: &Self) {
+        self.loss.sent += other.loss.sent;
+        self.loss.lost += other.loss.lost;
+        self.loss_up.sent += other.loss_up.sent;
+        self.loss_up.lost += other.loss_up.lost;
+        self.rtt.merge(&other.rtt);
+        self.jitter.merge(&other.jitter);
+        self.from_windows += other.from_windows;
+        self.from_means += other.from_means;
+        self.damaged += other.damaged;
+    }
+
+    fn quality(&self, expected: u64) -> QualityView {
+        let (rtt, jitter) = (self.rtt.quantile(0.5), self.jitter.quantile(0.5));
+        let call = rtt.zip(self.loss_up.share()).map(|(rtt, loss)| voice(rtt, jitter.unwrap_or(0.0), loss));
+        QualityView {
+            sent: self.loss.sent,
+            expected,
+            lost: self.loss.lost,
+            loss: self.loss.share(),
+            loss_between: self.loss.interval(),
+            rtt_p50: rtt,
+            rtt_p95: self.rtt.quantile(0.95),
+            rtt_p99: self.rtt.quantile(0.99),
+            rtt_max: self.rtt.max(),
+            jitter_p50: jitter,
+            jitter_p95: self.jitter.quantile(0.95),
+            mos: call.map(|call| call.mos),
+        }
+    }
+
+    /// Takes in a piece of the history.
+    fn add(&mut self, fields: &[History], window: i64, within: Span) {
+        let resolution = fields.iter().map(|field| field.resolution_ms).max().unwrap_or(0);
+        let raw = resolution < CELL_MS;
+        let length = if raw { window } else { resolution };
+        self.damaged += fields.iter().map(|field| field.skipped_blocks).sum::<u64>();
+        let mut rows: BTreeMap<i64, [Option<f64>; FIELDS.len()]> = BTreeMap::new();
+        for (index, field) in fields.iter().enumerate() {
+            for (at, value) in &field.points {
+                if let Some(slot) = rows.entry(*at).or_default().get_mut(index) {
+                    *slot = *value;
+                }
+            }
+        }
+        rows.retain(|at, _| {
+            let begins = if raw { at - window } else { *at };
+            begins < within.to && begins + length > within.from
+        });
+        let losses: Vec<(i64, f64)> = rows.iter().filter_map(|(at, row)| Some((*at, row[0]?))).collect();
+        let stamp = if raw { Stamp::End } else { Stamp::Beginning };
+        for mut stretch in report::stretches(&losses, length, stamp) {
+            let end = self.stretches.last().map_or(i64::MIN, |last| last.span.to);
+            stretch.span.from = stretch.span.from.max(end);
+            if stretch.span.from >= stretch.span.to {
+                continue;
+            }
+            *(if raw { &mut self.from_windows } else { &mut self.from_means }) += stretch.span.length();
+            match self.stretches.last_mut() {
+                Some(last) if last.state == stretch.state && last.span.to == stretch.span.from => {
+                    last.span.to = stretch.span.to;
+                }
+                _ => self.stretches.push(stretch),
+            }
+        }
+        // A cell tells the mean of its windows' counts, not their sum.
+        let windows = if raw { 1.0 } else { length as f64 / window as f64 };
+        for [loss, sent, min, p50, p95, p99, max, jitter] in rows.into_values() {
+            let (Some(loss), Some(sent)) = (loss, sent) else { continue };
+            let sent = sent * windows;
+            self.loss.add(sent, loss);
+            if loss < 1.0 {
+                self.loss_up.add(sent, loss);
+            }
+            let answered = sent * (1.0 - loss.clamp(0.0, 1.0));
+            if let (Some(min), Some(p50), Some(p95), Some(p99), Some(max)) = (min, p50, p95, p99, max) {
+                self.rtt.add_window(answered, [min, p50, p95, p99, max]);
+            }
+            if let Some(jitter) = jitter {
+                self.jitter.add(jitter, 1.0);
+            }
+        }
+    }
+}
+
+async fn end_seen(
+    store: &dyn Store,
+    question: &Question<'_>,
+    end: &EndView,
+    within: Span,
+) -> Result<Seen, Error> {
+    let mut seen = Seen::default();
+    let Ok(agent) = AgentId::new(end.agent.clone()) else { return Ok(seen) };
+    let subject = Subject::lenient(EntityKind::Link, &question.link.id);
+    let window = i64::try_from(question.window.as_millis()).unwrap_or(CELL_MS).max(1);
+    // Whole cells, so that no cell is cut between two pieces.
+    let piece = (PIECE * window).min(DAY_MS) / CELL_MS * CELL_MS;
+    let piece = piece.max(CELL_MS);
+    let mut from = within.from;
+    while from < within.to {
+        let to = (from + piece).min(within.to);
+        // A window that ends after the last moment may have begun before it.
+        let last = if to == within.to { to + window } else { to - 1 };
+        let keys = FIELDS.map(|field| SeriesKey {
+            subject: subject.clone(),
+            field: field.to_owned(),
+            agent: agent.clone(),
+        });
+        let fields =
+            try_join_all(keys.iter().map(|key| history(store, key, Span { from, to: last }, None))).await?;
+        seen.add(&fields, window, within);
+        from = to;
+    }
+    Ok(seen)
+}
+
+/// A stretch of a series; one that there is nothing of is empty.
+async fn history(
+    store: &dyn Store,
+    key: &SeriesKey,
+    span: Span,
+    step: Option<Duration>,
+) -> Result<History, Error> {
+    match store.history(key, Timestamp(span.from), Timestamp(span.to), step).await {
+        Err(error) if *error.kind() == ErrorKind::NoSuchSeries => Ok(History {
+            unit: wasl_model::units::Unit::Count,
+            resolution_ms: 0,
+            points: Vec::new(),
+            skipped_blocks: 0,
+        }),
+        other => other,
+    }
+}
+
+/// The 5-minute averages of a series.
+pub(super) async fn averages(
+    store: &dyn Store,
+    series: &str,
+    within: Span,
+) -> Result<Vec<(i64, f64)>, Error> {
+    const PIECE: i64 = 30 * DAY_MS;
+    let Ok(key) = series.parse::<SeriesKey>() else { return Ok(Vec::new()) };
+    let step = Duration::from_millis(CELL_MS.unsigned_abs());
+    let mut out = Vec::new();
+    let mut from = within.from.div_euclid(CELL_MS) * CELL_MS;
+    while from < within.to {
+        let to = (from + PIECE).min(within.to);
+        let found = history(store, &key, Span { from, to: to - 1 }, Some(step)).await?;
+        // Longer cells are no 5-minute averages: their peaks are flattened.
+        if found.resolution_ms <= CELL_MS {
+            out.extend(found.points.into_iter().filter_map(|(at, value)| Some((at, value?))));
+        }
+        from = to;
+    }
+    Ok(out)
+}
+
+async fn carried(store: &dyn Store, flow: &FlowView, within: Span) -> Result<CarriedView, Error> {
+    let averages = match &flow.series {
+        Some(series) => averages(store, series, within).await?,
+        None => Vec::new(),
+    };
+    let values: Vec<f64> = averages.into_iter().map(|(_, value)| value).collect();
+    let burst = report::burst(&values, within.length());
+    Ok(CarriedView {
+        p95: burst.p95,
+        max: burst.max,
+        mean: burst.mean,
+        samples: burst.samples,
+        expected: burst.expected,
+        contracted: flow.contracted,
+        interface: flow.interface.clone(),
+    })
+}
+
+/// The least and the greatest offset of an agent's clock.
+async fn clock(store: &dyn Store, agent: &str, within: Span) -> Result<Option<(f64, f64)>, Error> {
+    let Ok(agent) = AgentId::new(agent) else { return Ok(None) };
+    let subject = Subject::lenient(EntityKind::Agent, agent.as_str());
+    let key = SeriesKey { subject, field: "clock_offset".to_owned(), agent };
+    let span = Span { from: within.from, to: within.to - 1 };
+    let found = history(store, &key, span, Some(Duration::from_mins(5))).await?;
+    let known = found.points.iter().filter_map(|(_, value)| *value);
+    Ok(known.fold(None, |range, value| {
+        Some(range.map_or((value, value), |(low, high): (f64, f64)| (low.min(value), high.max(value))))
+    }))
+}
+
+async fn maintenances(
+    store: &dyn Store,
+    question: &Question<'_>,
+    within: Span,
+) -> Result<Vec<PlannedView>, Error> {
+    let subject = Subject::lenient(EntityKind::Link, &question.link.id);
+    let covers = |maintenance: &Maintenance| match &maintenance.scope {
+        MaintenanceScope::Subject(scope) => *scope == subject,
+        MaintenanceScope::Site(site) => question.sites.contains(site),
+    };
+    let all = store.maintenances(Timestamp(within.from)).await?;
+    Ok(all
+        .into_iter()
+        .filter(|maintenance| maintenance.from.0 < within.to && covers(maintenance))
+        .map(|m| PlannedView { from: m.from, until: m.until, by: m.by, note: m.note })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+#![allow(clippy::float_cmp, reason = "whole seconds are exact")]
+
+use wasl_model::Localized;
+use wasl_model::health::{Health, Reason};
+use wasl_model::units::{Bytes, Count, Micros, Millis};
+use wasl_model::{InterfaceSample, Observation, ProbeWindow, Value};
+use wasl_pages::view::{ContractView, Judgement};
+use wasl_store::{CompactOptions, HistoryStore as _, Ingest as _, Item, SqliteStore, Upload};
+
+use super::*;
+
+/// 2026-11-01T00:00:00Z.
+const START: i64 = 1_793_491_200_000;
+const HOUR: i64 = 3_600_000;
+
+fn decode(body: &[u8]) -> Vec<Observation> {
+    wasl_protocol::batch::decode(body).map(|decoded| decoded.observations).unwrap_or_default()
+}
+
+fn window(at: i64, sent: u64, received: u64) -> Observation {
+    let mut window = ProbeWindow {
+        window: Some(Millis(10_000)),
+        sent: Some(Count(sent)),
+        received: Some(Count(received)),
+        ..ProbeWindow::default()
+    };
+    if received > 0 {
+        window.rtt_min = Some(Micros(9_000));
+        window.rtt_max = Some(Micros(15_000));
+        window.jitter = Some(Micros(500));
+        for _ in 0..received {
+            window.rtt.record(10_000);
+        }
+    }
+    let subject = Subject::lenient(EntityKind::Link, "jenin");
+    Observation { subject, at: Timestamp(at), value: Value::Probe(window) }
+}
+
+fn traffic(at: i64, bytes: u64) -> Observation {
+    let sample = InterfaceSample {
+        interval: Some(Millis(60_000)),
+        receive_bytes: Some(Bytes(bytes)),
+        ..InterfaceSample::default()
+    };
+    let subject = Subject::lenient(EntityKind::Interface, "core/0");
+    Observation { subject, at: Timestamp(at), value: Value::Interface(sample) }
+}
+
+async fn store(observations: Vec<Observation>) -> (tempfile::TempDir, SqliteStore) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = SqliteStore::open(&dir.path().join("wasl.db"), decode, 7).await.expect("a store");
+    for (n, part) in observations.chunks(500).enumerate() {
+        let item = Item {
+            seq: n as u64 + 1,
+            first_ms: part.first().map_or(0, |o| o.at.0),
+            last_ms: part.last().map_or(0, |o| o.at.0),
+            body: wasl_protocol::batch::encode(part),
+        };
+        let upload = Upload {
+            agent: "gw".parse().expect("valid"),
+            epoch: 1,
+            received_ms: START + 3 * HOUR,
+            items: vec![item],
+            gaps: Vec::new(),
+        };
+        store.ingest(vec![upload]).await.expect("kept");
+    }
+    (dir, store)
+}
+
+fn link() -> LinkView {
+    let series = "interface/core/0#receive_rate@gw".to_owned();
+    LinkView {
+        id: "jenin".into(),
+        name: Localized::from("jenin"),
+        places: Vec::new(),
+        activity: "primary",
+        class: "link",
+        state: Judgement { health: Health::Ok, reason: Reason::new("link_up"), since: None },
+        caused_by: None,
+        incident: None,
+        ends: vec![EndView { agent: "gw".into(), ..EndView::default() }],
+        deciding: None,
+        rtt_history: Vec::new(),
+        loss_history: Vec::new(),
+        down: FlowView { contracted: Some(8_000), series: Some(series), ..FlowView::default() },
+        up: FlowView::default(),
+        contract: ContractView { availability: Some(0.99), ..ContractView::default() },
+    }
+}
+
+fn question(link: &LinkView, now: i64) -> Question<'_> {
+    Question {
+        link,
+        sites: &[],
+        window: Duration::from_secs(10),
+        pace: Duration::from_millis(200),
+        zone: TimeZone::UTC,
+        now: Timestamp(now),
+    }
+}
+
+/// Two hours of windows: the eleventh minute is cut, and nobody looks in the whole second half hour.
+fn two_hours() -> Vec<Observation> {
+    (1..=720)
+        .filter(|i| !(181..=360).contains(i))
+        .map(|i| {
+            let received = match i {
+                61..=66 => 0,
+                100 => 49,
+                _ => 50,
+            };
+            window(START + i * 10_000, 50, received)
+        })
+        .chain(
+            (1..=120)
+                .map(|minute| traffic(START + minute * 60_000, 60 * 125 * if minute > 115 { 4 } else { 1 })),
+        )
+        .collect()
+}
+
+#[tokio::test]
+async fn a_month_is_added_up_from_what_was_measured() {
+    let (_dir, store) = store(two_hours()).await;
+    let link = link();
+    let month = "2026-11".parse().expect("a month");
+    let found = super::month(&store, &question(&link, START + 2 * HOUR), month).await.expect("read");
+    assert_eq!((found.total, found.down, found.unobserved), (7200.0, 60.0, 1800.0));
+    assert_eq!(found.up, 7200.0 - 60.0 - 1800.0);
+    assert_eq!(found.outages.len(), 1);
+    assert_eq!(found.outages[0].from, Timestamp(START + 600_000));
+    assert_eq!(found.outages[0].seconds(), 60.0);
+    assert_eq!(found.verdict, "open", "what nobody saw decides");
+    let quality = &found.quality;
+    assert_eq!((quality.sent, quality.lost), (540 * 50, 6 * 50 + 1));
+    assert_eq!(quality.expected, 7200 * 5);
+    let rtt = quality.rtt_p50.expect("measured");
+    assert!((0.0095..0.0115).contains(&rtt), "{rtt}");
+    assert_eq!(found.from_means, 0.0);
+    assert!(!found.over);
+    let flow = &found.down_flow;
+    assert_eq!((flow.samples, flow.expected), (24, 24));
+    assert_eq!(flow.p95, Some(125.0), "the highest average is free: {flow:?}");
+    assert!(flow.max > Some(400.0));
+}
+
+#[tokio::test]
+async fn once_windows_are_gone_means_tell_and_say_so() {
+    let (_dir, store) = store(two_hours()).await;
+    let later = Timestamp(START + 40 * DAY_MS);
+    let all = CompactOptions { force: true, ..CompactOptions::default() };
+    while store.compact(later, &all, None).await.expect("compacted").more {}
+    store.retain(later, &wasl_store::Retention::default()).await.expect("let go");
+    let link = link();
+    let month = "2026-11".parse().expect("a month");
+    let found = super::month(&store, &question(&link, later.0), month).await.expect("read");
+    assert!(found.over);
+    assert!(found.from_windows == 0.0 && found.from_means > 5000.0, "{found:?}");
+    assert_eq!(found.down, 0.0, "no cell of five minutes was down all along");
+    assert!(found.hidden >= 59.0, "but a minute of one may have been: {}", found.hidden);
+    assert!(found.worst < found.best);
+    let sent = found.quality.sent as f64;
+    assert!((27_000.0..=30_000.0).contains(&sent), "a cell that a window fell in counts whole: {sent}");
+}
+
+#[tokio::test]
+async fn a_month_of_which_nothing_is_kept_says_nothing() {
+    let (_dir, store) = store(Vec::new()).await;
+    let link = link();
+    let month = "2026-10".parse().expect("a month");
+    let found = super::month(&store, &question(&link, START), month).await.expect("read");
+    assert_eq!((found.observed, found.quality.sent, found.quality.loss), (None, 0, None));
+    assert_eq!(found.unobserved, found.total);
+    assert_eq!(found.verdict, "open");
+}

@@ -1,0 +1,335 @@
+//! A calendar month of a link, as reports show it.
+
+use wasl_model::{Localized, Timestamp};
+
+use super::{LinkView, Subject};
+
+/// A calendar month of a link. Lengths are seconds, shares are 0 to 1.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MonthView {
+    /// `2026-11`.
+    pub month: String,
+    /// Its beginning in the institution's time zone.
+    pub from: Timestamp,
+    /// Its end, or now while it lasts.
+    pub to: Timestamp,
+    /// Whether it is over.
+    pub over: bool,
+    /// The length that is looked at.
+    pub total: f64,
+    /// How long the link was up.
+    pub up: f64,
+    /// How long it was down, planned maintenance included.
+    pub down: f64,
+    /// How long nobody looked.
+    pub unobserved: f64,
+    /// How much of the time as up may have been down unseen, as only means are kept of it.
+    pub hidden: f64,
+    /// How long maintenance was planned for.
+    pub planned: f64,
+    /// How much of the time down was planned.
+    pub planned_down: f64,
+    /// Up out of what was observed.
+    pub observed: Option<f64>,
+    /// Up out of what was observed outside of planned maintenance.
+    pub owed: Option<f64>,
+    /// That, had it been up whenever nobody looked.
+    pub best: Option<f64>,
+    /// That, had it been down whenever nobody looked.
+    pub worst: Option<f64>,
+    /// Share of the time that was observed.
+    pub covered: Option<f64>,
+    /// The availability that was promised.
+    pub promised: Option<f64>,
+    /// `kept`, `broken`, `open` (what nobody saw decides) or `none` (nothing was promised).
+    pub verdict: &'static str,
+    /// The outages in order; the list may be cut.
+    pub outages: Vec<OutageView>,
+    /// How many there were.
+    pub outages_total: u64,
+    /// The longest, seconds.
+    pub longest: Option<f64>,
+    /// All ends together.
+    pub quality: QualityView,
+    /// Towards the last place.
+    pub down_flow: CarriedView,
+    /// The other way.
+    pub up_flow: CarriedView,
+    /// Each end for itself.
+    pub ends: Vec<EndMonthView>,
+    /// Planned maintenance that touches the month.
+    pub maintenances: Vec<PlannedView>,
+    /// Seconds, over all ends, that rest on windows as they were measured.
+    pub from_windows: f64,
+    /// Seconds, over all ends, that rest on means of five minutes or longer.
+    pub from_means: f64,
+    /// The length of a window, seconds.
+    pub window: f64,
+    /// Stored blocks that were damaged and are missing.
+    pub damaged: u64,
+}
+
+/// A stretch during which nothing got through.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OutageView {
+    /// Its beginning.
+    pub from: Timestamp,
+    /// Its end.
+    pub to: Timestamp,
+    /// Seconds of it that were planned.
+    pub planned: f64,
+    /// Whether it touches time that nobody looked at, so that it may have been longer.
+    pub open: bool,
+}
+
+impl OutageView {
+    /// Its length, seconds.
+    pub fn seconds(&self) -> f64 {
+        (self.to.0 - self.from.0) as f64 / 1000.0
+    }
+}
+
+/// What was lost and how long it took.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct QualityView {
+    /// Probes whose fate is known.
+    pub sent: u64,
+    /// Probes that the time has room for at the link's pace.
+    pub expected: u64,
+    /// Those that were lost.
+    pub lost: u64,
+    /// Their share.
+    pub loss: Option<f64>,
+    /// The 95 % interval of that share.
+    pub loss_between: Option<(f64, f64)>,
+    /// Round-trip times, seconds.
+    pub rtt_p50: Option<f64>,
+    /// 95th percentile.
+    pub rtt_p95: Option<f64>,
+    /// 99th percentile.
+    pub rtt_p99: Option<f64>,
+    /// The longest.
+    pub rtt_max: Option<f64>,
+    /// Median of the windows' jitter, seconds.
+    pub jitter_p50: Option<f64>,
+    /// 95th percentile of it.
+    pub jitter_p95: Option<f64>,
+    /// Mean opinion score by the medians and the loss while it was up.
+    pub mos: Option<f64>,
+}
+
+/// What one direction carried.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CarriedView {
+    /// 95th percentile of the 5-minute averages, bytes per second.
+    pub p95: Option<f64>,
+    /// The largest average.
+    pub max: Option<f64>,
+    /// The mean.
+    pub mean: Option<f64>,
+    /// Averages that there are.
+    pub samples: u64,
+    /// Averages that the time has room for.
+    pub expected: u64,
+    /// What was bought, bits per second.
+    pub contracted: Option<u64>,
+    /// The interface and the direction there.
+    pub interface: Option<(Subject, &'static str)>,
+}
+
+impl CarriedView {
+    /// The 95th percentile as a share of what was bought.
+    pub fn share(&self) -> Option<f64> {
+        let bought = self.contracted.filter(|bits| *bits > 0)?;
+        Some(self.p95? * 8.0 / bought as f64)
+    }
+}
+
+/// What one end saw in a month.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EndMonthView {
+    /// The agent that probes.
+    pub agent: String,
+    /// Its site.
+    pub site: Option<Localized>,
+    /// Seconds up.
+    pub up: f64,
+    /// Seconds down.
+    pub down: f64,
+    /// Seconds that it did not look.
+    pub unobserved: f64,
+    /// Loss and times.
+    pub quality: QualityView,
+    /// The least and the greatest offset of its clock from the controller's in the month, seconds.
+    pub clock: Option<(f64, f64)>,
+}
+
+/// Planned maintenance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedView {
+    /// From when.
+    pub from: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+    /// Who announced it.
+    pub by: String,
+    /// Why.
+    pub note: String,
+}
+
+/// A change of a link's health.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangeView {
+    /// When.
+    pub at: Timestamp,
+    /// What it became; `None` where it left the configuration.
+    pub health: Option<wasl_model::health::Health>,
+    /// The code of the reason.
+    pub reason: Option<String>,
+}
+
+/// When a direction will be full.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ForecastView {
+    /// There is no contracted rate, or no interface that tells the traffic.
+    Unasked,
+    /// Too few days: how many there are, and how many it takes.
+    TooLittle {
+        /// Days with a busy hour.
+        days: u64,
+        /// Days that it takes.
+        needed: u64,
+    },
+    /// It is full already.
+    Full,
+    /// No growth can be told.
+    Steady {
+        /// The busy hour now, a share of what was bought.
+        now: f64,
+    },
+    /// It grows.
+    Grows {
+        /// The busy hour now, a share of what was bought.
+        now: f64,
+        /// Growth in 30 days, in shares of what was bought.
+        per_month: f64,
+        /// When it is full; `None` where that is more than two years away.
+        at: Option<Timestamp>,
+        /// At the earliest.
+        earliest: Option<Timestamp>,
+        /// At the latest.
+        latest: Option<Timestamp>,
+    },
+}
+
+impl ForecastView {
+    /// The word of the API.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Unasked => "unasked",
+            Self::TooLittle { .. } => "too_little",
+            Self::Full => "full",
+            Self::Steady { .. } => "steady",
+            Self::Grows { .. } => "grows",
+        }
+    }
+}
+
+/// `/entities/link/{id}`
+#[derive(Debug, Clone)]
+pub struct LinkPageView {
+    /// The link now.
+    pub link: LinkView,
+    /// Its latest changes, newest first.
+    pub changes: Vec<ChangeView>,
+    /// Its months, newest first.
+    pub months: Vec<MonthView>,
+    /// Towards the last place.
+    pub down_forecast: ForecastView,
+    /// The other way.
+    pub up_forecast: ForecastView,
+}
+
+/// `/links/{id}/report`
+#[derive(Debug, Clone)]
+pub struct ReportView {
+    /// The link as it is configured now.
+    pub link: LinkView,
+    /// The month.
+    pub month: MonthView,
+    /// The time between two probes, seconds.
+    pub pace: f64,
+    /// The name of the institution's time zone.
+    pub zone: String,
+    /// Who asked for it; `None` for somebody who is not known by name.
+    pub by: Option<String>,
+}
+
+/// A chart of a link's traffic.
+#[derive(Debug, Clone)]
+pub(crate) struct FlowChart {
+    /// The series.
+    pub(crate) series: String,
+    /// Its unit.
+    pub(crate) unit: wasl_model::units::Unit,
+    /// What was bought, bits per second.
+    pub(crate) contracted: Option<u64>,
+    /// That in the series' unit, for the line in the chart; empty where nothing was bought.
+    pub(crate) mark: String,
+}
+
+impl LinkPageView {
+    fn this_month(&self) -> Option<&MonthView> {
+        self.months.first()
+    }
+
+    pub(crate) fn month_rtt(&self) -> Option<f64> {
+        self.this_month()?.quality.rtt_p50
+    }
+
+    pub(crate) fn month_jitter(&self) -> Option<f64> {
+        self.this_month()?.quality.jitter_p50
+    }
+
+    pub(crate) fn month_loss(&self) -> Option<f64> {
+        self.this_month()?.quality.loss
+    }
+
+    pub(crate) fn month_owed(&self) -> Option<f64> {
+        self.this_month()?.owed
+    }
+
+    /// The 95th percentile of this month's traffic.
+    pub(crate) fn month_p95(&self, down: bool) -> Option<f64> {
+        let month = self.this_month()?;
+        if down { month.down_flow.p95 } else { month.up_flow.p95 }
+    }
+
+    /// The charts of its traffic, each with the key of its label.
+    pub(crate) fn charts(&self) -> Vec<(FlowChart, &'static str)> {
+        let chart = |flow: &super::FlowView, label| {
+            let series = flow.series.clone()?;
+            let chart = FlowChart {
+                series,
+                unit: wasl_model::units::Unit::BytesPerSecond,
+                contracted: flow.contracted,
+                mark: flow.contracted.map(|bits| (bits as f64 / 8.0).to_string()).unwrap_or_default(),
+            };
+            Some((chart, label))
+        };
+        let both = [chart(&self.link.down, "throughput-down"), chart(&self.link.up, "throughput-up")];
+        both.into_iter().flatten().collect()
+    }
+}
+
+impl ReportView {
+    /// All ends together, then each.
+    pub(crate) fn qualities(&self) -> Vec<(Option<&str>, &QualityView)> {
+        let all = std::iter::once((None, &self.month.quality));
+        all.chain(self.month.ends.iter().map(|end| (Some(end.agent.as_str()), &end.quality))).collect()
+    }
+
+    pub(crate) fn flows(&self) -> [(&'static str, &CarriedView); 2] {
+        [("throughput-down", &self.month.down_flow), ("throughput-up", &self.month.up_flow)]
+    }
+}
