@@ -15,6 +15,8 @@ defaults: { host_every: 1s, window: 1s, probe_every: 200ms, probe_timeout: 500ms
 sites: { one: { name: { en: One } } }
 agents: { branch-1: { site: one, role: gateway } }
 targets: { self: { address: 127.0.0.1, from: [branch-1] } }
+links:
+  line: { between: [one], probes: [{ from: branch-1, to: 127.0.0.1 }], contract: { down: 8Mbit/s, availability: 99% } }
 devices: { unarmed: { host: 127.0.0.1, from: branch-1, snmp: { version: v2c, community: missing } } }
 ";
 
@@ -189,7 +191,24 @@ fn every_answer_fits_the_openapi_document() {
         look(history, &format!("{history}?series={series}{more}"), anybody, 200);
     }
 
+    let link = "/api/v1/links/{id}";
+    look("/api/v1/links", "/api/v1/links", anybody, 200);
+    look(link, "/api/v1/links/line", anybody, 200);
+    look(&format!("{link}/months"), "/api/v1/links/line/months", anybody, 200);
+    look(&format!("{link}/months"), "/api/v1/links/line/months?months=2", anybody, 200);
+    let csv = anybody.get("/api/v1/links/line/report.csv?month=2026-01");
+    assert_eq!((csv.status.as_u16(), csv.header("content-type")), (200, "text/csv; charset=utf-8"));
+    assert!(csv.text().starts_with("part,item,value,unit,from,until\r\nreport,link,line,"), "{}", csv.text());
+    for page in ["/links", "/entities/link/line", "/links/line/report?month=2026-01", "/links/line/report"] {
+        assert_eq!(anybody.get(page).status.as_u16(), 200, "{page}");
+    }
+    assert_eq!(anybody.get("/links/nothing/report").status.as_u16(), 404);
+
     // What is not granted.
+    look(link, "/api/v1/links/nothing", anybody, 404);
+    look(&format!("{link}/months"), "/api/v1/links/line/months?months=0", anybody, 400);
+    look(&format!("{link}/report.csv"), "/api/v1/links/line/report.csv?month=soon", anybody, 400);
+    look(&format!("{link}/report.csv"), "/api/v1/links/nothing/report.csv", anybody, 404);
     look(entity, "/api/v1/entities/target/nothing", anybody, 404);
     look(entity, "/api/v1/entities/nonsense/x", anybody, 404);
     look(
