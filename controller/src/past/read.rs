@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
 use wasl_health::report::{self, Availability, Loss, Span, Stamp, Stretch, Times};
-use wasl_health::voice::voice;
+use wasl_model::quality::{mouth_to_ear, opinion, rating};
 use wasl_model::{AgentId, EntityKind, Maintenance, MaintenanceScope, SeriesKey, SiteId, Subject, Timestamp};
 use wasl_pages::view::{
     CarriedView, EndMonthView, EndView, FlowView, LinkView, MonthView, OutageView, PlannedView, QualityView,
@@ -166,7 +166,10 @@ impl Seen {
 
     fn quality(&self, expected: u64) -> QualityView {
         let (rtt, jitter) = (self.rtt.quantile(0.5), self.jitter.quantile(0.5));
-        let call = rtt.zip(self.loss_up.share()).map(|(rtt, loss)| voice(rtt, jitter.unwrap_or(0.0), loss));
+        let call = rtt.zip(self.loss_up.share()).map(|(rtt, loss)| {
+            let delay = mouth_to_ear(rtt * 1e3, jitter.unwrap_or(0.0) * 1e3);
+            opinion(rating(delay, loss))
+        });
         QualityView {
             sent: self.loss.sent,
             expected,
@@ -179,7 +182,7 @@ impl Seen {
             rtt_max: self.rtt.max(),
             jitter_p50: jitter,
             jitter_p95: self.jitter.quantile(0.95),
-            mos: call.map(|call| call.mos),
+            mos: call,
         }
     }
 

@@ -19,4 +19,4 @@ pub mod quality;
 pub use availability::{Availability, Outage, Span, Stamp, State, Stretch, availability, combine, stretches};
 pub use carried::{Burst, burst};
 pub use forecast::{Forecast, busy_hour, forecast};
-pub use quality::{Loss, Times, interval};
+pub use quality::{Loss, Times};

@@ -24,23 +24,11 @@ impl Loss {
         (self.sent > 0).then(|| self.lost as f64 / self.sent as f64)
     }
 
-    /// The 95 % confidence interval of the share.
+    /// The 95 % confidence interval of the share. It takes losses as independent; losses come in bursts, so
+    /// the truth is somewhat wider.
     pub fn interval(self) -> Option<(f64, f64)> {
-        (self.sent > 0).then(|| interval(self.lost, self.sent))
+        wasl_model::quality::Loss::of(self.sent, self.lost).map(wasl_model::quality::Loss::interval)
     }
-}
-
-/// The two-sided 95 % interval for `hits` of `of` by Wilson's score (E. B. Wilson, 1927), which holds for few
-/// hits too, where the plain one would say 0 ± 0. It takes losses as independent; losses come in bursts, so
-/// the truth is somewhat wider.
-pub fn interval(hits: u64, of: u64) -> (f64, f64) {
-    const Z: f64 = 1.959_964;
-    let n = of.max(1) as f64;
-    let share = hits.min(of) as f64 / n;
-    let middle = share + Z * Z / (2.0 * n);
-    let spread = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
-    let scale = 1.0 + Z * Z / n;
-    (((middle - spread) / scale).max(0.0), ((middle + spread) / scale).min(1.0))
 }
 
 /// Round-trip times or jitters of a month, gathered from windows of which only some quantiles are kept.
