@@ -11,7 +11,7 @@ DENY_VERSION := 0.20.2
 # What the tests drive for real. As root they are installed; otherwise the tests that need one say so.
 TEST_PACKAGES := iproute2 nftables snmpd restic util-linux python3 faketime
 
-.PHONY: help run build lint test soak bench deny deb test-deb musl
+.PHONY: help run build lint fuzz test soak bench deny deb test-deb musl
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -50,6 +50,9 @@ soak: build ## Kill agents and controller at random, 200 times; `make soak KILLS
 	@export WASL_BIN_DIR="$$PWD/target/debug" WASL_SOAK_KILLS="$(if $(KILLS),$(KILLS),200)"
 	$(if $(SEED),export WASL_SOAK_SEED="$(SEED)",)
 	cargo nextest run --profile soak -p wasl-tests --locked delivery::soak
+
+fuzz: ## Fuzz every reader of foreign bytes; `make fuzz SECONDS_=60 TARGET=name`
+	fuzz/run.sh $(or $(SECONDS_),30) $(TARGET)
 
 bench: ## Measure against the peers; `make bench BENCH=name` runs one
 	@cargo build --release --quiet --locked -p wasl-agent && cargo build --release --quiet --locked -p wasl

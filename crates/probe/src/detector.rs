@@ -276,6 +276,7 @@ impl Detector {
         {
             self.slow.rebase();
         }
+        self.slow.forgive(before);
         let cause = self.slow.judge(before, &self.thresholds);
         self.turn_into(cause.map_or(State::Up, State::Degraded), now, now);
     }

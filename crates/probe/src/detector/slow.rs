@@ -17,6 +17,9 @@ const ENOUGH_PARTS: u32 = PARTS as u32;
 const MEMORY_PARTS: u32 = 720;
 /// Fewer losses than this are chance, whatever share they are.
 const MIN_LOST: u64 = 3;
+/// A run without a loss that is as unlikely as this while the loss goes on shows that it is over, although the window still
+/// remembers it: a link that is mended is not to be called poor for another minute.
+const OVER: f64 = 1e-6;
 
 /// What is usual for a link, learnt while it was well. An agent keeps it over a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +88,8 @@ pub(super) struct Slow {
     contract: Contract,
     /// The sum of all parts but the current.
     closed: Part,
+    /// Answers since the last loss.
+    unbroken: u64,
 }
 
 impl Slow {
@@ -97,6 +102,7 @@ impl Slow {
             usual: None,
             contract,
             closed: Part::default(),
+            unbroken: 0,
         }
     }
 
@@ -148,6 +154,8 @@ impl Slow {
         let jitter = self.last_rtt.replace(rtt).map(|last| last.abs_diff(rtt));
         let part = self.part();
         part.answered += 1;
+        self.unbroken += 1;
+        let part = self.part();
         part.rtt = part.rtt.saturating_add(rtt);
         part.above_enter += u64::from(enter);
         part.above_leave += u64::from(leave);
@@ -159,6 +167,25 @@ impl Slow {
 
     pub(super) fn lost(&mut self, count: u32) {
         self.part().lost += u64::from(count);
+        if count > 0 {
+            self.unbroken = 0;
+        }
+    }
+
+    /// Forgets the losses where they are what is wrong and the answers since the last of them show that they are over.
+    pub(super) fn forgive(&mut self, before: Option<Cause>) {
+        let sum = self.sum();
+        let until_then = (sum.answered + sum.lost).saturating_sub(self.unbroken);
+        if !matches!(before, Some(Cause::Loss { .. })) || until_then == 0 {
+            return;
+        }
+        let loss = (sum.lost as f64 / until_then as f64).min(1.0 - f64::EPSILON);
+        if (1.0 - loss).ln() * (self.unbroken as f64) < OVER.ln() {
+            for part in &mut self.parts {
+                part.lost = 0;
+            }
+            self.closed.lost = 0;
+        }
     }
 
     /// The largest loss that the window makes likely: the measured one and two standard deviations of a

@@ -50,6 +50,22 @@ fn loss_that_swings_about_the_limit_changes_the_state_once() {
 }
 
 #[test]
+fn a_link_that_is_mended_is_not_called_poor_for_another_minute() {
+    let mut rig = Rig::new(Class::Link);
+    let lossy = ms(600_000)..ms(900_000);
+    let changes = rig.run(ms(1_200_000), |at, n| (!lossy.contains(&at) || n % 5 != 3).then_some(ms(20)));
+    assert_eq!(causes(&changes), [None, Some(LinkCause::Loss), None]);
+    assert!(changes[2].at < ms(915_000), "{changes:?}");
+}
+
+#[test]
+fn a_lucky_stretch_does_not_end_a_loss_that_goes_on() {
+    let (mut rig, mut random) = (Rig::new(Class::Link), Random(11));
+    let changes = rig.run(ms(4 * 3_600_000), |_, _| (!random.chance(0.06)).then_some(ms(20)));
+    assert_eq!(causes(&changes), [None, Some(LinkCause::Loss)]);
+}
+
+#[test]
 fn round_trips_that_differ_are_jitter() {
     let mut rig = Rig::new(Class::Link);
     let mut random = Random(3);
