@@ -6,7 +6,7 @@
 //!
 //! [`judge`] looks at one value of one entity. [`Engine`] keeps all of them together: it holds every
 //! witness's [`Word`], follows the [`Graph`] of what depends on what, and tells causes from consequences.
-//! [`availability`] sums up a month and holds it against what was promised.
+//! [`report`] sums up a month of a link and holds it against what was promised.
 
 pub mod activity;
 pub mod engine;
