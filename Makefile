@@ -9,7 +9,7 @@ PROFILE ?= release
 DENY_VERSION := 0.20.2
 
 # What the tests drive for real. As root they are installed; otherwise the tests that need one say so.
-TEST_PACKAGES := iproute2 nftables snmpd restic util-linux python3 faketime
+TEST_PACKAGES := iproute2 nftables snmp snmpd restic util-linux python3 faketime
 
 .PHONY: help run build lint fuzz test soak bench deny deb test-deb musl
 
