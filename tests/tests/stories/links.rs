@@ -127,3 +127,51 @@ fn a_lossy_line_is_poor_and_not_dead() {
         .count();
     assert_eq!(downs, 0);
 }
+
+/// Catches: a direction that is told wrongly or not at all on the way from the configuration to the page.
+#[test]
+fn one_way_loss_is_named_as_that_direction() {
+    if let Err(reason) = packages::need_network() {
+        skip!("one_way_loss_is_named_as_that_direction", reason);
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let net = Net::centre_and_branches(1);
+    let (to, from) = (net.centre_address(), net.branch_address(1));
+    let configuration = format!(
+        "institution: {{ id: story, name: {{ en: Story }}, timezone: Asia/Hebron }}
+defaults: {{ window: 2s }}
+sites:
+  hub: {{ name: {{ en: Hub }} }}
+  one: {{ name: {{ en: One }} }}
+agents:
+  hub-gw: {{ site: hub, role: gateway, reflect: {{ listen: {to}, port: 8620, peers: [{from}], key: stamp }} }}
+  gw: {{ site: one, role: gateway }}
+links:
+  line:
+    between: [hub, one]
+    probes: [{{ from: gw, to: {to} }}]
+    stamp: [{{ from: gw, to: {to}, port: 8620, every: 20ms, key: stamp }}]
+"
+    );
+    let http = "127.0.0.1:8080".parse().expect("an address");
+    let centre = Centre::start(&net.centre(), dir.path(), &configuration, http, net.agents_listener());
+    let mut agents = [("hub", "hub-gw", net.centre()), ("one", "gw", net.branch(1))]
+        .map(|(site, name, place)| Agent::join(&centre, &place, dir.path(), site, "gateway", name));
+    for agent in &mut agents {
+        agent.secret("stamp", "a key that both ends know");
+        agent.start();
+    }
+    let path = |code: &str| {
+        centre
+            .await_entity(&format!("the path is {code}"), "path/line", SEEN, |e| e["reason"]["code"] == code)
+    };
+    path("path_measured");
+    let fault = net.loss_from(1, 1, 5);
+    assert_eq!(path("path_loses_there")["health"], "degraded");
+    fault.heal();
+    path("path_measured");
+    let fault = net.loss_towards(1, 1, 5);
+    assert_eq!(path("path_loses_back")["health"], "degraded");
+    fault.heal();
+    path("path_measured");
+}
