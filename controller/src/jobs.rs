@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use wasl_model::AgentId;
 use wasl_store::{CompactOptions, HealthRetention, KindRetention, Retention, RetentionRules};
 
 use crate::shared::Shared;
@@ -17,6 +18,8 @@ const COMPACT: Duration = Duration::from_secs(60);
 const RETAIN: Duration = Duration::from_secs(3600);
 /// How often the enrolled agents are read again, whatever happens.
 const REGISTRY: Duration = Duration::from_secs(30);
+/// Agents that join or come back together cost one reading.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// Keeps the table of enrolled agents fresh, notes who is connected, and forgets sessions of people
 /// that are over.
@@ -27,13 +30,15 @@ pub async fn registry(shared: Arc<Shared>, stop: CancellationToken) -> Result<()
         shared.refresh_agents().await?;
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            _ = stale.changed() => continue,
+            _ = stale.changed() => {
+                tokio::time::sleep(GATHER).await;
+                continue;
+            }
             () = tokio::time::sleep(REGISTRY) => {}
         }
         let now = now();
-        for record in shared.agents().iter().filter(|r| shared.sessions.is_connected(&r.id)) {
-            shared.store.agent_seen(&record.id, now, &record.facts).await?;
-        }
+        let here: Vec<AgentId> = shared.sessions.connected().into_iter().collect();
+        shared.store.agents_seen(&here, now).await?;
         shared.store.purge_sessions(now).await?;
     }
 }

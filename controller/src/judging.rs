@@ -20,7 +20,7 @@ use wasl_health::{Engine, Policy, Word};
 use wasl_model::health::EntityState;
 use wasl_model::{AgentId, EntityKind, Maintenance, Subject, Timestamp};
 use wasl_settings::{HealthPolicy, Settings};
-use wasl_store::{Store, StoredEvent};
+use wasl_store::{AgentRecord, Store, StoredEvent};
 
 use crate::board::Entity;
 use crate::intent::Intent;
@@ -44,10 +44,12 @@ pub struct Judging {
 struct Inner {
     engine: Engine,
     pending: Pending,
-    /// The agents that had a session when it was last looked.
+    /// The agents that had a session when it was last looked, and the table's version then.
     connected: BTreeSet<AgentId>,
-    /// The agents that were enrolled when it was last looked.
+    sessions: Option<u64>,
+    /// The agents that were enrolled when it was last looked, and the list that said so.
     enrolled: BTreeSet<AgentId>,
+    registry: Option<Arc<Vec<AgentRecord>>>,
 }
 
 /// Why an act of a person was not carried out.
@@ -112,6 +114,8 @@ impl Judging {
             engine,
             pending,
             connected: BTreeSet::new(),
+            sessions: None,
+            registry: None,
             enrolled: agents.into_iter().map(|record| record.id).collect(),
         };
         Ok(Self { inner: Mutex::new(inner) })
@@ -236,20 +240,10 @@ impl Inner {
 
     /// Takes in what has come since the last time.
     fn hear(&mut self, shared: &Shared, now: Timestamp) {
-        let enrolled: BTreeSet<AgentId> =
-            shared.agents().iter().filter(|r| r.revoked.is_none()).map(|r| r.id.clone()).collect();
-        let connected = shared.sessions.connected();
-        let mut agents: BTreeSet<AgentId> =
-            connected.symmetric_difference(&self.connected).cloned().collect();
-        if enrolled != self.enrolled {
-            agents.extend(enrolled.difference(&self.enrolled).cloned());
-            for gone in self.enrolled.difference(&enrolled) {
-                self.engine.forget_witness(gone, now);
-                self.engine.forget(&Subject::lenient(EntityKind::Agent, gone.as_str()), None, now);
-            }
-            self.enrolled = enrolled;
-            self.configure(shared, now);
-        }
+        let mut agents = self.newly_enrolled(shared, now);
+        let (came, left) = self.came_and_left(shared);
+        agents.extend(came);
+        agents.extend(left.iter().cloned());
 
         let settings = shared.intent.settings();
         let mut live = shared.live.read();
@@ -270,9 +264,9 @@ impl Inner {
             }
         }
         for agent in agents.into_iter().filter(|a| self.enrolled.contains(a)) {
-            let is_connected = connected.contains(&agent);
+            let is_connected = self.connected.contains(&agent);
             // Who has not come back since the start is given its time first.
-            if !is_connected && !self.connected.contains(&agent) && self.connected_never(&agent, shared) {
+            if !is_connected && !left.contains(&agent) && self.connected_never(&agent, shared) {
                 continue;
             }
             let subject = Subject::lenient(EntityKind::Agent, agent.as_str());
@@ -281,7 +275,6 @@ impl Inner {
             touched.push(subject);
         }
         drop(live);
-        self.connected = connected;
         let engine = &self.engine;
         self.pending.happened(happened, |subject| engine.view(subject).and_then(|v| v.site.cloned()), now);
         // Where only the time of the last observation is new, the board hears of it all the same.
@@ -298,6 +291,44 @@ impl Inner {
                 }
             }
         });
+    }
+
+    /// Forgets the agents that are enrolled no more, and returns those that are new. Costs nothing while the list of
+    /// them is the same.
+    fn newly_enrolled(&mut self, shared: &Shared, now: Timestamp) -> BTreeSet<AgentId> {
+        let registry = shared.agents();
+        if self.registry.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &registry)) {
+            return BTreeSet::new();
+        }
+        let enrolled: BTreeSet<AgentId> =
+            registry.iter().filter(|r| r.revoked.is_none()).map(|r| r.id.clone()).collect();
+        self.registry = Some(registry);
+        if enrolled == self.enrolled {
+            return BTreeSet::new();
+        }
+        let new = enrolled.difference(&self.enrolled).cloned().collect();
+        for gone in self.enrolled.difference(&enrolled) {
+            self.engine.forget_witness(gone, now);
+            self.engine.forget(&Subject::lenient(EntityKind::Agent, gone.as_str()), None, now);
+        }
+        self.enrolled = enrolled;
+        self.configure(shared, now);
+        new
+    }
+
+    /// The agents that have a session since it was last looked, and those that have none any more. Costs nothing
+    /// while no session begins or ends.
+    fn came_and_left(&mut self, shared: &Shared) -> (BTreeSet<AgentId>, BTreeSet<AgentId>) {
+        let version = shared.sessions.version();
+        if self.sessions == Some(version) {
+            return Default::default();
+        }
+        self.sessions = Some(version);
+        let connected = shared.sessions.connected();
+        let came = connected.difference(&self.connected).cloned().collect();
+        let left = self.connected.difference(&connected).cloned().collect();
+        self.connected = connected;
+        (came, left)
     }
 
     /// Whether an agent without a session is only known from before the start.

@@ -196,6 +196,11 @@ impl Sessions {
         self.lock().get(agent).is_some_and(|s| !s.end.is_cancelled())
     }
 
+    /// How often the table has changed.
+    pub fn version(&self) -> u64 {
+        *self.changes.borrow()
+    }
+
     /// The agents that have a session.
     pub fn connected(&self) -> BTreeSet<AgentId> {
         let table = self.lock();

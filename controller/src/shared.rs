@@ -71,9 +71,15 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// All enrolled agents, as of a moment ago.
+    /// All enrolled agents by name, as of a moment ago.
     pub fn agents(&self) -> Arc<Vec<AgentRecord>> {
         self.agents.load_full()
+    }
+
+    /// An enrolled agent, as of a moment ago.
+    pub fn agent(&self, id: &AgentId) -> Option<AgentRecord> {
+        let enrolled = self.agents.load();
+        enrolled.binary_search_by(|record| record.id.cmp(id)).ok().map(|at| enrolled[at].clone())
     }
 
     /// Agents were enrolled, renewed, seen or revoked.
@@ -104,9 +110,8 @@ impl Shared {
 
     /// The site of an agent: as enrolled, or else as configured.
     pub fn site_of(&self, agent: &AgentId) -> Option<SiteId> {
-        let enrolled = self.agents.load();
-        let found = enrolled.binary_search_by(|r| r.id.cmp(agent)).ok().map(|at| enrolled[at].site.clone());
-        found.or_else(|| self.intent.settings().agents().get(agent).map(|a| a.site.clone()))
+        let enrolled = self.agent(agent).map(|record| record.site);
+        enrolled.or_else(|| self.intent.settings().agents().get(agent).map(|a| a.site.clone()))
     }
 
     /// Writes a line into the audit log. A failure is told in the log and hinders nothing.

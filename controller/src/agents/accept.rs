@@ -103,8 +103,10 @@ async fn serve(
         let _turn = handshakes.acquire().await;
         tls.accept(tcp).into_fallible().await
     };
+    // It is gone when the connection begins, which may stay for weeks; in a box it takes no room of that.
+    let handshake = Box::pin(tokio::time::timeout(HANDSHAKE, handshake));
     let outcome = tokio::select! {
-        outcome = tokio::time::timeout(HANDSHAKE, handshake) => outcome,
+        outcome = handshake => outcome,
         () = shed.cancelled() => return Ok(()),
     };
     let stream = match outcome {

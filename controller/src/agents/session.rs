@@ -160,11 +160,10 @@ fn own_session(shared: &Shared, caller: &Caller, id: u64) -> Result<(AgentId, Se
 
 /// What an agent should know of the controller now.
 fn centre(shared: &Shared, agent: &AgentId) -> Centre {
-    let (view, agents) = (shared.trust.view(), shared.agents());
-    let record = agents.iter().find(|record| record.id == *agent);
+    let view = shared.trust.view();
     Centre {
         authorities: view.trusted.to_vec(),
-        renew: record.is_some_and(|record| view.should_renew(record, now().seconds())),
+        renew: shared.agent(agent).is_some_and(|record| view.should_renew(&record, now().seconds())),
         controllers: shared.run.reachable.clone(),
     }
 }
@@ -192,6 +191,8 @@ fn messages(
         session: Session,
         changes: tokio::sync::watch::Receiver<u64>,
         sent: Option<u64>,
+        /// Whether the configuration in force was looked at since it changed.
+        is_assigned: bool,
         trust: tokio::sync::watch::Receiver<u64>,
         centre: Option<Centre>,
         questions: tokio::sync::watch::Receiver<u64>,
@@ -201,18 +202,31 @@ fn messages(
     let trust = shared.trust.changes();
     let questions = session.pulse.questions();
     let sent = Some(session.generation).filter(|held| *held != 0);
-    let state =
-        Downstream { shared, agent, session, changes, sent, trust, centre: None, questions, is_over: false };
+    let state = Downstream {
+        shared,
+        agent,
+        session,
+        changes,
+        sent,
+        is_assigned: false,
+        trust,
+        centre: None,
+        questions,
+        is_over: false,
+    };
     stream::unfold(state, |mut state| async move {
         if state.is_over {
             return None;
         }
         let ending = state.shared.sessions.ending();
         loop {
-            state.changes.mark_unchanged();
             state.trust.mark_unchanged();
-            let assigned = state.shared.intent.assignment(&state.agent);
-            let what = if state.sent != Some(assigned.generation) {
+            let assigned = (!state.is_assigned).then(|| {
+                state.is_assigned = true;
+                state.changes.mark_unchanged();
+                state.shared.intent.assignment(&state.agent)
+            });
+            let what = if let Some(assigned) = assigned.filter(|a| state.sent != Some(a.generation)) {
                 state.sent = Some(assigned.generation);
                 downlink::What::Assignment(AssignmentMessage {
                     generation: assigned.generation,
@@ -236,6 +250,7 @@ fn messages(
                     }
                     changed = state.changes.changed() => {
                         changed.ok()?;
+                        state.is_assigned = false;
                         continue;
                     }
                     changed = state.trust.changed() => {

@@ -37,7 +37,6 @@ use wasl_model::health::{EntityState, Health};
 use wasl_model::{AgentId, Incident, Maintenance, MaintenanceScope, SiteId, Subject, Timestamp};
 
 use crate::graph::{Graph, Links, Plan};
-use crate::word::Heard;
 use crate::{Judgement, judge};
 use causes::{Flow, Root};
 use flaps::Flap;
@@ -136,7 +135,7 @@ enum Alarm {
 #[derive(Debug)]
 struct Entity {
     links: Links,
-    words: BTreeMap<Option<AgentId>, Heard>,
+    words: words::Words,
     /// What the words say together.
     base: Judgement,
     flap: Flap,

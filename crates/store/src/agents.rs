@@ -137,6 +137,9 @@ pub trait AgentRegistry: Send + Sync {
     /// Notes that an agent was heard and what it said about itself; `false` if it is not known.
     async fn agent_seen(&self, id: &AgentId, at: Timestamp, facts: &AgentFacts) -> Result<bool, Error>;
 
+    /// Notes that agents are here. Those that are not known are left out.
+    async fn agents_seen(&self, ids: &[AgentId], at: Timestamp) -> Result<(), Error>;
+
     /// Revokes an agent and its certificates; `false` if it is not known or was revoked before.
     async fn revoke_agent(&self, id: &AgentId, at: Timestamp, reason: &str) -> Result<bool, Error>;
 

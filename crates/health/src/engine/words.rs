@@ -12,7 +12,8 @@ use crate::word::{self, Heard, Word};
 /// A word this far ahead of the time comes from a clock that was wrong; the next one replaces it.
 const FUTURE: Duration = Duration::from_secs(60);
 
-type Words = BTreeMap<Option<AgentId>, Heard>;
+/// By witness. Most entities have one, and a node of the map has room for eleven: hence the box.
+pub(super) type Words = BTreeMap<Option<AgentId>, Box<Heard>>;
 
 impl Engine {
     /// Takes in what a witness says; the controller itself is the witness `None`. An older word than the one
@@ -28,7 +29,7 @@ impl Engine {
         self.ensure(subject);
         let received = self.clock;
         if let Some(entity) = self.entities.get_mut(subject) {
-            entity.words.insert(witness.clone(), Heard { word, received });
+            entity.words.insert(witness.clone(), Box::new(Heard { word, received }));
         }
         if let Some(agent) = witness.filter(|_| new) {
             self.watched.entry(agent).or_default().insert(subject.clone());
@@ -105,7 +106,8 @@ pub(super) fn deciding(words: &Words, now: Timestamp) -> Option<(&Option<AgentId
         None => 0,
     };
     // The last of equal ones wins, and that is to be the first name.
-    words.iter().rev().max_by_key(|(_, heard)| weight(heard))
+    let heard = words.iter().map(|(witness, heard)| (witness, &**heard));
+    heard.rev().max_by_key(|(_, heard)| weight(heard))
 }
 
 /// The judgement of all words. Confidence falls with the share of witnesses who know nothing.

@@ -102,6 +102,19 @@ impl AgentRegistry for SqliteStore {
         Ok(seen.rows_affected() > 0)
     }
 
+    async fn agents_seen(&self, ids: &[AgentId], at: Timestamp) -> Result<(), Error> {
+        let ids: Vec<&str> = ids.iter().map(AgentId::as_str).collect();
+        let list = serde_json::to_string(&ids).expect("a list of texts is JSON");
+        let mut writer = self.inner.writer.lock().await;
+        sqlx::query("UPDATE agent SET last_seen_ms = $2 WHERE id IN (SELECT value FROM json_each($1))")
+            .bind(list)
+            .bind(at.0)
+            .execute(&mut **writer)
+            .await
+            .map_err(self.inner.fail("note which agents are here"))?;
+        Ok(())
+    }
+
     async fn revoke_agent(&self, id: &AgentId, at: Timestamp, reason: &str) -> Result<bool, Error> {
         revoke(&self.inner, id, at, reason).await.map_err(self.inner.fail("revoke an agent"))
     }

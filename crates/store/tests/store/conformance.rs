@@ -830,7 +830,15 @@ pub(crate) async fn an_agent_that_enrols_anew_loses_its_old_certificates(place: 
     assert!(store.agent_seen(&anew.id, Timestamp(START + 1), &facts).await.expect("an answer"));
     assert!(!store.agent_seen(&agent("no"), Timestamp(0), &facts).await.expect("an answer"));
     let seen = AgentRecord { last_seen: Some(Timestamp(START + 1)), facts, ..anew };
-    assert_eq!(store.agents().await.expect("read"), [record("s0", "z"), seen]);
+    assert_eq!(store.agents().await.expect("read"), [record("s0", "z"), seen.clone()]);
+    store.agents_seen(&[], Timestamp(START + 2)).await.expect("nobody is here");
+    store.agents_seen(&[agent("no"), seen.id.clone()], Timestamp(START + 3)).await.expect("kept");
+    let later = AgentRecord { last_seen: Some(Timestamp(START + 3)), ..seen };
+    assert_eq!(
+        store.agents().await.expect("read"),
+        [record("s0", "z"), later],
+        "what it said of itself stays"
+    );
     let revoked = store.revoked_serials().await.expect("read");
     assert_eq!(revoked.len(), 1);
     assert_eq!(
