@@ -43,17 +43,32 @@ pub async fn registry(shared: Arc<Shared>, stop: CancellationToken) -> Result<()
     }
 }
 
-/// Turns batches into history and lets the oldest history go.
+/// When the first round comes: by then the judgements that follow from the last run are kept.
+const SETTLED: Duration = Duration::from_secs(5);
+/// More batches than this since the last snapshot are a reason for another, so that a start never has many to read.
+const BEHIND: i64 = 2_000;
+
+/// Turns batches into history, keeps what is known now beside it, and lets the oldest history go.
 pub async fn history(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), wasl_store::Error> {
     let options = CompactOptions::default();
     let mut retained = tokio::time::Instant::now();
+    let mut pause = SETTLED;
+    // What is in a snapshot is not heard again after a restart. So it tells of no batch that is newer than the last
+    // round: what happened in that one has been told and kept since.
+    let (mut heard, mut covered) = (shared.store.latest_batch().await?, 0);
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(COMPACT) => {}
+            () = tokio::time::sleep(pause) => pause = COMPACT,
+        }
+        let covers = std::mem::replace(&mut heard, shared.store.latest_batch().await?);
+        if covers > covered + BEHIND {
+            covered = covers;
+            let snapshot = shared.live.snapshot(covers);
+            shared.store.save_snapshot("live", now(), &snapshot).await?;
         }
         loop {
-            let snapshot = shared.live.snapshot();
+            let snapshot = shared.live.snapshot(covers);
             let compacted = shared.store.compact(now(), &options, Some(snapshot)).await?;
             if compacted.batches > 0 {
                 tracing::debug!(?compacted, "batches became blocks");

@@ -136,6 +136,17 @@ impl Default for Live {
 struct Snapshot {
     #[prost(message, repeated, tag = "1")]
     agents: Vec<AgentSnapshot>,
+    #[prost(int64, tag = "2")]
+    covers: i64,
+}
+
+/// What came of reading a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restored {
+    /// Parts that could not be read and were left out.
+    pub unreadable: usize,
+    /// The number of the last batch whose observations are in it; 0 where that is not known.
+    pub covers: i64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -178,8 +189,8 @@ impl Live {
         }
     }
 
-    /// The state as bytes for the store.
-    pub fn snapshot(&self) -> Vec<u8> {
+    /// The state as bytes for the store; `covers`: the number of a batch that is in it, with all before.
+    pub fn snapshot(&self, covers: i64) -> Vec<u8> {
         let state = self.read();
         let mut agents: BTreeMap<&AgentId, Vec<Observation>> = BTreeMap::new();
         for ((agent, subject), latest) in &state.values {
@@ -202,12 +213,12 @@ impl Live {
                 bodies: observations.chunks(5_000).map(batch::encode).collect(),
             })
             .collect();
-        Snapshot { agents }.encode_to_vec()
+        Snapshot { agents, covers }.encode_to_vec()
     }
 
     /// Takes in a snapshot; what cannot be read of it is left out and counted.
-    pub fn restore_snapshot(&self, bytes: &[u8], now: Timestamp) -> usize {
-        let Ok(snapshot) = Snapshot::decode(bytes) else { return 1 };
+    pub fn restore_snapshot(&self, bytes: &[u8], now: Timestamp) -> Restored {
+        let Ok(snapshot) = Snapshot::decode(bytes) else { return Restored { unreadable: 1, covers: 0 } };
         let mut unreadable = 0;
         for AgentSnapshot { agent, bodies } in snapshot.agents {
             let Ok(agent) = AgentId::new(agent) else {
@@ -221,7 +232,8 @@ impl Live {
                 }
             }
         }
-        unreadable
+        // What could not be read may stand in the batches.
+        Restored { unreadable, covers: if unreadable == 0 { snapshot.covers } else { 0 } }
     }
 
     /// Forgets what an agent said, when the agent is gone.

@@ -75,7 +75,7 @@ pub fn router(shared: Arc<Shared>, stop: CancellationToken) -> Router {
 async fn ready(
     axum::extract::State(operators): axum::extract::State<Operators>,
 ) -> Result<&'static str, (http::StatusCode, &'static str)> {
-    match operators.store.snapshot("live").await {
+    match operators.store.latest_batch().await {
         Ok(_) => Ok("ready\n"),
         Err(_) => Err((
             http::StatusCode::SERVICE_UNAVAILABLE,

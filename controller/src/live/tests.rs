@@ -122,7 +122,7 @@ fn a_notice_that_was_taken_back_stays_so_when_its_beginning_arrives_late() {
     live.apply(&agent(), vec![notice(20, false)], NOW);
     assert_eq!(live.read().notices().count(), 0);
     let restored = Live::default();
-    restored.restore_snapshot(&live.snapshot(), NOW);
+    restored.restore_snapshot(&live.snapshot(0), NOW);
     restored.apply(&agent(), vec![notice(25, false)], NOW);
     assert_eq!(restored.read().notices().count(), 0);
 }
@@ -132,7 +132,8 @@ fn a_snapshot_brings_everything_back_but_the_totals() {
     let live = Live::default();
     live.apply(&agent(), vec![host(900_000, 2), interface(900_000, 5), notice(800_000, false)], NOW);
     let restored = Live::default();
-    assert_eq!(restored.restore_snapshot(&live.snapshot(), NOW), 0);
+    let whole = Restored { unreadable: 0, covers: 7 };
+    assert_eq!(restored.restore_snapshot(&live.snapshot(7), NOW), whole);
     let (before, after) = (live.read(), restored.read());
     assert_eq!(before.notices, after.notices);
     assert_eq!(before.values.keys().collect::<Vec<_>>(), after.values.keys().collect::<Vec<_>>());
@@ -140,5 +141,6 @@ fn a_snapshot_brings_everything_back_but_the_totals() {
         assert_eq!(latest.value, before.values[key].value);
         assert_eq!(latest.totals, Totals::default());
     }
-    assert_eq!(restored.restore_snapshot(b"\xff\xff garbage", NOW), 1);
+    let nothing = Restored { unreadable: 1, covers: 0 };
+    assert_eq!(restored.restore_snapshot(b"\xff\xff garbage", NOW), nothing);
 }

@@ -203,6 +203,9 @@ pub trait HistoryStore: Send + Sync {
         self.retain_by_kind(now, &RetentionRules::from(retention.clone())).await
     }
 
-    /// A snapshot that compaction stored.
+    /// Keeps a snapshot under a name, in place of the one before.
+    async fn save_snapshot(&self, name: &str, at: Timestamp, body: &[u8]) -> Result<(), Error>;
+
+    /// A snapshot that compaction or [`Self::save_snapshot`] stored.
     async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, Error>;
 }

@@ -131,4 +131,8 @@ pub trait Ingest: Send + Sync {
     /// Up to `limit` batches that are not compacted and came after the batch `after` (0 for all), in
     /// order of arrival. With the snapshot that compaction stored they make up the live state.
     async fn hot_batches(&self, after: i64, limit: u32) -> Result<Vec<HotBatch>, Error>;
+
+    /// The number of the latest batch that is not compacted; 0 where there is none. Later ones have higher numbers,
+    /// also after a restart.
+    async fn latest_batch(&self) -> Result<i64, Error>;
 }

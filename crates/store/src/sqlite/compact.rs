@@ -371,19 +371,30 @@ async fn write(
         blocks::delete(&mut tx, "batch", ids).await?;
     }
     if let Some(body) = snapshot {
-        sqlx::query(
-            "INSERT INTO snapshot (name, at_ms, body) VALUES ('live', $1, $2) \
-             ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms, body = excluded.body",
-        )
-        .bind(now)
-        .bind(body)
-        .execute(&mut *tx)
-        .await?;
+        keep_snapshot(&mut tx, "live", now, &body).await?;
     }
     let _layout = inner.layout.write().await;
     tx.commit().await?;
     inner.hot().forget(picked);
     Ok(plan.report)
+}
+
+pub(super) async fn keep_snapshot(
+    connection: &mut SqliteConnection,
+    name: &str,
+    at: i64,
+    body: &[u8],
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO snapshot (name, at_ms, body) VALUES ($1, $2, $3) \
+         ON CONFLICT (name) DO UPDATE SET at_ms = excluded.at_ms, body = excluded.body",
+    )
+    .bind(name)
+    .bind(at)
+    .bind(body)
+    .execute(connection)
+    .await
+    .map(|_| ())
 }
 
 async fn insert_series(tx: &mut SqliteConnection, name: &SeriesName) -> sqlx::Result<i64> {

@@ -57,6 +57,13 @@ impl HistoryStore for SqliteStore {
         retain::retain(&self.inner, now, rules).await.map_err(self.inner.fail("delete old blocks"))
     }
 
+    async fn save_snapshot(&self, name: &str, at: Timestamp, body: &[u8]) -> Result<(), Error> {
+        let mut writer = self.inner.writer.lock().await;
+        compact::keep_snapshot(&mut writer, name, at.0, body)
+            .await
+            .map_err(self.inner.fail("keep a snapshot"))
+    }
+
     async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         sqlx::query_scalar("SELECT body FROM snapshot WHERE name = $1")
             .bind(name)

@@ -31,6 +31,12 @@ impl Ingest for SqliteStore {
     async fn hot_batches(&self, after: i64, limit: u32) -> Result<Vec<HotBatch>, Error> {
         hot_batches(&self.inner, after, limit).await.map_err(self.inner.fail("read batches"))
     }
+
+    async fn latest_batch(&self) -> Result<i64, Error> {
+        let latest: sqlx::Result<Option<i64>> =
+            sqlx::query_scalar("SELECT MAX(id) FROM batch").fetch_one(&self.inner.readers).await;
+        Ok(latest.map_err(self.inner.fail("find the latest batch"))?.unwrap_or(0))
+    }
 }
 
 /// A row of `stream`.

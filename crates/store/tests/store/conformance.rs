@@ -33,6 +33,7 @@ macro_rules! stories {
             epochs_and_agents_have_accounts_of_their_own
             a_power_cut_between_ingest_and_compaction_loses_nothing
             a_power_cut_after_compaction_doubles_nothing
+            batches_have_ascending_numbers_for_ever
             every_point_is_in_the_history_exactly_once_at_every_moment
             charts_drawn_while_compacting_never_see_a_point_twice_or_not_at_all
             a_compaction_round_is_bounded_and_tells_that_more_remains
@@ -167,6 +168,26 @@ pub(crate) async fn a_power_cut_after_compaction_doubles_nothing(place: &impl Pl
     assert_eq!(store.snapshot("live").await.expect("snapshot").as_deref(), Some(&b"state"[..]));
     assert_eq!(store.snapshot("other").await.expect("snapshot"), None);
     assert_eq!(filled(&all(&*store, &key("a", "gw")).await), [(START, 5)]);
+    store.save_snapshot("live", Timestamp(START), b"later").await.expect("kept");
+    store.save_snapshot("other", Timestamp(START), b"another").await.expect("kept");
+    assert_eq!(store.snapshot("live").await.expect("snapshot").as_deref(), Some(&b"later"[..]));
+    assert_eq!(store.snapshot("other").await.expect("snapshot").as_deref(), Some(&b"another"[..]));
+}
+
+pub(crate) async fn batches_have_ascending_numbers_for_ever(place: &impl Place) {
+    let store = place.open().await;
+    assert_eq!(store.latest_batch().await.expect("a number"), 0);
+    take(&*store, vec![upload("gw", START, vec![item(1, &[("a", START, 5)]), item(2, &[("a", START, 6)])])])
+        .await;
+    let first = store.latest_batch().await.expect("a number");
+    assert_eq!(store.hot_batches(0, 10).await.expect("hot").last().map(|hot| hot.id), Some(first));
+    assert_eq!(store.hot_batches(first, 10).await.expect("hot"), []);
+    compact_all(&*store, START + DAY, &force()).await;
+    assert_eq!(store.latest_batch().await.expect("a number"), 0, "it is history");
+    drop(store);
+    let store = place.open().await;
+    take(&*store, vec![upload("gw", START, vec![item(3, &[("a", START, 7)])])]).await;
+    assert!(store.latest_batch().await.expect("a number") > first);
 }
 
 /// Three days of two agents and two targets, delivered in any order with rounds of compaction
