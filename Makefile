@@ -55,7 +55,8 @@ fuzz: ## Fuzz every reader of foreign bytes; `make fuzz SECONDS_=60 TARGET=name`
 	fuzz/run.sh $(or $(SECONDS_),30) $(TARGET)
 
 bench: ## Measure against the peers; `make bench BENCH=name` runs one
-	@cargo build --release --quiet --locked -p wasl-agent && cargo build --release --quiet --locked -p wasl
+	@for program in wasl-agent wasl wasl-bench; do cargo build --release --quiet --locked -p $$program; done
+	env $(SMALL) cargo build --release --quiet --locked -p wasl-lab-agent
 	@for script in bench/$(if $(BENCH),$(BENCH),*).sh; do echo "== $$script"; bash "$$script"; done
 
 # Each program by itself, so that none gets the features of another's dependencies.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What does an agent cost a machine that does nothing else? Memory and processor time of wasl-agent,
-# beside prometheus-node-exporter and zabbix-agent2, all at work at the same time on the same machine.
+# What does an agent cost a machine that does nothing else? Memory and processor time of wasl-agent and of the lean
+# wasl-lab-agent, beside prometheus-node-exporter and zabbix-agent2, all at work at the same time on the same machine.
 #
 #   bench/idle.sh               # 300 s; writes target/bench/idle.json
 #   SECONDS_=60 bench/idle.sh   # a quick look
@@ -8,7 +8,7 @@
 # Each does its usual work: wasl-agent reads its host every 10 s, and a second one also measures two
 # targets every second by ICMP; node_exporter is scraped every 15 s; zabbix-agent2 is asked for
 # fourteen usual items every 15 s. fping, where it is installed, shows what the two targets cost
-# by themselves. Builds must be there: cargo build --release -p wasl-agent, then -p wasl.
+# by themselves. Builds must be there, as `make bench` makes them.
 
 source "$(dirname "$0")/lib.bash"
 
@@ -20,7 +20,8 @@ bin=${WASL_BIN:-$root/target/release}
 node_exporter=${NODE_EXPORTER:-prometheus-node-exporter}
 zabbix=${ZABBIX_AGENT2:-zabbix_agent2}
 
-[[ -x $bin/wasl && -x $bin/wasl-agent ]] || die "no $bin/wasl and $bin/wasl-agent; build them first"
+[[ -x $bin/wasl && -x $bin/wasl-agent && -x $bin/wasl-lab-agent ]] ||
+    die "no $bin/wasl, $bin/wasl-agent and $bin/wasl-lab-agent; build them first"
 export PATH=$PATH:/usr/sbin
 inside_own_network "$@"
 
@@ -44,33 +45,36 @@ sites:
 agents:
   host-only: { site: here, role: server }
   two-targets: { site: here, role: server }
+  lab-pc: { site: here, role: lab }
 targets:
   gateway: { name: { en: Gateway, ar: بوابة }, address: default-gateway, from: [two-targets] }
   resolver: { name: { en: Resolver, ar: أسماء }, address: resolver, from: [two-targets] }
 YAML
 
 start_ours() {
-    local agent address
+    local agent address role program
     begin "$work/controller.log" "$bin/wasl" serve --config "$work/config" --state "$work/controller" \
         --http 127.0.0.1:0 --agents 127.0.0.1:0
     local controller=$begun
     until_true 20 "the controller" test -s "$work/controller/addresses.json"
     address=$(sed -n 's/.*"agents" *: *"\([^"]*\)".*/\1/p' "$work/controller/addresses.json")
-    for agent in host-only two-targets; do
+    for agent in host-only two-targets lab-pc; do
+        role=server program=wasl-agent
+        if [[ $agent == lab-pc ]]; then role=lab program=wasl-lab-agent; fi
         # Each from a file of its own: otherwise the two would share the program's pages, and Pss flatter.
-        cp "$bin/wasl-agent" "$work/$agent.bin"
-        "$bin/wasl" token create --state "$work/controller" --site here --role server --name "$agent" >"$work/$agent.token"
+        cp "$bin/$program" "$work/$agent.bin"
+        "$bin/wasl" token create --state "$work/controller" --site here --role "$role" --name "$agent" >"$work/$agent.token"
         "$work/$agent.bin" join --controller "$address" --token "$work/$agent.token" --state "$work/$agent" >/dev/null
         begin "$work/$agent.log" "$work/$agent.bin" run --state "$work/$agent"
-        watch "wasl-agent ($agent)" "$begun"
+        watch "$program ($agent)" "$begun"
     done
     watch "wasl (controller)" "$controller"
 }
 
-# The controller must have heard of both agents and of both targets, and all must be well.
+# The controller must have heard of all agents and of both targets, and all must be well.
 ours_is_whole() {
     local kind wanted well
-    for kind in agent:2 target:2 machine:2; do
+    for kind in agent:3 target:2 machine:3; do
         wanted=${kind#*:}
         well=$("$bin/wasl" status --state "$work/controller" --json --kind "${kind%:*}" | grep -c '"health": *"ok"')
         ((well == wanted)) || return 1
@@ -237,7 +241,7 @@ fi
 # One record a pair and measure, in the shape of the whole.
 cases() {
     local ours peer first=yes
-    for ours in 'wasl-agent (host-only)' 'wasl-agent (two-targets)'; do
+    for ours in 'wasl-agent (host-only)' 'wasl-agent (two-targets)' 'wasl-lab-agent (lab-pc)'; do
         for peer in node_exporter zabbix_agent2; do
             [[ ${rss[$peer]:-} ]] || continue
             [[ $first ]] || printf ',\n'
@@ -274,8 +278,8 @@ if [[ $pings ]]; then versions+=("fping: $(fping -v | sed -n "1s/.*ersion //p")"
         "zabbix_agent2 -f -c FILE; ${#zabbix_items[@]} passive checks every 15 s")"
     printf '  "versions": %s,\n  "machine": %s,\n  "at": "%s",\n  "seconds": %s,\n' \
         "$(strings "${versions[@]}")" "$(machine)" "$(date -u +%FT%TZ)" "$lasting"
-    printf '  "binary_bytes": { "wasl-agent": %s, "wasl": %s, "node_exporter": %s, "zabbix_agent2": %s },\n' \
-        "$(stat -L -c %s "$bin/wasl-agent")" "$(stat -L -c %s "$bin/wasl")" \
+    printf '  "binary_bytes": { "wasl-agent": %s, "wasl-lab-agent": %s, "wasl": %s, "node_exporter": %s, "zabbix_agent2": %s },\n' \
+        "$(stat -L -c %s "$bin/wasl-agent")" "$(stat -L -c %s "$bin/wasl-lab-agent")" "$(stat -L -c %s "$bin/wasl")" \
         "$(stat -L -c %s "$(command -v "$node_exporter")" 2>/dev/null || echo null)" \
         "$(stat -L -c %s "$(command -v "$zabbix")" 2>/dev/null || echo null)"
     printf '  "scrape_bytes": %s,\n' "$(stat -c %s "$work/scrape.txt" 2>/dev/null || echo null)"
