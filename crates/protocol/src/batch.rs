@@ -14,6 +14,7 @@
 
 mod columns;
 mod records;
+pub(crate) mod relative;
 mod wire;
 
 #[cfg(test)]
@@ -26,7 +27,7 @@ use wasl_model::Observation;
 use crate::limits::{self, TooMuch};
 
 /// Level 3 of zstd: the level beyond which time grows faster than the gain on such data.
-pub(crate) const LEVEL: i32 = 3;
+const LEVEL: i32 = 3;
 
 /// What a batch held.
 #[derive(Debug, Default, PartialEq)]

@@ -22,7 +22,8 @@ pub const VERSION: u32 = 1;
 ///
 /// - 0: the first form.
 /// - 1: takes `packed` batches, and tells `highest` and `dropped`.
-pub const LEVEL: u32 = 1;
+/// - 2: takes packed batches that are told by their differences to each other.
+pub const LEVEL: u32 = 2;
 
 /// The ALPN name of HTTP/2, the only one that the agents' listener accepts.
 pub const ALPN: &[u8] = b"h2";

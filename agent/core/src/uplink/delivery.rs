@@ -232,7 +232,7 @@ impl Delivery {
         let apart: usize = items.iter().map(|item| item.body.len()).sum();
         let is_empty = items.is_empty();
         // An older controller would ignore them, and answer as if there had been nothing.
-        let (items, packed) = if self.level >= 1 { packed(items).await } else { (items, Vec::new()) };
+        let (items, packed) = packed(items, self.level).await;
         let bytes = if packed.is_empty() { apart } else { packed.len() };
         let under_way = if run.lane == Lane::Live { 0 } else { self.pace.sent(bytes) };
         if run.lane != Lane::Live && bytes > 0 {
@@ -318,11 +318,11 @@ fn refused_for_good(error: &ConnectionError) -> Option<u64> {
 }
 
 /// Batches as they go: packed together where that is smaller.
-async fn packed(items: Vec<UploadItem>) -> (Vec<UploadItem>, Vec<u8>) {
+async fn packed(items: Vec<UploadItem>, level: u32) -> (Vec<UploadItem>, Vec<u8>) {
     if items.len() < 2 {
         return (items, Vec::new());
     }
-    let work = move || match pack::pack(&items) {
+    let work = move || match pack::pack(&items, level) {
         Some(packed) if packed.len() <= limits::MAX_UPLOAD_BYTES - limits::MAX_REQUEST_BYTES => {
             (Vec::new(), packed)
         }

@@ -87,7 +87,7 @@ impl Courier {
             let upto = items.last().map_or(run.last, |item| item.sequence);
             self.lanes.sent(run.lane, run.first, upto);
             let apart: usize = items.iter().map(|item| item.body.len()).sum();
-            let (items, packed) = packed(items).await;
+            let (items, packed) = packed(items, wasl_protocol::LEVEL).await;
             let bytes = if packed.is_empty() { apart } else { packed.len() };
             let under_way = if run.lane == Lane::Live { 0 } else { self.pace.sent(bytes) };
             if run.lane != Lane::Live && bytes > 0 {
@@ -155,11 +155,11 @@ impl Backlog {
 }
 
 /// Batches as they go: packed together where that is smaller.
-async fn packed(items: Vec<UploadItem>) -> (Vec<UploadItem>, Vec<u8>) {
+async fn packed(items: Vec<UploadItem>, level: u32) -> (Vec<UploadItem>, Vec<u8>) {
     if items.len() < 2 {
         return (items, Vec::new());
     }
-    let work = move || match pack::pack(&items) {
+    let work = move || match pack::pack(&items, level) {
         Some(packed) if packed.len() <= limits::MAX_UPLOAD_BYTES - limits::MAX_REQUEST_BYTES => {
             (Vec::new(), packed)
         }

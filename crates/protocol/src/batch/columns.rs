@@ -170,7 +170,7 @@ fn write_column(field: u32, cells: &[Option<i64>]) -> wire::Column {
     }
 }
 
-fn differences(values: &[i64]) -> Vec<i64> {
+pub(super) fn differences(values: &[i64]) -> Vec<i64> {
     let mut last = 0i64;
     values.iter().map(|v| v.wrapping_sub(std::mem::replace(&mut last, *v))).collect()
 }

@@ -135,10 +135,12 @@ pub(crate) fn gateway(window: u64) -> Vec<Observation> {
             let mut seen = target(n, at + (n * 17 % 40) as i64);
             if let Value::Probe(probe) = &mut seen.value {
                 let noise = |k: u64| (n * 31 + window * 17 + k * 7) * 2_654_435_761 % 65_536;
+                // Each line has a length of its own.
+                let floor = 500 + n * n * 7 % 30_000;
                 probe.rtt = Histogram::default();
-                (0..10).for_each(|k| probe.rtt.record(20_000 + noise(k) % 3_000));
-                probe.rtt_min = Some(Micros(20_000 + noise(3) % 500));
-                probe.rtt_max = Some(Micros(21_500 + noise(4) % 1500));
+                (0..10).for_each(|k| probe.rtt.record(floor + noise(k) % 3_000));
+                probe.rtt_min = Some(Micros(floor + noise(3) % 500));
+                probe.rtt_max = Some(Micros(floor + 1_500 + noise(4) % 1500));
                 probe.jitter = Some(Micros(300 + noise(5) % 200));
             }
             seen
