@@ -15,7 +15,9 @@
 //! - [`snmp`]: what is asked of a device by SNMP.
 //! - [`stamp`]: the two directions of a link, each by itself.
 //! - [`lldp`]: what a neighbour says of itself.
+//! - [`arp`], [`sweep`]: who is on a subnet.
 
+pub mod arp;
 pub mod clock;
 pub mod detector;
 pub mod fleet;
@@ -24,4 +26,5 @@ pub mod lldp;
 pub mod schedule;
 pub mod snmp;
 pub mod stamp;
+pub mod sweep;
 pub mod window;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use wasl_probe::arp::{self, Mac};
 use wasl_probe::icmp::{Echo, Family, reply, request};
 use wasl_probe::snmp::walk::{Known, Table, Walk};
 use wasl_probe::snmp::{Binding, Datum, Oid};
+use wasl_probe::sweep::{Find, Plan, Sweep};
 
 use crate::Bytes;
 use crate::polling::counters::{self, Counter, Reading};
@@ -40,6 +42,37 @@ pub(crate) fn trap(data: &[u8]) {
 pub(crate) fn lldp(data: &[u8]) {
     if let Ok(found) = wasl_probe::lldp::frame(data) {
         assert!(!found.chassis.is_empty() && !found.port.is_empty(), "a neighbour without a name");
+    }
+}
+
+/// What comes by the wire of a subnet that is swept: frames, each in its turn, with a length and a pause before it.
+pub(crate) fn arp(data: &[u8]) {
+    let own = Mac([2, 0, 0, 0, 0, 1]);
+    let mut bytes = Bytes(data);
+    let plan = Plan {
+        network: [10, 3, 16, 0].into(),
+        prefix: bytes.byte(),
+        every: Duration::from_secs(u64::from(bytes.short())),
+        rate: bytes.short(),
+        phase: Duration::ZERO,
+        own,
+        own_ip: [10, 3, 16, 1].into(),
+    };
+    let (mut sweep, mut now) = (Sweep::new(plan, Duration::ZERO), Duration::ZERO);
+    while !bytes.is_empty() {
+        now += Duration::from_millis(u64::from(bytes.short()));
+        let length = usize::from(bytes.byte());
+        if let Ok(said) = arp::frame(bytes.slice(length)) {
+            assert!(said.mac.is_station(), "a sender that is no station");
+            for find in sweep.heard(said, now) {
+                if let Find::Present(seen) = find {
+                    assert!(seen.mac != own && seen.first <= seen.last && seen.last <= now, "{seen:?}");
+                }
+            }
+        }
+        if sweep.ask(now).is_some() {
+            assert!(sweep.due() > now, "two questions at once");
+        }
     }
 }
 

@@ -68,6 +68,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("stamp", stamp::stamp),
     ("trap", device::trap),
     ("lldp", device::lldp),
+    ("arp", device::arp),
     ("snmp_walk", device::snmp_walk),
     ("snmp_counters", device::snmp_counters),
     ("spool_segment", disk::spool_segment),

@@ -28,6 +28,8 @@ words!(
         UnknownStation = 8 "unknown_station",
         /// Another neighbour than before is at a port, or none.
         NeighbourChanged = 9 "neighbour_changed",
+        /// Two stations answer for one address of a subnet.
+        AddressConflict = 10 "address_conflict",
     }
 );
 
