@@ -1,14 +1,18 @@
-//! Looks for what is there: at present the neighbours that announce themselves at the ports that the
-//! assignment names (LLDP). Nothing is sent.
+//! Looks for what is there: the neighbours that announce themselves (LLDP) at the ports that the assignment names, for
+//! which nothing is sent, and the stations of the subnets that it names, which are asked one by one (ARP).
 //!
-//! [`neighbours`] decides what is news; pure. [`listener`] is the socket.
+//! [`neighbours`] decides what is news of neighbours; pure. [`listener`] is the socket at which they are heard.
+//! [`stations`] is the loop around `wasl_probe::sweep`, [`wire`] its socket.
 
 mod listener;
 mod neighbours;
+mod stations;
+mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -23,12 +27,14 @@ use neighbours::{Neighbours, News};
 const LOOK: Duration = Duration::from_secs(1);
 /// How soon a socket that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(30);
+/// Subnets beyond these are not looked at, whatever an assignment says.
+const SWEEPS: usize = 16;
 
-/// Listens for neighbours until `shutdown`, where the assignment says so.
+/// Listens for neighbours and looks for stations until `shutdown`, where the assignment says so.
 ///
 /// Reports a `Neighbour` for each that is new or says something new, and hourly; and an event
 /// `neighbour_changed` about the interface when one comes or goes. While the socket cannot be opened there
-/// is a notice.
+/// is a notice. For stations see [`stations::look`].
 pub async fn run(
     reporter: Reporter,
     agent: AgentId,
@@ -44,24 +50,31 @@ pub async fn run(
                 }
             }
         };
+        let Discovery { lldp, sweeps } = wanted.clone();
+        let sweeps = sweeps.into_iter().take(SWEEPS);
+        let looking = sweeps.map(|sweep| stations::look(reporter.clone(), agent.clone(), sweep));
+        let listening = async {
+            loop {
+                listen(&reporter, &agent, &lldp).await;
+            }
+        };
         tokio::select! {
             () = shutdown.cancelled() => return,
-            () = listen(&reporter, &agent, wanted.clone()) => {}
             () = changed => {}
+            () = listening => {}
+            _ = join_all(looking), if !wanted.sweeps.is_empty() => {}
+        }
+        for sweep in &wanted.sweeps {
+            reporter.clear(stations::interface(&agent, sweep), NoticeCode::NotSupported).await;
         }
     }
 }
 
-/// Listens at some ports for ever.
-async fn listen(reporter: &Reporter, agent: &AgentId, Discovery { lldp: ports, sweeps }: Discovery) {
+/// Listens at some ports; returns when the socket has failed, or never.
+async fn listen(reporter: &Reporter, agent: &AgentId, ports: &[String]) {
     let machine = Subject::lenient(EntityKind::Machine, agent.as_str());
-    if sweeps.is_empty() {
-        reporter.clear(machine.clone(), NoticeCode::NotSupported).await;
-    } else {
-        let words = "this version of the agent does not look for stations on subnets: `discovery.sweep` has no effect";
-        reporter.raise(machine.clone(), NoticeCode::NotSupported, Severity::Warning, words).await;
-    }
     if ports.is_empty() {
+        reporter.clear(machine, NoticeCode::NotSupported).await;
         return std::future::pending().await;
     }
     let mut listener = loop {
@@ -75,11 +88,9 @@ async fn listen(reporter: &Reporter, agent: &AgentId, Discovery { lldp: ports, s
             }
         }
     };
-    if sweeps.is_empty() {
-        reporter.clear(machine, NoticeCode::NotSupported).await;
-    }
+    reporter.clear(machine, NoticeCode::NotSupported).await;
     let epoch = Instant::now();
-    let mut neighbours = Neighbours::new(ports);
+    let mut neighbours = Neighbours::new(ports.iter().cloned());
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -72,7 +72,7 @@ fn listen(socket: &Socket, out: &mpsc::Sender<io::Result<(String, Announcement)>
 }
 
 /// A frame's length, and the number of the interface that it came by.
-fn receive(socket: &Socket, buffer: &mut [u8]) -> nix::Result<(usize, Option<usize>)> {
+pub(super) fn receive(socket: &Socket, buffer: &mut [u8]) -> nix::Result<(usize, Option<usize>)> {
     let mut slices = [IoSliceMut::new(buffer)];
     let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, None, MsgFlags::empty())?;
     let from = message.address.as_ref().and_then(SockaddrStorage::as_link_addr);

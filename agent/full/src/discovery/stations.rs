@@ -1,0 +1,139 @@
+//! The stations of one subnet: the loop around `wasl_probe::sweep`.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, sleep, sleep_until};
+use wasl_agent_core::report::Reporter;
+use wasl_model::assignment::SweepAssignment;
+use wasl_model::{AgentId, EntityKind, Event, EventCode, NoticeCode, Severity, Station, Subject, Timestamp};
+use wasl_probe::sweep::{Find, Plan, Sweep};
+
+use super::wire::{Own, Wire};
+
+/// How soon it is tried again where the interface is missing or refuses.
+const RETRY: Duration = Duration::from_secs(30);
+/// The first questions wait at most so long.
+const PHASE_MS: u64 = 10_000;
+
+/// The interface on whose subnet stations are looked for.
+pub(super) fn interface(agent: &AgentId, wanted: &SweepAssignment) -> Subject {
+    Subject::lenient(EntityKind::Interface, &format!("{agent}/{}", wanted.interface))
+}
+
+/// Looks for the stations of a subnet for ever.
+///
+/// Reports a `Station` for each that is new or has another address, and hourly; an event `address_conflict` about the
+/// interface where two stations answer for one address, and one `unknown_station` where there are more than the subnet
+/// has addresses. While nobody can be asked there is a notice about the interface.
+pub(super) async fn look(reporter: Reporter, agent: AgentId, wanted: SweepAssignment) {
+    let about = interface(&agent, &wanted);
+    let epoch = Instant::now();
+    let mut sweep: Option<(Own, Sweep)> = None;
+    loop {
+        let opened = Own::find(&wanted).and_then(|own| Ok((own, Wire::open(own)?)));
+        match opened {
+            Ok((own, mut wire)) => {
+                reporter.clear(about.clone(), NoticeCode::NotSupported).await;
+                // Whoever is known stays known when the interface was away for a moment.
+                if sweep.as_ref().is_none_or(|(before, _)| *before != own) {
+                    sweep = Some((own, Sweep::new(plan(&agent, &wanted, own), epoch.elapsed())));
+                }
+                let Some((own, sweep)) = &mut sweep else { continue };
+                let round = Round { reporter: &reporter, wanted: &wanted, about: &about, epoch };
+                match round.go(&mut wire, *own, sweep).await {
+                    // The host has another address now.
+                    Ok(()) => continue,
+                    Err(error) => tracing::warn!(%about, %error, "asking stations failed; it is tried again"),
+                }
+            }
+            Err(error) => {
+                let words = format!("stations are not looked for: {}", wasl_runtime::chain(&error));
+                reporter.raise(about.clone(), NoticeCode::NotSupported, Severity::Warning, words).await;
+            }
+        }
+        sleep(RETRY).await;
+    }
+}
+
+fn plan(agent: &AgentId, wanted: &SweepAssignment, own: Own) -> Plan {
+    let every = Duration::from_millis(wanted.every_ms.max(1_000));
+    let mut hasher = DefaultHasher::new();
+    (agent.as_str(), wanted.network, wanted.prefix).hash(&mut hasher);
+    let phase = Duration::from_millis(hasher.finish() % PHASE_MS).min(every / 2);
+    Plan {
+        network: wanted.network,
+        prefix: wanted.prefix,
+        every,
+        rate: wanted.rate,
+        phase,
+        own: own.mac,
+        own_ip: own.ip,
+    }
+}
+
+struct Round<'a> {
+    reporter: &'a Reporter,
+    wanted: &'a SweepAssignment,
+    about: &'a Subject,
+    epoch: Instant,
+}
+
+impl Round<'_> {
+    /// Asks and listens until the socket fails, or until this host is called otherwise.
+    async fn go(&self, wire: &mut Wire, own: Own, sweep: &mut Sweep) -> io::Result<()> {
+        loop {
+            tokio::select! {
+                () = sleep_until(self.epoch + sweep.due()) => {
+                    if sweep.begins() && Own::find(self.wanted).ok() != Some(own) {
+                        return Ok(());
+                    }
+                    if let Some(ip) = sweep.ask(self.epoch.elapsed()) {
+                        wire.ask(ip)?;
+                    }
+                }
+                said = wire.next() => {
+                    for find in sweep.heard(said?, self.epoch.elapsed()) {
+                        self.tell(find).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, find: Find) {
+        let SweepAssignment { interface, network, prefix, scope, .. } = self.wanted;
+        match find {
+            Find::Present(seen) => {
+                let (now, wall) = (self.epoch.elapsed(), Timestamp::from(SystemTime::now()));
+                let mac = seen.mac.to_string();
+                let subject = Subject::lenient(EntityKind::Station, &format!("{scope}/{mac}"));
+                let station = Station {
+                    ip: seen.ip.into(),
+                    mac,
+                    interface: interface.clone(),
+                    first: wall.minus(now.saturating_sub(seen.first)),
+                    last: wall.minus(now.saturating_sub(seen.last)),
+                };
+                self.reporter.report_at(subject, wall, station).await;
+            }
+            Find::Conflict(ip, [one, other]) => {
+                let words = format!("both {one} and {other} answer for the address {ip}");
+                let event = Event::new(EventCode::AddressConflict, Severity::Warning, words)
+                    .with("ip", ip)
+                    .with("mac", one)
+                    .with("other_mac", other);
+                self.reporter.report(self.about.clone(), event).await;
+            }
+            Find::Crowded => {
+                let words = format!(
+                    "more stations speak on {network}/{prefix} than it has addresses; those beyond are not listed"
+                );
+                let event = Event::new(EventCode::UnknownStation, Severity::Warning, words)
+                    .with("subnet", format!("{network}/{prefix}"));
+                self.reporter.report(self.about.clone(), event).await;
+            }
+        }
+    }
+}
