@@ -51,6 +51,7 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
     let links = sources.gather("link", "links", parts.links);
     let rings = sources.gather("ring", "rings", parts.rings);
     let devices = sources.gather("device", "devices", parts.devices);
+    let stations = sources.gather("station", "stations", parts.stations);
     let backups = sources.gather("backup", "backups", parts.backups);
     let profiles = sources.gather("profile", "profiles", parts.profiles);
 
@@ -91,6 +92,7 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
         .into_iter()
         .filter_map(|(id, backup)| Some((id.clone(), check.backup(&id, backup)?)))
         .collect();
+    let stations = check.stations(stations);
     let links: BTreeMap<_, _> =
         links.into_iter().map(|(id, link)| (id.clone(), check.link(&id, link))).collect();
     let rings = rings.into_iter().map(|(id, ring)| (id.clone(), check.ring(&id, ring))).collect();
@@ -117,6 +119,7 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
             links,
             rings,
             devices,
+            stations,
             backups,
             profiles: profiles
                 .into_iter()
@@ -140,6 +143,7 @@ struct Parts {
     links: Vec<BTreeMap<crate::values::Id, file::Link>>,
     rings: Vec<BTreeMap<crate::values::Id, file::Ring>>,
     devices: Vec<BTreeMap<crate::values::Id, file::Device>>,
+    stations: Vec<BTreeMap<crate::values::Id, file::Station>>,
     backups: Vec<BTreeMap<crate::values::Id, file::Backup>>,
     profiles: Vec<BTreeMap<crate::values::Id, file::Profile>>,
 }
@@ -157,6 +161,7 @@ fn split(files: Vec<File>) -> Parts {
         parts.links.push(file.links);
         parts.rings.push(file.rings);
         parts.devices.push(file.devices);
+        parts.stations.push(file.stations);
         parts.backups.push(file.backups);
         parts.profiles.push(file.profiles);
     }

@@ -20,7 +20,7 @@ use crate::period::Period;
 use crate::problem::{Code, Complaint};
 pub use link::LinkRole;
 pub(crate) use link::{Class, Link, Reflect, Ring};
-pub(crate) use listening::{Discovery, Sweep, Traps};
+pub(crate) use listening::{Discovery, Station, Sweep, Traps};
 
 use crate::values::{
     EntityRef, Host, Id, Kind, LoopbackRole, Name, Repository, SecretName, TargetAddress, TimeZone, line,
@@ -58,6 +58,9 @@ pub(crate) struct File {
     /// The devices to poll by SNMP, by identifier.
     #[serde(default)]
     pub(crate) devices: BTreeMap<Id, Device>,
+    /// The stations that belong where they are, by identifier.
+    #[serde(default)]
+    pub(crate) stations: BTreeMap<Id, Station>,
     /// The backup jobs to look at, by identifier.
     #[serde(default)]
     pub(crate) backups: BTreeMap<Id, Backup>,

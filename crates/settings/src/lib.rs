@@ -42,8 +42,8 @@ pub use period::{InvalidPeriod, Period};
 pub use problem::{Code, Problem};
 pub use quantity::{Rate, Share};
 pub use settings::{
-    Agent, Backup, Contract, Controller, Device, HealthPolicy, Institution, Kept, Link, LinkProbe, Retention,
-    Ring, Settings, Site, StampTest, Sweep, Target,
+    Agent, Backup, Contract, Controller, Device, Familiar, HealthPolicy, Institution, Kept, Link, LinkProbe,
+    Retention, Ring, Settings, Site, StampTest, Station, Sweep, Target,
 };
 pub use values::LoopbackRole;
 
@@ -53,6 +53,15 @@ pub use values::LoopbackRole;
 /// rest waits for the next run.
 pub fn load(dir: &Path) -> Result<Settings, Vec<Problem>> {
     load_from(&directory::read(dir)?)
+}
+
+/// Reads what is below `dir` as if another file were there as well.
+///
+/// The error is never empty and is sorted by place.
+pub fn load_with(dir: &Path, file: (PathBuf, String)) -> Result<Settings, Vec<Problem>> {
+    let mut files = directory::read(dir)?;
+    files.push(file);
+    load_from(&files)
 }
 
 /// Reads files that are in memory already, as pairs of path and text. The paths only name the files.

@@ -3,6 +3,7 @@
 //! There is no secret in here, only names of secrets, so it may be printed and compared freely.
 
 mod link;
+mod station;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use wasl_model::{AgentId, AgentRole, EntityKind, Localized, SiteId, Subject};
 use crate::period::Period;
 use crate::values::LoopbackRole;
 pub use link::{Contract, Link, LinkProbe, Ring, StampTest};
+pub use station::{Familiar, Station};
 
 /// A sound configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +33,7 @@ pub struct Settings {
     pub(crate) links: BTreeMap<String, Link>,
     pub(crate) rings: BTreeMap<String, Ring>,
     pub(crate) devices: BTreeMap<String, Device>,
+    pub(crate) stations: BTreeMap<String, Station>,
     pub(crate) backups: BTreeMap<String, Backup>,
     pub(crate) profiles: BTreeMap<String, Profile>,
 }

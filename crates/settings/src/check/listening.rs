@@ -1,15 +1,16 @@
 //! What an agent listens for and looks for: the defaults, and what may not stand twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use wasl_model::SiteId;
 use wasl_model::assignment::SweepAssignment;
 
 use super::Check;
 use crate::file;
 use crate::period::Period;
 use crate::problem::{Code, Complaint};
-use crate::settings::Sweep;
+use crate::settings::{Station, Sweep};
 use crate::snippet::quote;
 use crate::source::Defined;
 
@@ -25,6 +26,32 @@ pub(super) fn traps(traps: &file::Traps) -> SocketAddr {
 }
 
 impl Check<'_> {
+    /// The stations that belong where they are.
+    pub(super) fn stations(
+        &mut self,
+        given: BTreeMap<String, Defined<file::Station>>,
+    ) -> BTreeMap<String, Station> {
+        let mut seen = BTreeMap::new();
+        let mut stations = BTreeMap::new();
+        for (id, station) in given {
+            let file::Station { name, mac, site } = &station.value;
+            let spot = self.sources.spot(&station, "site");
+            self.sources.unknown(spot, "site", site, &self.known_sites);
+            if let Some(other) = seen.insert((site.clone(), mac.0.clone()), id.clone()) {
+                let spot = self.sources.spot(&station, "mac");
+                let message =
+                    format!("{} has this hardware address already, at the same site", quote(&other));
+                let complaint = Complaint::new(Code::DuplicateKey, message).help("delete one of the two");
+                self.sources.report(spot, complaint);
+            }
+            if let Ok(site) = SiteId::new(site.as_str()) {
+                let name = super::name(name.clone(), &id);
+                stations.insert(id, Station { name, mac: mac.0.clone(), site });
+            }
+        }
+        stations
+    }
+
     /// The interfaces and the subnets that an agent looks at.
     pub(super) fn discovery(&mut self, agent: &Defined<file::Agent>) -> (Vec<String>, Vec<Sweep>) {
         let Some(discovery) = &agent.value.discovery else { return (Vec::new(), Vec::new()) };

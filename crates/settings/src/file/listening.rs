@@ -10,7 +10,7 @@ use super::{Limits, port_number, refuse};
 use crate::period::Period;
 use crate::problem::{Code, Complaint};
 use crate::snippet::quote;
-use crate::values::is_interface_name;
+use crate::values::{Name, is_interface_name};
 
 /// Receives notifications (traps and informs) from the devices that this agent polls, and from no others.
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
@@ -60,6 +60,21 @@ pub(crate) struct Sweep {
     /// The hardware addresses of stations that belong there, such as `52:54:00:12:34:56`. Any other is an event.
     #[garde(inner(length(max = 8192)))]
     pub(crate) known: Option<Vec<Mac>>,
+}
+
+/// A station that belongs where it is: it is no event when it is found on a subnet.
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Station {
+    /// Its name for people. Default: its identifier.
+    #[garde(dive)]
+    pub(crate) name: Option<Name>,
+    /// Its hardware address, such as `52:54:00:12:34:56`.
+    #[garde(skip)]
+    pub(crate) mac: Mac,
+    /// Where it stands.
+    #[garde(skip)]
+    pub(crate) site: String,
 }
 
 /// Sweeps that follow each other faster would be one.

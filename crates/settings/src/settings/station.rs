@@ -1,0 +1,74 @@
+//! Who belongs where: the stations that are no surprise when they are found on a subnet.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use wasl_model::assignment::Address;
+use wasl_model::{Localized, SiteId};
+
+use super::Settings;
+
+/// A station that belongs where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Station {
+    /// Its name for people.
+    pub name: Localized,
+    /// Its hardware address, `aa:bb:cc:dd:ee:ff`.
+    pub mac: String,
+    /// Where it stands; one of [`Settings::sites`].
+    pub site: SiteId,
+}
+
+/// How the configuration knows a station.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Familiar<'a> {
+    /// It is one of [`Settings::stations`].
+    Station(&'a str),
+    /// It has the address of one of [`Settings::devices`].
+    Device(&'a str),
+    /// It has the address of one of [`Settings::targets`].
+    Target(&'a str),
+    /// It has the address that a link's probes go to.
+    Link(&'a str),
+    /// Its hardware address stands in the `known` list of a sweep.
+    Listed,
+}
+
+impl Settings {
+    /// The stations that belong where they are.
+    pub fn stations(&self) -> &BTreeMap<String, Station> {
+        &self.stations
+    }
+
+    /// How a station is known that was found at `site`; `None` for a stranger.
+    ///
+    /// Branches may have the same private addresses, so an address says something only of what is watched from that
+    /// site.
+    pub fn familiar(&self, site: &str, mac: &str, ip: IpAddr) -> Option<Familiar<'_>> {
+        let station = self.stations.iter().find(|(_, s)| s.site.as_str() == site && s.mac == mac);
+        if let Some((id, _)) = station {
+            return Some(Familiar::Station(id));
+        }
+        let here = |agent| self.agents.get(agent).is_some_and(|agent| agent.site.as_str() == site);
+        let ip = ip.to_string();
+        let is_it = |address: &Address| matches!(address, Address::Host(host) if *host == ip);
+        if let Some((id, _)) = self.devices.iter().find(|(_, d)| d.host == ip && here(&d.from)) {
+            return Some(Familiar::Device(id));
+        }
+        let target = self.targets.iter().find(|(_, t)| is_it(&t.address) && t.from.iter().any(here));
+        if let Some((id, _)) = target {
+            return Some(Familiar::Target(id));
+        }
+        let link = self
+            .links
+            .iter()
+            .find(|(_, l)| l.probes.iter().any(|probe| is_it(&probe.to) && here(&probe.from)));
+        if let Some((id, _)) = link {
+            return Some(Familiar::Link(id));
+        }
+        let mut sweeps = self.agents.values().flat_map(|agent| &agent.sweeps);
+        sweeps
+            .any(|sweep| sweep.assignment.scope == site && sweep.known.contains(mac))
+            .then_some(Familiar::Listed)
+    }
+}
