@@ -1,6 +1,7 @@
 //! The command line.
 
 mod accounts;
+mod adopt;
 mod agents;
 mod backup;
 mod ca;
@@ -98,6 +99,7 @@ enum Command {
     /// What works and what does not
     Status(status::Status),
     Discovery(discovery::Discovery),
+    Adopt(adopt::Adopt),
     /// The lines between the places, what needs a look first
     Links(links::Links),
     /// One line: how it is, what each end sees, what the provider owes
@@ -155,6 +157,7 @@ pub fn main() -> ExitCode {
             Command::Check(check) => Ok(check.run()),
             Command::Status(status) => status.run().await,
             Command::Discovery(discovery) => discovery.run().await,
+            Command::Adopt(adopt) => adopt.run().await,
             Command::Links(links) => links.run().await,
             Command::Link(link) => link.run().await,
             Command::Incidents(incidents) => incidents.run().await,

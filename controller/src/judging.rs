@@ -6,6 +6,7 @@
 
 mod graph;
 mod pending;
+mod strangers;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use wasl_health::engine::{Refusal, StateChange};
 use wasl_health::{Engine, Policy, Word};
 use wasl_model::health::EntityState;
-use wasl_model::{AgentId, EntityKind, Maintenance, Subject, Timestamp};
+use wasl_model::{AgentId, EntityKind, Maintenance, SiteId, Subject, Timestamp};
 use wasl_settings::{HealthPolicy, Settings};
 use wasl_store::{AgentRecord, Store, StoredEvent};
 
@@ -28,6 +29,7 @@ use crate::live::{Key, Live};
 use crate::shared::Shared;
 use crate::time::now;
 use pending::Pending;
+use strangers::Strangers;
 
 /// A burst of changes is judged once.
 const GATHER: Duration = Duration::from_millis(50);
@@ -44,6 +46,7 @@ pub struct Judging {
 struct Inner {
     engine: Engine,
     pending: Pending,
+    strangers: Strangers,
     /// The agents that had a session when it was last looked, and the table's version then.
     connected: BTreeSet<AgentId>,
     sessions: Option<u64>,
@@ -102,17 +105,16 @@ impl Judging {
         let engine = Engine::restore(policy(settings.health()), graph::of(&settings, &agents), saved, now);
         // What was taken in after the last snapshot has been heard again; some of it may have been kept.
         let mut again = live.read().take_happened();
+        let mut strangers = Strangers::default();
+        let newcomers = live.read().take_newcomers();
+        again.extend(newcomers.into_iter().filter_map(|new| strangers.meet(new, &settings, now)));
         again.retain(|happened| intent.may_speak(&happened.agent, &happened.subject));
         let mut pending = Pending::default();
-        pending.happened_again(
-            again,
-            &latest_events(store).await?,
-            |subject| engine.view(subject).and_then(|v| v.site.cloned()),
-            now,
-        );
+        pending.happened_again(again, &latest_events(store).await?, |subject| site_of(&engine, subject), now);
         let inner = Inner {
             engine,
             pending,
+            strangers,
             connected: BTreeSet::new(),
             sessions: None,
             registry: None,
@@ -204,6 +206,12 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), Inf
     }
 }
 
+/// Where something stands that has happened.
+fn site_of(engine: &Engine, subject: &Subject) -> Option<SiteId> {
+    let judged = engine.view(subject).and_then(|view| view.site.cloned());
+    judged.or_else(|| SiteId::new(strangers::site_of(subject)?).ok())
+}
+
 impl Inner {
     /// Puts on the board what was restored.
     fn begin(&self, shared: &Shared) {
@@ -248,7 +256,8 @@ impl Inner {
         let settings = shared.intent.settings();
         let mut live = shared.live.read();
         let changed = live.take_changed();
-        let happened = live.take_happened();
+        let mut happened = live.take_happened();
+        let newcomers = live.take_newcomers();
         let mut touched: Vec<Subject> = Vec::with_capacity(changed.len());
         for key in changed {
             let Some(latest) = live.values.get(&key) else { continue };
@@ -275,8 +284,12 @@ impl Inner {
             touched.push(subject);
         }
         drop(live);
+        for new in newcomers.into_iter().filter(|new| shared.intent.may_speak(&new.agent, &new.subject)) {
+            happened.extend(self.strangers.meet(new, &settings, now));
+        }
+        happened.extend(self.strangers.count(now));
         let engine = &self.engine;
-        self.pending.happened(happened, |subject| engine.view(subject).and_then(|v| v.site.cloned()), now);
+        self.pending.happened(happened, |subject| site_of(engine, subject), now);
         // Where only the time of the last observation is new, the board hears of it all the same.
         let engine = &self.engine;
         shared.boards.change(|board| {

@@ -2,7 +2,7 @@
 //!
 //! Data flows one way: [`agents`] receive uploads, [`ingest`] makes them durable in the store and hands
 //! them to [`live`]; [`judging`] judges what changed and puts it on the [`board`]; [`operators`] show it. [`intent`] is the
-//! configuration in force, which both sides ask; [`past`] adds up months; [`jobs`] keep the house. [`controller`] wires it all,
+//! configuration in force, which both sides ask; [`past`] adds up months; [`proposal`] makes configuration of what was found; [`jobs`] keep the house. [`controller`] wires it all,
 //! and [`cli`] is how people start and ask it.
 
 pub mod accept;
@@ -20,6 +20,7 @@ pub mod live;
 pub mod operators;
 pub mod past;
 pub mod people;
+pub mod proposal;
 pub mod sessions;
 pub mod shared;
 pub mod time;

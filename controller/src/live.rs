@@ -12,7 +12,8 @@ use prost::Message;
 use tokio::sync::watch;
 use wasl_model::units::Scalar;
 use wasl_model::{
-    AgentId, EntityKind, Event, Histogram, Notice, NoticeCode, Observation, Subject, Timestamp, Value,
+    AgentId, EntityKind, Event, Histogram, Notice, NoticeCode, Observation, Station, Subject, Timestamp,
+    Value,
 };
 use wasl_protocol::batch;
 
@@ -38,6 +39,19 @@ pub struct Happened {
     pub agent: AgentId,
     /// What.
     pub event: Event,
+}
+
+/// A station that an agent says it sees and that was not among its finds before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Newcomer {
+    /// Who says it.
+    pub agent: AgentId,
+    /// What the station is called.
+    pub subject: Subject,
+    /// When, by the agent's clock.
+    pub at: Timestamp,
+    /// What was seen.
+    pub station: Station,
 }
 
 /// What an agent last said of a subject. The time is when it was seen, by the agent's clock.
@@ -84,6 +98,8 @@ pub struct State {
     notices: BTreeMap<(Key, NoticeCode), Word>,
     /// What has happened since that was last asked. It stands for nothing and is handed on once.
     happened: VecDeque<Happened>,
+    /// Who is new since that was last asked.
+    newcomers: VecDeque<Newcomer>,
 }
 
 /// The last word on a notice. That it was taken back is remembered, because an older word may still be
@@ -107,6 +123,11 @@ impl State {
     /// Hands out what has happened since this was last called, in the order in which it was heard.
     pub fn take_happened(&mut self) -> Vec<Happened> {
         std::mem::take(&mut self.happened).into()
+    }
+
+    /// Hands out the stations that are new since this was last called.
+    pub fn take_newcomers(&mut self) -> Vec<Newcomer> {
+        std::mem::take(&mut self.newcomers).into()
     }
 
     /// Counts everything as changed.
@@ -232,6 +253,8 @@ impl Live {
                 }
             }
         }
+        // They were told when they came.
+        self.read().newcomers.clear();
         // What could not be read may stand in the batches.
         Restored { unreadable, covers: if unreadable == 0 { snapshot.covers } else { 0 } }
     }
@@ -254,6 +277,7 @@ impl State {
             _ => {}
         }
         self.make_room(&key);
+        self.welcome(&key, at, &observation.value);
         let latest = self.values.entry(key.clone()).or_insert_with(|| Latest {
             at,
             value: observation.value.clone(),
@@ -300,6 +324,18 @@ impl State {
         {
             self.values.remove(&oldest);
         }
+    }
+
+    fn welcome(&mut self, key: &Key, at: Timestamp, value: &Value) {
+        let Value::Station(station) = value else { return };
+        if self.values.contains_key(key) {
+            return;
+        }
+        if self.newcomers.len() >= HAPPENED {
+            self.newcomers.pop_front();
+        }
+        let (agent, subject) = key.clone();
+        self.newcomers.push_back(Newcomer { agent, subject, at, station: station.clone() });
     }
 
     fn happen(&mut self, (agent, subject): Key, at: Timestamp, event: Event) {

@@ -1,148 +1,130 @@
 //! `wasl discovery`: what agents found, and what of it the configuration does not know.
 
-use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use serde_json::json;
 
 use super::client::Client;
 use super::{Where, table};
 use crate::home::Home;
-use crate::operators::api::{List, NeighbourBody};
+use crate::operators::api::{List, NeighbourBody, StationBody};
+use crate::proposal::Proposal;
 use crate::time::now;
 
-/// What agents found: the neighbours at their ports, and a proposal for those that the configuration does not know.
-/// Nothing is written; copy what is right into the configuration.
+/// What agents found: the neighbours at their ports and the stations on their subnets. `--propose` prints what of it
+/// the configuration does not know as configuration; `wasl adopt` takes it.
 #[derive(Debug, Args)]
 pub(super) struct Discovery {
     #[command(flatten)]
     place: Where,
+    /// Print the unknown ones as configuration; nothing is written
+    #[arg(long)]
+    propose: bool,
 }
 
 impl Discovery {
     /// Runs it.
     pub(super) async fn run(self) -> Result<ExitCode> {
         let client = Client::new(&Home::at(self.place.state()))?;
-        let found: List<NeighbourBody> = client.get("/api/v1/discovery/neighbours").await?;
+        if self.propose {
+            let proposal: Proposal = client.get("/api/v1/discovery/proposal").await?;
+            if self.place.json {
+                let document = json!({
+                    "schema": "wasl.proposal.v1",
+                    "generated_at": crate::time::rfc3339(now()),
+                    "items": [proposal],
+                });
+                table::show(&format!("{document:#}\n"));
+            } else if proposal.yaml.is_empty() {
+                eprintln!("there is nothing to propose: all that was found is known");
+            } else {
+                table::show(&proposal.yaml);
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        let neighbours: List<NeighbourBody> = client.get("/api/v1/discovery/neighbours").await?;
+        let stations: List<StationBody> = client.get("/api/v1/discovery/stations").await?;
         if self.place.json {
-            table::show(&format!("{}\n", serde_json::to_string_pretty(&found)?));
-        } else if found.items.is_empty() {
+            let tagged = |kind: &str, item: serde_json::Value| {
+                let mut item = item;
+                item["kind"] = kind.into();
+                item
+            };
+            let mut items = Vec::new();
+            for neighbour in &neighbours.items {
+                items.push(tagged("neighbour", serde_json::to_value(neighbour)?));
+            }
+            for station in &stations.items {
+                items.push(tagged("station", serde_json::to_value(station)?));
+            }
+            let document = json!({
+                "schema": "wasl.discovery.v1", "generated_at": neighbours.generated_at, "items": items,
+            });
+            table::show(&format!("{document:#}\n"));
+        } else if neighbours.items.is_empty() && stations.items.is_empty() {
             table::show(
-                "no neighbours were found; agents listen where `agents.NAME.discovery.lldp` names interfaces\n",
+                "nothing was found; agents listen at the interfaces of `agents.NAME.discovery.lldp` and ask on the \
+                 subnets of `agents.NAME.discovery.sweep`\n",
             );
         } else {
-            let text = |text: &Option<String>| text.clone().unwrap_or_default();
-            let rows: Vec<Vec<String>> = found
-                .items
-                .iter()
-                .map(|n| {
-                    vec![
-                        n.heard_at.clone(),
-                        text(&n.system_name),
-                        n.chassis.clone(),
-                        n.port.clone(),
-                        text(&n.management_address),
-                        n.device.clone().unwrap_or_else(|| "unknown".to_owned()),
-                        table::age(n.at, now().0),
-                    ]
-                })
-                .collect();
-            table::print(&["HEARD AT", "NAME", "CHASSIS", "ITS PORT", "ADDRESS", "DEVICE", "TOLD"], &rows);
-            table::show(&proposal(&found.items));
+            show_neighbours(&neighbours.items);
+            if !neighbours.items.is_empty() && !stations.items.is_empty() {
+                table::show("\n");
+            }
+            show_stations(&stations.items);
+            let unknown = neighbours.items.iter().filter(|n| n.device.is_none()).count()
+                + stations.items.iter().filter(|s| s.known.is_none()).count();
+            if unknown > 0 {
+                table::show(&format!(
+                    "\n{unknown} of them are on no list; `wasl discovery --propose` prints them as configuration\n"
+                ));
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Devices for those that are unknown and can be managed somewhere, as YAML.
-fn proposal(found: &[NeighbourBody]) -> String {
-    let mut lines = String::new();
-    let (mut addresses, mut names) = (BTreeSet::new(), BTreeSet::new());
-    for n in found.iter().filter(|n| n.device.is_none()) {
-        let Some(address) = n.management_address.as_ref().filter(|address| addresses.insert(*address)) else {
-            continue;
-        };
-        let said = n.system_name.as_deref().unwrap_or(&n.chassis);
-        let said: String = said.chars().filter(|c| !c.is_control()).take(200).collect();
-        let mut id = identifier(&said);
-        while !names.insert(id.clone()) {
-            id.push_str("-x");
-        }
-        // JSON's strings are YAML's as well, so what a neighbour calls itself cannot become anything else.
-        let name = serde_json::Value::from(said).to_string();
-        let host = serde_json::Value::from(address.as_str()).to_string();
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            lines,
-            "  {id}: {{ name: {{ en: {name} }}, host: {host}, from: {}, snmp: {{ version: v2c, community: {id}-snmp }} }}",
-            n.agent
-        );
+fn show_neighbours(found: &[NeighbourBody]) {
+    if found.is_empty() {
+        return;
     }
-    if lines.is_empty() {
-        return lines;
-    }
-    format!(
-        "\n# What neighbours say of themselves is not proved. Check each line, put its secret on the agent's host, and\n\
-         # copy what is right into the configuration.\ndevices:\n{lines}"
-    )
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .map(|n| {
+            vec![
+                n.heard_at.clone(),
+                text(&n.system_name),
+                n.chassis.clone(),
+                n.port.clone(),
+                text(&n.management_address),
+                n.device.clone().unwrap_or_else(|| "unknown".to_owned()),
+                table::age(n.at, now().0),
+            ]
+        })
+        .collect();
+    table::print(&["HEARD AT", "NAME", "CHASSIS", "ITS PORT", "ADDRESS", "DEVICE", "TOLD"], &rows);
 }
 
-/// An identifier made of a name: small letters, digits and `-`.
-fn identifier(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let text: String = name.chars().map(plain).take(40).collect();
-    let text = text.trim_matches('-');
-    if text.starts_with(|c: char| c.is_ascii_lowercase()) {
-        text.to_owned()
-    } else {
-        format!("device-{text}")
+fn show_stations(found: &[StationBody]) {
+    if found.is_empty() {
+        return;
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn neighbour(name: &str, address: Option<&str>, device: Option<&str>) -> NeighbourBody {
-        NeighbourBody {
-            agent: "jenin-gw".into(),
-            heard_at: "jenin-gw/eth0".into(),
-            chassis: "52:54:00:12:34:56".into(),
-            port: "1".into(),
-            port_description: None,
-            system_name: Some(name.into()),
-            system_description: None,
-            management_address: address.map(str::to_owned),
-            at: 0,
-            device: device.map(str::to_owned),
-        }
-    }
-
-    #[test]
-    fn a_proposal_is_sound_configuration_whatever_neighbours_call_themselves() {
-        let text = proposal(&[
-            neighbour("Core Switch", Some("10.0.0.1"), None),
-            neighbour("core.switch", Some("10.0.0.2"), None),
-            neighbour("x\" } }\n  evil: {", Some("fd00::1"), None),
-            neighbour("again", Some("10.0.0.1"), None),
-            neighbour("known", Some("10.0.0.9"), Some("known")),
-            neighbour("nowhere", None, None),
-        ]);
-        let head = "institution: { id: u, name: { en: U }, timezone: Asia/Hebron }
-sites: { jenin: { name: { en: Jenin } } }
-agents: { jenin-gw: { site: jenin, role: gateway } }
-";
-        let dir = tempfile::tempdir().expect("a folder");
-        std::fs::write(dir.path().join("wasl.yaml"), format!("{head}{text}")).expect("written");
-        let settings = wasl_settings::load(dir.path()).expect("sound");
-        let devices: Vec<(&str, &str)> =
-            settings.devices().iter().map(|(id, d)| (id.as_str(), d.host.as_str())).collect();
-        assert_eq!(
-            devices,
-            [("core-switch", "10.0.0.1"), ("core-switch-x", "10.0.0.2"), ("x-------evil", "fd00::1")]
-        );
-        assert_eq!(proposal(&[neighbour("known", Some("10.0.0.9"), Some("known"))]), "");
-    }
+    let rows: Vec<Vec<String>> = found
+        .iter()
+        .map(|s| {
+            vec![
+                s.site.clone(),
+                format!("{}/{}", s.agent, s.interface),
+                s.mac.clone(),
+                s.ip.clone(),
+                s.known.clone().unwrap_or_else(|| "unknown".to_owned()),
+                table::age(s.first, now().0),
+                table::age(s.at, now().0),
+            ]
+        })
+        .collect();
+    table::print(&["SITE", "SEEN AT", "STATION", "ADDRESS", "KNOWN AS", "FIRST", "TOLD"], &rows);
 }

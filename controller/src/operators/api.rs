@@ -31,7 +31,7 @@ pub use super::problem::Problem;
 pub use accounts::{AccountBody, AccountChange, AccountRequest};
 pub use agents::{AgentBody, Revocation};
 pub use authority::{Anyway, AuthorityBody, NextAuthority, WaitingBody};
-pub use discovery::NeighbourBody;
+pub use discovery::{NeighbourBody, StationBody};
 pub use entities::{EntityBody, NoticeBody, ReasonBody};
 pub(super) use incidents::take_on;
 pub use incidents::{AcknowledgeRequest, AcknowledgementBody, EntryBody, IncidentBody};
@@ -98,6 +98,8 @@ fn build() -> (Router<Operators>, utoipa::openapi::OpenApi) {
         .routes(routes!(authority::finish))
         .routes(routes!(authority::retire))
         .routes(routes!(discovery::neighbours))
+        .routes(routes!(discovery::stations))
+        .routes(routes!(discovery::propose))
         .routes(routes!(events::events))
         .split_for_parts()
 }

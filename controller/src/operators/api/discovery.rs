@@ -1,22 +1,30 @@
-//! What agents found without being told.
+//! What agents found without being told, and what of it could go into the configuration.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wasl_model::{EntityKind, Value};
+use wasl_settings::{Familiar, Settings};
 
 use super::{List, Problem};
+use crate::live;
 use crate::operators::Operators;
 use crate::operators::access::Viewer;
 use crate::operators::extract::Json;
+use crate::proposal::{self, Proposal};
 use crate::time::now;
+
+/// Neighbours of which nothing was heard for so long are not listed; an agent tells hourly that they are there.
+const NEIGHBOUR_MS: i64 = 2 * 3_600_000;
+/// Stations of which nothing was heard for so long are not listed: a machine may be off over a holiday.
+const STATION_MS: i64 = 14 * 86_400_000;
 
 /// A neighbour at a port, as it says of itself; none of it is proved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NeighbourBody {
-    /// The agent that heard it.
+    /// The agent that heard it, or that read it from a device.
     pub agent: String,
-    /// Where it was heard, `owner/port`.
+    /// Where it was heard, `owner/port`; the owner is the agent or a device.
     pub heard_at: String,
     /// Its chassis: a hardware address or a text.
     pub chassis: String,
@@ -36,13 +44,60 @@ pub struct NeighbourBody {
     pub device: Option<String>,
 }
 
+/// A station that was seen on a subnet; none of it is proved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StationBody {
+    /// The agent that saw it.
+    pub agent: String,
+    /// Where that agent stands.
+    pub site: String,
+    /// The agent's interface on the subnet.
+    pub interface: String,
+    /// The station's hardware address, `aa:bb:cc:dd:ee:ff`.
+    pub mac: String,
+    /// Its address.
+    pub ip: String,
+    /// When it was first seen since the agent was started, milliseconds since 1970.
+    pub first: i64,
+    /// When it was last told, milliseconds since 1970. An agent tells what is unchanged once an hour.
+    pub at: i64,
+    /// How the configuration knows it: `station/pc-07`, `device/core`, `target/…`, `link/…`, or `listed` where its
+    /// hardware address stands in the sweep's list. Absent for a station that is on no list.
+    pub known: Option<String>,
+}
+
 /// The neighbours of the last two hours, by agent and port.
 #[utoipa::path(get, operation_id = "list_neighbours", path = "/api/v1/discovery/neighbours",
     responses((status = 200, body = List<NeighbourBody>), (status = 401, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn neighbours(_: Viewer, State(operators): State<Operators>) -> Json<List<NeighbourBody>> {
     let settings = operators.shared.intent.settings();
-    let since = now().0 - 2 * 3_600_000;
+    let items = neighbour_bodies(&operators.shared.live.read(), &settings, now().0 - NEIGHBOUR_MS);
+    List::new("wasl.neighbours.v1", items)
+}
+
+/// The stations of the last fourteen days, by agent and hardware address.
+#[utoipa::path(get, operation_id = "list_stations", path = "/api/v1/discovery/stations",
+    responses((status = 200, body = List<StationBody>), (status = 401, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn stations(_: Viewer, State(operators): State<Operators>) -> Json<List<StationBody>> {
+    let settings = operators.shared.intent.settings();
+    let items = station_bodies(&operators.shared.live.read(), &settings, now().0 - STATION_MS);
+    List::new("wasl.stations.v1", items)
+}
+
+/// What was found and the configuration does not know, as configuration. Nothing is written: a person looks at it and
+/// takes what is right (`wasl adopt`).
+#[utoipa::path(get, operation_id = "propose", path = "/api/v1/discovery/proposal",
+    responses((status = 200, body = Proposal), (status = 401, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn propose(_: Viewer, State(operators): State<Operators>) -> Json<Proposal> {
+    let settings = operators.shared.intent.settings();
     let live = operators.shared.live.read();
+    let neighbours = neighbour_bodies(&live, &settings, now().0 - NEIGHBOUR_MS);
+    let stations = station_bodies(&live, &settings, now().0 - STATION_MS);
+    drop(live);
+    Json(proposal::of(&settings, &neighbours, &stations))
+}
+
+fn neighbour_bodies(live: &live::State, settings: &Settings, since: i64) -> Vec<NeighbourBody> {
     let found = live.values.iter().filter(|((_, s), l)| s.kind == EntityKind::Neighbour && l.at.0 >= since);
     let items = found.filter_map(|((agent, subject), latest)| {
         let Value::Neighbour(n) = &latest.value else { return None };
@@ -62,7 +117,31 @@ pub(super) async fn neighbours(_: Viewer, State(operators): State<Operators>) ->
             at: latest.at.0,
         })
     });
-    let items = items.collect();
-    drop(live);
-    List::new("wasl.neighbours.v1", items)
+    items.collect()
+}
+
+fn station_bodies(live: &live::State, settings: &Settings, since: i64) -> Vec<StationBody> {
+    let found = live.values.iter().filter(|((_, s), l)| s.kind == EntityKind::Station && l.at.0 >= since);
+    let items = found.filter_map(|((agent, subject), latest)| {
+        let Value::Station(station) = &latest.value else { return None };
+        let (site, _) = subject.id.rsplit_once('/')?;
+        let known = settings.familiar(site, &station.mac, station.ip);
+        Some(StationBody {
+            agent: agent.to_string(),
+            site: site.to_owned(),
+            interface: station.interface.clone(),
+            mac: station.mac.clone(),
+            ip: station.ip.to_string(),
+            first: station.first.0,
+            at: latest.at.0,
+            known: known.map(|known| match known {
+                Familiar::Station(id) => format!("station/{id}"),
+                Familiar::Device(id) => format!("device/{id}"),
+                Familiar::Target(id) => format!("target/{id}"),
+                Familiar::Link(id) => format!("link/{id}"),
+                Familiar::Listed => "listed".to_owned(),
+            }),
+        })
+    });
+    items.collect()
 }

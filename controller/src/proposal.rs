@@ -1,0 +1,158 @@
+//! What agents found, as configuration that a person may take.
+//!
+//! Neighbours and stations say what they like, so all that is taken from them is a name, an address and a hardware
+//! address, each in quotes or in an alphabet that means nothing in YAML. The text fits beside the configuration in
+//! force: its identifiers are new, and whatever it refers to is there. The same finds make the same text.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use wasl_model::AgentId;
+use wasl_settings::Settings;
+
+use crate::operators::api::{NeighbourBody, StationBody};
+
+/// Configuration for what was found and is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Proposal {
+    /// YAML for a file of its own, with comments; empty if there is nothing to propose.
+    pub yaml: String,
+    /// How many devices it adds.
+    pub devices: usize,
+    /// How many stations it adds.
+    pub stations: usize,
+}
+
+/// The beginning of the text.
+const HEAD: &str = "# What was found and is not yet known. What neighbours and stations say of themselves is not proved: check
+# each line and delete what does not belong. `wasl check` says whether the rest fits the configuration.
+";
+
+/// Proposes what of the finds is not in the configuration.
+pub fn of(settings: &Settings, neighbours: &[NeighbourBody], stations: &[StationBody]) -> Proposal {
+    let mut neighbours: Vec<&NeighbourBody> =
+        neighbours.iter().filter(|n| is_ours(settings, &n.agent)).collect();
+    neighbours.sort_by_key(|n| (&n.heard_at, &n.chassis, &n.port));
+    let mut stations: Vec<&StationBody> =
+        stations.iter().filter(|s| s.known.is_none() && is_ours(settings, &s.agent)).collect();
+    stations.sort_by_key(|s| (&s.site, &s.mac, &s.agent));
+
+    let (devices, taken) = devices(settings, &neighbours);
+    // A device that a neighbour announced is proposed as that.
+    stations.retain(|s| !taken.contains(s.ip.as_str()) && !taken.contains(s.mac.as_str()));
+    stations.dedup_by_key(|s| (&s.site, &s.mac));
+    let mut ids: BTreeSet<String> = settings.stations().keys().cloned().collect();
+    let lines: Vec<String> = stations.iter().map(|s| station(s, &mut ids)).collect();
+
+    let mut proposal = Proposal { yaml: String::new(), devices: devices.len(), stations: lines.len() };
+    if devices.is_empty() && lines.is_empty() {
+        return proposal;
+    }
+    proposal.yaml.push_str(HEAD);
+    if !devices.is_empty() {
+        let _ = write!(
+            proposal.yaml,
+            "\n# Who is beside whom, as the neighbours say:\n{}\n# Put each secret that is named here on the agent's host.\ndevices:\n{}",
+            topology(&neighbours),
+            devices.concat()
+        );
+    }
+    if !lines.is_empty() {
+        let _ = write!(proposal.yaml, "\nstations:\n{}", lines.concat());
+    }
+    proposal
+}
+
+fn is_ours(settings: &Settings, agent: &str) -> bool {
+    AgentId::new(agent).is_ok_and(|agent| settings.agents().contains_key(&agent))
+}
+
+/// A line for each port with a neighbour.
+fn topology(neighbours: &[&NeighbourBody]) -> String {
+    let lines = neighbours.iter().map(|n| {
+        let far = n.device.clone().unwrap_or_else(|| said(n));
+        format!("#   {} -- {far} {}\n", plain(&n.heard_at), plain(&n.port))
+    });
+    lines.collect()
+}
+
+/// A device for each neighbour that is unknown and can be managed somewhere; and what identifies these.
+fn devices<'a>(settings: &Settings, neighbours: &[&'a NeighbourBody]) -> (Vec<String>, BTreeSet<&'a str>) {
+    let mut ids: BTreeSet<String> = settings.devices().keys().cloned().collect();
+    let (mut lines, mut taken) = (Vec::new(), BTreeSet::new());
+    for n in neighbours.iter().filter(|n| n.device.is_none()) {
+        let Some(address) = n.management_address.as_deref().filter(|a| a.parse::<IpAddr>().is_ok()) else {
+            continue;
+        };
+        taken.insert(n.chassis.as_str());
+        if !taken.insert(address) {
+            continue;
+        }
+        let name = said(n);
+        let id = unique(identifier(&name, "device"), &mut ids);
+        // What is behind a device that is polled hangs on it.
+        let behind = n.heard_at.split_once('/').map(|(owner, _)| owner);
+        let behind = behind.filter(|owner| settings.devices().contains_key(*owner));
+        let behind = behind.map(|owner| format!(", depends_on: [device/{owner}]")).unwrap_or_default();
+        lines.push(format!(
+            "  {id}: {{ name: {{ en: {} }}, host: {}, from: {}, snmp: {{ version: v2c, community: {id}-snmp }}{behind} }}\n",
+            quoted(&name),
+            quoted(address),
+            n.agent
+        ));
+    }
+    (lines, taken)
+}
+
+fn station(s: &StationBody, ids: &mut BTreeSet<String>) -> String {
+    let id = unique(identifier(&format!("{}-{}", s.site, s.mac), "station"), ids);
+    format!(
+        "  {id}: {{ mac: {}, site: {} }}  # {} on {}\n",
+        quoted(&s.mac),
+        quoted(&s.site),
+        plain(&s.ip),
+        plain(&s.interface)
+    )
+}
+
+/// What a neighbour calls itself.
+fn said(n: &NeighbourBody) -> String {
+    plain(n.system_name.as_deref().unwrap_or(&n.chassis))
+}
+
+/// A text of one short line.
+fn plain(text: &str) -> String {
+    let is_break = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
+    text.chars().filter(|c| !is_break(*c)).take(200).collect()
+}
+
+/// JSON's strings are YAML's as well, so what somebody calls himself cannot become anything else.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn unique(wanted: String, ids: &mut BTreeSet<String>) -> String {
+    let mut id = wanted;
+    while !ids.insert(id.clone()) {
+        id.push_str("-x");
+    }
+    id
+}
+
+/// An identifier made of a name: small letters, digits and `-`.
+fn identifier(name: &str, kind: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let text: String = name.chars().map(plain).take(80).collect();
+    let text = text.trim_matches('-');
+    if text.starts_with(|c: char| c.is_ascii_lowercase()) {
+        text.to_owned()
+    } else {
+        format!("{kind}-{text}")
+    }
+}
+
+#[cfg(test)]
+mod tests;
