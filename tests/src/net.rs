@@ -384,6 +384,52 @@ impl Net {
     }
 }
 
+/// A laboratory: a switch at a branch's interface `lab0`, and machines at it.
+pub struct Lab<'a> {
+    branch: &'a Namespace,
+    machines: Vec<Namespace>,
+}
+
+impl Net {
+    /// Sets up a laboratory without machines at a branch; its subnet is 10.3.16.0/28, the branch has the address
+    /// 10.3.16.1 there.
+    pub fn lab(&self, branch: u8) -> Lab<'_> {
+        let branch = &self.branches[usize::from(branch) - 1];
+        branch.ip(&["link", "add", "lab0", "address", &Lab::mac(1), "type", "bridge"]);
+        branch.ip(&["address", "add", &format!("{}/28", Lab::address(1)), "dev", "lab0"]);
+        branch.ip(&["link", "set", "lab0", "up"]);
+        Lab { branch, machines: Vec::new() }
+    }
+}
+
+impl Lab<'_> {
+    /// Switches a machine on. Its number is the last part of its addresses, 2 to 14.
+    pub fn machine(&mut self, number: u8) -> Place {
+        let machine = Namespace::make(&format!("machine-{number}"));
+        let port = format!("port-{number}");
+        let (mac, name) = (Self::mac(number), machine.0.as_str());
+        self.branch.ip(&[
+            "link", "add", &port, "type", "veth", "peer", "name", "eth0", "address", &mac, "netns", name,
+        ]);
+        self.branch.ip(&["link", "set", &port, "master", "lab0", "up"]);
+        machine.ip(&["address", "add", &format!("{}/28", Self::address(number)), "dev", "eth0"]);
+        machine.ip(&["link", "set", "eth0", "up"]);
+        let place = machine.place();
+        self.machines.push(machine);
+        place
+    }
+
+    /// The hardware address of a machine.
+    pub fn mac(number: u8) -> String {
+        format!("02:00:00:00:10:{number:02x}")
+    }
+
+    /// The address of a machine.
+    pub fn address(number: u8) -> Ipv4Addr {
+        Ipv4Addr::new(10, 3, 16, number)
+    }
+}
+
 /// A fault of a line. It is undone when this is dropped.
 #[must_use = "the fault is undone when this is dropped"]
 pub struct Fault<'a> {

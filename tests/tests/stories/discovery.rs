@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use wasl_tests::centre::{Agent, Centre};
-use wasl_tests::net::Net;
-use wasl_tests::{packages, skip, tool};
+use wasl_tests::client::Event;
+use wasl_tests::net::{Lab, Net};
+use wasl_tests::{packages, skip, tool, wait};
 
 const SOON: Duration = Duration::from_secs(25);
 
@@ -47,7 +49,7 @@ agents: { branch-1: { site: one, role: gateway, discovery: { lldp: [port1] } } }
     let mut agent = Agent::join(&centre, &place, dir.path(), "one", "gateway", "branch-1");
     agent.start();
     let heard = |change: &'static str| {
-        move |event: &wasl_tests::client::Event| {
+        move |event: &Event| {
             if event.kind != "occurrence" {
                 return false;
             }
@@ -62,7 +64,7 @@ agents: { branch-1: { site: one, role: gateway, discovery: { lldp: [port1] } } }
     // Until the agent has its assignment nobody listens, so the neighbour speaks until it is heard.
     centre.await_agent("branch-1");
     let mut came = None;
-    wasl_tests::wait::until_true("the neighbour is heard", SOON, || {
+    wait::until_true("the neighbour is heard", SOON, || {
         announce("port2-far", "120");
         announce("port1-far", "120");
         came = events.so_far().into_iter().find(heard("came"));
@@ -75,9 +77,11 @@ agents: { branch-1: { site: one, role: gateway, discovery: { lldp: [port1] } } }
     let found = centre.client.json("/api/v1/discovery/neighbours");
     assert_eq!(found["items"].as_array().map(Vec::len), Some(1), "{found:#}");
     assert_eq!(found["items"][0]["heard_at"], "branch-1/port1");
-    let shown = centre.wasl(&["discovery"]);
-    let shown = String::from_utf8_lossy(&shown.stdout);
-    assert!(shown.contains("story-core") && shown.contains("host: \"192.0.2.7\""), "{shown}");
+    let shown = stdout(&centre, &["discovery"]);
+    assert!(shown.contains("story-core") && shown.contains("192.0.2.7"), "{shown}");
+    let proposed = stdout(&centre, &["discovery", "--propose"]);
+    assert!(proposed.contains("host: \"192.0.2.7\""), "{proposed}");
+    assert!(proposed.contains("#   branch-1/port1 -- story-core Gi1/0/3"), "{proposed}");
     announce("port1-far", "120");
     announce("port1-far", "0");
     let mut again = 0;
@@ -86,4 +90,167 @@ agents: { branch-1: { site: one, role: gateway, discovery: { lldp: [port1] } } }
         heard("went")(event)
     });
     assert_eq!(again, 0, "it was told again");
+}
+
+fn stdout(centre: &Centre, args: &[&str]) -> String {
+    let output = centre.wasl(args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A branch whose laboratory is swept every ten seconds. Machine 2 stands in the sweep's list, 3 among the stations, and 4
+/// is a target.
+fn swept() -> String {
+    format!(
+        "institution: {{ id: story, name: {{ en: Story }}, timezone: Asia/Hebron }}
+sites: {{ one: {{ name: {{ en: One }} }} }}
+agents:
+  branch-1:
+    site: one
+    role: gateway
+    discovery: {{ sweep: [{{ interface: lab0, subnet: 10.3.16.0/28, every: 10s, known: [{}] }}] }}
+stations: {{ pc-3: {{ mac: {}, site: one }} }}
+targets: {{ pc-4: {{ address: {}, from: [branch-1] }} }}
+",
+        Lab::mac(2),
+        Lab::mac(3),
+        Lab::address(4)
+    )
+}
+
+/// The figures of an event of this code.
+fn args_of(event: &Event, code: &str) -> Option<serde_json::Value> {
+    let event = (event.kind == "occurrence").then(|| event.json())?;
+    (event["occurrence"]["code"] == code).then(|| event["occurrence"]["args"].clone())
+}
+
+/// How the stations are known, by hardware address, as far as they are listed.
+fn stations(centre: &Centre) -> Vec<(String, Option<String>)> {
+    let found = centre.client.json("/api/v1/discovery/stations");
+    let items = found["items"].as_array().expect("a list").iter();
+    items
+        .map(|s| (s["mac"].as_str().expect("an address").to_owned(), s["known"].as_str().map(str::to_owned)))
+        .collect()
+}
+
+/// Catches: machines that a sweep does not find, known ones that are cried out, a stranger who is not or is again and again,
+/// and a proposal that is no sound configuration or does not make him known.
+#[test]
+fn a_stranger_on_a_lab_subnet_is_an_event_and_known_when_he_was_adopted() {
+    let name = "a_stranger_on_a_lab_subnet_is_an_event_and_known_when_he_was_adopted";
+    if let Err(reason) = packages::need_network() {
+        skip!(name, reason);
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let net = Net::centre_and_branches(1);
+    let mut lab = net.lab(1);
+    for number in 2..=4 {
+        lab.machine(number);
+    }
+    let http = "127.0.0.1:8080".parse().expect("an address");
+    let centre = Centre::start(&net.centre(), dir.path(), &swept(), http, net.agents_listener());
+    let events = centre.client.events("/api/v1/events?after=0");
+    let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "branch-1");
+    agent.start();
+    let known = [(2, "listed"), (3, "station/pc-3"), (4, "target/pc-4")]
+        .map(|(number, known)| (Lab::mac(number), Some(known.to_owned())));
+    wait::until_true("the machines are found", SOON, || stations(&centre) == known);
+
+    lab.machine(5);
+    let mut told = Vec::new();
+    events.next("the stranger", SOON, |event| {
+        told.extend(args_of(event, "unknown_station"));
+        !told.is_empty()
+    });
+    assert_eq!(told[0]["mac"], Lab::mac(5), "{told:?}");
+    assert_eq!(told[0]["ip"], Lab::address(5).to_string());
+    assert_eq!(told[0]["interface"], "lab0");
+    let shown = stdout(&centre, &["discovery"]);
+    let line = shown.lines().find(|line| line.contains(&Lab::mac(5)));
+    assert!(line.is_some_and(|line| line.contains("unknown")), "{shown}");
+    let proposed = stdout(&centre, &["discovery", "--propose"]);
+    assert!(proposed.contains(&Lab::mac(5)) && !proposed.contains(&Lab::mac(4)), "{proposed}");
+
+    let config = centre.config();
+    let config = config.to_str().expect("a name");
+    let unasked = centre.wasl(&["adopt", "--config", config]);
+    assert!(!unasked.status.success(), "there is nobody to ask");
+    let adopt = ["adopt", "--config", config, "--file", "lab.yaml", "--yes"];
+    assert_eq!(stdout(&centre, &adopt), proposed);
+    centre.daemon.signal(Signal::SIGHUP);
+    wait::until_true("he is known", SOON, || {
+        stations(&centre).iter().any(|(mac, known)| {
+            *mac == Lab::mac(5) && known.as_deref() == Some("station/one-02-00-00-00-10-05")
+        })
+    });
+    assert!(!centre.wasl(&adopt).status.success(), "a file that is there is not overwritten");
+
+    // When the agent starts anew and finds them all again, none of them is news.
+    agent.end();
+    let restarted = wait::now_ms();
+    agent.start();
+    wait::until_true("all are seen again", SOON, || {
+        let found = centre.client.json("/api/v1/discovery/stations");
+        let items = found["items"].as_array().expect("a list");
+        items.len() == 4 && items.iter().all(|s| s["first"].as_i64() >= Some(restarted))
+    });
+    let later = events.so_far();
+    assert!(later.iter().all(|event| args_of(event, "unknown_station").is_none()), "told again");
+}
+
+/// Speaks ARP by the interface in its first argument: as many machines as its second says, each with an address of its own.
+const MAKE_UP: &str = "
+import socket, sys
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind((sys.argv[1], 0))
+for n in range(int(sys.argv[2])):
+    mac = bytes([2, 0x66]) + n.to_bytes(4, 'big')
+    ip = bytes([10, 3, 16, 2 + n % 13])
+    wire.send(b'\\xff' * 6 + mac + bytes.fromhex('08060001080006040001') + mac + ip + bytes(6) + ip)
+";
+
+/// Catches: a machine that makes up others and so fills memory or the list of events; and two machines with one address.
+#[test]
+fn made_up_machines_are_a_few_events_and_two_with_one_address_are_told() {
+    let name = "made_up_machines_are_a_few_events_and_two_with_one_address_are_told";
+    if let Err(reason) = packages::need_network().and_then(|()| packages::need("python3", "python3-minimal"))
+    {
+        skip!(name, reason);
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let net = Net::centre_and_branches(1);
+    let mut lab = net.lab(1);
+    lab.machine(2);
+    let second = lab.machine(3);
+    let http = "127.0.0.1:8080".parse().expect("an address");
+    let centre = Centre::start(&net.centre(), dir.path(), &swept(), http, net.agents_listener());
+    let events = centre.client.events("/api/v1/events?after=0");
+    let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "branch-1");
+    agent.start();
+    wait::until_true("both are found", SOON, || stations(&centre).len() == 2);
+
+    tool::finish(second.command("ip").args(["address", "add", "10.3.16.2/28", "dev", "eth0"]));
+    let mut conflict = None;
+    events.next("the conflict", SOON, |event| {
+        conflict = args_of(event, "address_conflict");
+        conflict.is_some()
+    });
+    let conflict = conflict.expect("it was told");
+    assert_eq!(conflict["ip"], "10.3.16.2");
+    let both = [conflict["mac"].as_str(), conflict["other_mac"].as_str()].map(|mac| mac.map(str::to_owned));
+    assert!([2, 3].iter().all(|n| both.contains(&Some(Lab::mac(*n)))), "{conflict}");
+
+    let mut told = 0;
+    tool::finish(second.command("python3").args(["-c", MAKE_UP, "eth0", "3000"]));
+    events.next("there are too many", SOON, |event| {
+        let args = args_of(event, "unknown_station");
+        told += u32::from(args.is_some());
+        args.is_some_and(|args| args["subnet"] == "10.3.16.0/28")
+    });
+    tool::finish(second.command("python3").args(["-c", MAKE_UP, "eth0", "3000"]));
+    wait::until_true("the agent lives on", SOON, || centre.is_connected("branch-1"));
+    assert!(stations(&centre).len() <= 14, "more stations than addresses");
+    let later = events.so_far();
+    told += later.iter().filter(|event| args_of(event, "unknown_station").is_some()).count() as u32;
+    assert!((2..=11).contains(&told), "{told} events");
 }
