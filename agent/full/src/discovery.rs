@@ -5,7 +5,7 @@
 //! [`stations`] is the loop around `wasl_probe::sweep`, [`wire`] its socket.
 
 mod listener;
-mod neighbours;
+pub(crate) mod neighbours;
 mod stations;
 mod wire;
 
@@ -21,7 +21,7 @@ use wasl_model::assignment::{Assignment, Discovery};
 use wasl_model::{AgentId, EntityKind, NoticeCode, Severity, Subject};
 
 use listener::Listener;
-use neighbours::{Neighbours, News};
+use neighbours::Neighbours;
 
 /// How often it is looked whether a neighbour has fallen silent.
 const LOOK: Duration = Duration::from_secs(1);
@@ -105,16 +105,7 @@ async fn listen(reporter: &Reporter, agent: &AgentId, ports: &[String]) {
             _ = look.tick() => neighbours.expire(epoch.elapsed()),
         };
         for news in news {
-            match news {
-                News::Seen(neighbour) => {
-                    let id = format!("{agent}/{}/{}", neighbour.local_port, neighbour.chassis);
-                    reporter.report(Subject::lenient(EntityKind::Neighbour, &id), *neighbour).await;
-                }
-                News::Changed(port, event) => {
-                    let interface = Subject::lenient(EntityKind::Interface, &format!("{agent}/{port}"));
-                    reporter.report(interface, event).await;
-                }
-            }
+            news.tell(reporter, agent.as_str()).await;
         }
     }
 }

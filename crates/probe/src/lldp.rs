@@ -4,6 +4,8 @@
 //! length is checked before a byte is looked at, nothing is kept but bounded texts, and what is not understood
 //! is passed over, as clause 9.2.7.7.2 asks for organizationally specific and unknown TLVs.
 
+pub mod remote;
+
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use wasl_probe::arp::{self, Mac};
 use wasl_probe::icmp::{Echo, Family, reply, request};
-use wasl_probe::snmp::walk::{Known, Table, Walk};
+use wasl_probe::lldp::remote;
+use wasl_probe::snmp::walk::{Known, Row, Table, Walk};
 use wasl_probe::snmp::{Binding, Datum, Oid};
 use wasl_probe::sweep::{Find, Plan, Sweep};
 
@@ -73,6 +74,32 @@ pub(crate) fn arp(data: &[u8]) {
         if sweep.ask(now).is_some() {
             assert!(sweep.due() > now, "two questions at once");
         }
+    }
+}
+
+/// A device's tables of neighbours, as the bytes say: three tables of so many cells, each with an index and a value.
+pub(crate) fn lldp_mib(data: &[u8]) {
+    let mut bytes = Bytes(data);
+    let mut table = || {
+        let mut table = Table::default();
+        for _ in 0..bytes.byte() {
+            let arcs = bytes.byte() % 24;
+            let index = (0..arcs).map(|_| u32::from(bytes.byte())).collect();
+            let column = usize::from(bytes.byte() % 7);
+            let datum = match bytes.byte() {
+                0 => Datum::Missing,
+                n @ 1..=9 => Datum::Number(i64::from(n)),
+                length => Datum::Text(bytes.slice(usize::from(length) * 2 - 20).to_vec()),
+            };
+            let row: &mut Row = table.rows.entry(index).or_default();
+            row.cells.insert(column, datum);
+        }
+        table
+    };
+    let (remote, management, local) = (table(), table(), table());
+    for (port, found) in remote::neighbours(&remote, &management, &local, 600) {
+        assert!(!port.is_empty() && !found.chassis.is_empty() && !found.port.is_empty(), "without a name");
+        assert!(port.len() + found.chassis.len() + found.port.len() <= 3 * 255 * 3, "beyond its bounds");
     }
 }
 

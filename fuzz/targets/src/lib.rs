@@ -70,6 +70,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("lldp", device::lldp),
     ("arp", device::arp),
     ("snmp_walk", device::snmp_walk),
+    ("lldp_mib", device::lldp_mib),
     ("snmp_counters", device::snmp_counters),
     ("spool_segment", disk::spool_segment),
     ("spool_files", disk::spool_files),

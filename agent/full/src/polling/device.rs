@@ -11,6 +11,7 @@ use wasl_model::assignment::{DeviceAssignment, SnmpAccess};
 use wasl_model::profile::Profile;
 use wasl_model::units::{Count, Millis};
 use wasl_model::{DeviceSample, EntityKind, NoticeCode, Severity, Subject, Timestamp, VoidReason};
+use wasl_probe::lldp::Announcement;
 use wasl_probe::snmp::quarantine::{Quarantine, Turn};
 use wasl_probe::snmp::walk::Fault;
 
@@ -19,6 +20,7 @@ use super::counters::{self, Reading};
 use super::rounds::Beat;
 use super::tables::{Answer, Tables};
 use super::wake::{Bell, Bells};
+use crate::discovery::neighbours::Neighbours;
 
 /// How long the reading of an interface that is gone is kept, so that one that returns has no gap.
 const KEPT: Duration = Duration::from_hours(1);
@@ -72,6 +74,7 @@ pub(super) struct Poller {
     tables: Tables,
     quarantine: Quarantine,
     known: HashMap<Subject, Reading>,
+    neighbours: Neighbours,
     /// What could not be read at the last poll.
     faults: Vec<(&'static str, Fault)>,
 }
@@ -101,6 +104,7 @@ impl Poller {
             tables,
             quarantine: Quarantine::default(),
             known: HashMap::new(),
+            neighbours: Neighbours::new([]),
             faults: Vec::new(),
         }
     }
@@ -164,6 +168,9 @@ impl Poller {
                 for (subject, sample) in answer.sensors {
                     self.reporter.report(subject, sample).await;
                 }
+                if let Some(neighbours) = answer.neighbours {
+                    self.meet(neighbours).await;
+                }
                 sample.voided = Some(Count(self.compare(answer.readings).await));
             }
             Err(error) => {
@@ -176,6 +183,13 @@ impl Poller {
             }
         }
         self.reporter.report(subject(&self.device), sample).await;
+    }
+
+    /// Tells who is new at the device's ports, or gone, and hourly who is there.
+    async fn meet(&mut self, found: Vec<(String, Announcement)>) {
+        for news in self.neighbours.read(found, self.epoch.elapsed()) {
+            news.tell(&self.reporter, &self.device.id).await;
+        }
     }
 
     /// Tells what could not be read, once as long as it stays the same.

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use wasl_model::profile::Profile;
 use wasl_model::{SensorSample, Subject};
+use wasl_probe::lldp::{Announcement, remote};
 use wasl_probe::snmp::pace::{ATTEMPTS, Pace};
 use wasl_probe::snmp::walk::{Ask, Fault, Known, Table, Walk};
 use wasl_probe::snmp::{Binding, Datum, Oid};
@@ -25,6 +26,8 @@ const UNANNOUNCED_FOR: Duration = Duration::from_mins(5);
 
 /// What sensors measure changes slowly; they are not read more often than this.
 const SENSORS_EVERY: Duration = Duration::from_secs(30);
+/// Who is at a device's ports changes seldom. From a device that tells nobody it takes one request to learn that.
+const NEIGHBOURS_EVERY: Duration = Duration::from_mins(5);
 /// `sysObjectID`, without its instance.
 const SYS_OBJECT_ID: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 2];
 
@@ -35,6 +38,8 @@ pub(super) struct Answer {
     pub readings: Vec<(Subject, Reading)>,
     /// What the device's sensors say, where they were read.
     pub sensors: Vec<(Subject, SensorSample)>,
+    /// Who is at the device's ports, where it was read.
+    pub neighbours: Option<Vec<(String, Announcement)>>,
     /// Columns that could not be read to their end, and why.
     pub faults: Vec<(&'static str, Fault)>,
 }
@@ -55,6 +60,8 @@ pub(super) struct Tables {
     /// `sysObjectID`, and when everything about the device's sensors was last asked anew.
     object: Option<(Option<Oid>, Duration)>,
     sensors_read: Option<Duration>,
+    /// When the device is next asked for its neighbours.
+    neighbours_due: Duration,
 }
 
 /// A profile that may be for the device.
@@ -88,6 +95,7 @@ impl Tables {
             instruments: profiles.into_iter().map(instrument).collect(),
             object: None,
             sensors_read: None,
+            neighbours_due: Duration::ZERO,
         }
     }
 
@@ -113,6 +121,7 @@ impl Tables {
         let mut answer = self.read(&way).await;
         if let Ok(answer) = &mut answer {
             answer.sensors = self.read_sensors(&way).await;
+            answer.neighbours = self.read_neighbours(&way).await;
         }
         self.pace = Some(way.pace.into_inner().unwrap_or_else(PoisonError::into_inner));
         answer
@@ -175,7 +184,7 @@ impl Tables {
             }
             _ => Vec::new(),
         };
-        Ok(Answer { uptime: traffic.uptime, readings, sensors: Vec::new(), faults })
+        Ok(Answer { uptime: traffic.uptime, readings, sensors: Vec::new(), neighbours: None, faults })
     }
 
     /// The sensors, where it is time for them. Which profiles are for the device is found out once an hour.
@@ -208,6 +217,29 @@ impl Tables {
             found.extend(sensors::samples(&self.device, &instrument.profile, &table));
         }
         found
+    }
+}
+
+impl Tables {
+    /// The neighbours at the device's ports, where it is time for them and all of them could be read.
+    async fn read_neighbours<C: SnmpClient>(
+        &mut self,
+        way: &Way<'_, C>,
+    ) -> Option<Vec<(String, Announcement)>> {
+        let now = self.epoch.elapsed();
+        if now < self.neighbours_due {
+            return None;
+        }
+        self.neighbours_due = now + NEIGHBOURS_EVERY;
+        let walk = async |columns| way.walk(columns, &[], 1, Known::default(), false).await.ok();
+        let table = walk(remote::REMOTE).await.filter(|table| table.faults.is_empty())?;
+        if table.rows.is_empty() {
+            return Some(Vec::new());
+        }
+        let management = walk(remote::MANAGEMENT).await.unwrap_or_default();
+        let local = walk(remote::LOCAL).await.filter(|table| table.faults.is_empty())?;
+        let holds = 2 * NEIGHBOURS_EVERY.as_secs() as u16;
+        Some(remote::neighbours(&table, &management, &local, holds))
     }
 }
 

@@ -63,3 +63,20 @@ fn only_the_ports_that_are_asked_for_are_heard_and_no_port_fills_memory() {
     }
     assert_eq!(all.ports["eth0"].len(), MOST);
 }
+
+#[test]
+fn of_what_a_device_tells_only_changes_since_the_first_time_are_news() {
+    let mut all = Neighbours::new([]);
+    let mut read = |found: &[(&str, &str)], at| {
+        let found = found.iter().map(|(port, name)| ((*port).to_owned(), says(name, name, 600)));
+        words(&all.read(found.collect(), second(at)))
+    };
+    assert_eq!(read(&[("Gi1", "a"), ("Gi2", "b")], 0), ["seen a", "seen b"]);
+    assert_eq!(read(&[("Gi1", "a"), ("Gi2", "b")], 300), [""; 0]);
+    // The device was silent for long; nobody has gone for that.
+    assert_eq!(read(&[("Gi1", "a"), ("Gi3", "c")], 3_000), ["c came Gi3", "seen c", "b went Gi2"]);
+    assert_eq!(read(&[], 3_300), ["a went Gi1", "c went Gi3"]);
+    let many: Vec<String> = (0..3_000).map(|n| format!("Gi{n}")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|port| (port.as_str(), "a")).collect();
+    assert_eq!(read(&many, 3_600).len(), 2 * PORTS);
+}
