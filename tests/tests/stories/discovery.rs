@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use wasl_tests::centre::{Agent, Centre};
+use wasl_tests::centre::{Agent, Centre, write_secret};
 use wasl_tests::client::Event;
+use wasl_tests::daemon::Daemon;
 use wasl_tests::net::{Lab, Net};
 use wasl_tests::{packages, skip, tool, wait};
 
@@ -253,4 +254,77 @@ fn made_up_machines_are_a_few_events_and_two_with_one_address_are_told() {
     let later = events.so_far();
     told += later.iter().filter(|event| args_of(event, "unknown_station").is_some()).count() as u32;
     assert!((2..=11).contains(&told), "{told} events");
+}
+
+/// Catches: a device whose neighbours are not read, are taken for the agent's own, or are said to have come when the agent
+/// has just begun to look.
+#[test]
+fn a_device_tells_who_is_at_its_ports() {
+    let name = "a_device_tells_who_is_at_its_ports";
+    let needed = packages::need_network()
+        .and_then(|()| packages::need("snmpd", "snmpd"))
+        .and_then(|()| packages::need("snmpwalk", "snmp"))
+        .and_then(|()| packages::need("python3", "python3-minimal"));
+    if let Err(reason) = needed {
+        skip!(name, reason);
+    }
+    if !tool::exists("lldpd") {
+        // Its package starts a daemon that speaks on every wire of the machine, so no test installs it.
+        skip!(name, "lldpd is not installed");
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let net = Net::centre_and_branches(1);
+    let mut lab = net.lab(1);
+    let (place, machine) = (net.branch(1), lab.machine(2));
+    let own = dir.path().join("switch");
+    std::fs::create_dir(&own).expect("a folder of our own");
+    let (configuration, agentx) = (own.join("snmpd.conf"), own.join("agentx"));
+    let text = format!(
+        "agentAddress udp:127.0.0.1:1161\nrocommunity story-community 127.0.0.1\nmaster agentx\nagentXSocket {}\n",
+        agentx.display()
+    );
+    write_secret(&configuration, &text);
+    let mut command = place.command("/usr/sbin/snmpd");
+    command.args(["-f", "-Lo", "-C", "-c"]).arg(&configuration).arg("-p").arg(own.join("pid"));
+    command.env("SNMP_PERSISTENT_DIR", &own);
+    let _snmpd = Daemon::start("snmpd", command, dir.path());
+    wait::until_true("the device takes subagents", SOON, || agentx.exists());
+    let mut command = place.command("/usr/sbin/lldpd");
+    command.args(["-d", "-x", "-X"]).arg(&agentx).arg("-u").arg(own.join("near"));
+    let _near = Daemon::start("lldpd-near", command, dir.path());
+    wait::until_true("the device has heard its neighbour", SOON, || {
+        tool::finish(machine.command("python3").args(["-c", ANNOUNCE, "eth0", "120"]));
+        let mut command = place.command("snmpwalk");
+        command.env("SNMP_PERSISTENT_DIR", dir.path());
+        command.args(["-m", "", "-v2c", "-c", "story-community", "-Oqn", "127.0.0.1:1161"]);
+        tool::output(command.arg("1.0.8802.1.1.2.1.4.1.1.9"))
+            .stdout
+            .starts_with(b".1.0.8802.1.1.2.1.4.1.1.9.")
+    });
+
+    let configuration = "institution: { id: story, name: { en: Story }, timezone: Asia/Hebron }
+sites: { one: { name: { en: One } } }
+agents: { branch-1: { site: one, role: gateway } }
+devices: { switch: { host: 127.0.0.1, port: 1161, from: branch-1, every: 5s, snmp: { version: v2c, community: community } } }
+";
+    let http = "127.0.0.1:8080".parse().expect("an address");
+    let centre = Centre::start(&net.centre(), dir.path(), configuration, http, net.agents_listener());
+    let events = centre.client.events("/api/v1/events?after=0");
+    let mut agent = Agent::join(&centre, &place, dir.path(), "one", "gateway", "branch-1");
+    agent.secret("community", "story-community");
+    agent.start();
+    let found = wait::until("the neighbour is told", SOON, || {
+        let found = centre.client.json("/api/v1/discovery/neighbours");
+        found["items"].as_array().expect("a list").iter().find(|n| n["heard_at"] == "switch/port-2").cloned()
+    });
+    assert_eq!(found["agent"], "branch-1");
+    assert_eq!(found["chassis"], "52:54:00:12:34:56");
+    assert_eq!(found["port"], "Gi1/0/3");
+    assert_eq!(found["system_name"], "story-core");
+    assert_eq!(found["management_address"], "192.0.2.7");
+    let proposed = stdout(&centre, &["discovery", "--propose"]);
+    let line = proposed.lines().find(|line| line.contains("host: \"192.0.2.7\""));
+    assert!(line.is_some_and(|line| line.contains("depends_on: [device/switch]")), "{proposed}");
+    let came = events.so_far();
+    assert!(came.iter().all(|event| args_of(event, "neighbour_changed").is_none()), "it was there before");
 }
