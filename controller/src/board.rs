@@ -77,8 +77,12 @@ pub struct OccurrenceBody {
     pub code: String,
     /// `info`, `warning` or `error`.
     pub severity: String,
-    /// In words; it may quote what a device said.
+    /// In words, for the log; it may quote what a device said.
     pub detail: String,
+    /// In English.
+    pub text_en: String,
+    /// In Arabic.
+    pub text_ar: String,
     /// The figures and names in it.
     pub args: BTreeMap<String, String>,
     /// Who says it.
@@ -93,6 +97,8 @@ impl From<Occurrence> for OccurrenceBody {
             code: event.code.as_str().to_owned(),
             severity: event.severity.as_str().to_owned(),
             detail: event.detail,
+            text_en: String::new(),
+            text_ar: String::new(),
             args: event.args,
             agent: agent.to_string(),
             late,

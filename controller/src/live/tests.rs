@@ -144,3 +144,31 @@ fn a_snapshot_brings_everything_back_but_the_totals() {
     let nothing = Restored { unreadable: 1, covers: 0 };
     assert_eq!(restored.restore_snapshot(b"\xff\xff garbage", NOW), nothing);
 }
+
+#[test]
+fn a_station_is_new_once_and_not_after_a_snapshot() {
+    let station = |number: u8, at: i64| Observation {
+        subject: Subject::new(EntityKind::Station, format!("jenin/02:00:00:00:00:{number:02x}"))
+            .expect("valid"),
+        at: Timestamp(at),
+        value: Value::Station(Station {
+            ip: [10, 3, 16, number].into(),
+            mac: format!("02:00:00:00:00:{number:02x}"),
+            interface: "lab0".into(),
+            first: Timestamp(at),
+            last: Timestamp(at),
+        }),
+    };
+    let new = |live: &Live| -> Vec<String> {
+        live.read().take_newcomers().into_iter().map(|new| new.station.ip.to_string()).collect()
+    };
+    let live = Live::default();
+    live.apply(&agent(), vec![station(1, 5), station(2, 5), station(1, 6)], NOW);
+    assert_eq!(new(&live), ["10.3.16.1", "10.3.16.2"]);
+    live.apply(&agent(), vec![station(2, 7), station(3, 7)], NOW);
+    assert_eq!(new(&live), ["10.3.16.3"]);
+    let after = Live::default();
+    assert_eq!(after.restore_snapshot(&live.snapshot(0), NOW).unreadable, 0);
+    after.restore(&agent(), vec![station(3, 8), station(4, 8)], NOW);
+    assert_eq!(new(&after), ["10.3.16.4"], "what came after the snapshot");
+}

@@ -21,6 +21,8 @@
 //!
 //! A text that does not parse so is shown as it is.
 
+mod occurrence;
+
 use std::borrow::Cow;
 use std::time::Duration;
 

@@ -11,6 +11,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use tokio_stream::wrappers::BroadcastStream;
 use utoipa::IntoParams;
+use wasl_pages::{Lang, Texts};
 
 use super::Problem;
 use crate::board::Event;
@@ -38,6 +39,7 @@ pub(super) async fn events(
     headers: HeaderMap,
 ) -> Sse<impl Stream<Item = Result<SseEvent, Infallible>>> {
     let last = headers.get("last-event-id").and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    let shared = operators.shared.clone();
     let (past, news) = operators.boards.events_after(last.or(after.after).unwrap_or(u64::MAX));
     let upto = past.last().map_or(0, |e| e.id);
     // One who falls behind misses events; the next one's number shows it.
@@ -45,9 +47,21 @@ pub(super) async fn events(
         BroadcastStream::new(news).filter_map(move |event| async move { event.ok().filter(|e| e.id > upto) });
     let all = stream::iter(past)
         .chain(news)
+        .map(move |event| with_texts(event, &shared.texts))
         .map(|event| Ok(SseEvent::default().id(event.id.to_string()).event(kind(&event)).data(text(&event))))
         .take_until(operators.stop.clone().cancelled_owned());
     Sse::new(all).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+/// The texts are made when somebody asks: the same for all who listen, and none for a flood that nobody hears.
+fn with_texts(mut event: Event, texts: &Texts) -> Event {
+    if let Some(occurrence) = &mut event.occurrence {
+        let text = |lang| texts.occurrence(lang, &occurrence.code, &occurrence.args);
+        // Marks that keep figures in order inside Arabic text are noise in English.
+        (occurrence.text_en, occurrence.text_ar) =
+            (text(Lang::En).replace(['\u{2068}', '\u{2069}'], ""), text(Lang::Ar));
+    }
+    event
 }
 
 fn kind(event: &Event) -> &'static str {

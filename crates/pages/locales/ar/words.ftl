@@ -302,3 +302,25 @@ promise-text-kept = تحقق التوافر الملتزَم به مهما حد�
 promise-text-broken = لم يتحقق التوافر الملتزَم به حتى لو عملت الوصلة كلما لم يرصدها أحد.
 promise-text-open = تحقق التوافر الملتزَم به يتوقف على وقت لم يرصده أحد.
 promise-text-none = لا يذكر الضبط توافرًا ملتزَمًا به.
+
+occurrence-link_down_trap = يفيد الجهاز بأن وصلة تتوقف
+occurrence-link_up_trap = يفيد الجهاز بأن وصلة عادت
+occurrence-cold_start = يبدأ الجهاز من جديد، وربما بإعدادات أخرى
+occurrence-warm_start = يبدأ الجهاز من جديد بإعداداته السابقة
+occurrence-authentication_failure = سُئل الجهاز بكلمة مجتمع أو مفتاح خاطئ
+occurrence-other_trap = يبلّغ الجهاز عن أمر
+occurrence-traps_dropped = لم تُحفظ بعض بلاغات الجهاز واحدًا واحدًا
+occurrence-unknown_station = المحطات المتحدثة على الشبكة الفرعية أكثر من عناوينها
+occurrence-neighbour_changed = تغيّر الجار عند المنفذ أو غاب
+occurrence-address_conflict = لمحطتين العنوان نفسه
+occurrence-stranger = محطة ليست في أي قائمة: { $mac } بالعنوان { $ip } على { $interface }
+occurrence-strangers =
+    { $count ->
+        [zero] لا محطات أخرى خارج القوائم في { $site }
+        [one] محطة أخرى ليست في أي قائمة، في { $site }
+        [two] محطتان أخريان ليستا في أي قائمة، في { $site }
+        [few] { $count } محطات أخرى ليست في أي قائمة، في { $site }
+        [many] { $count } محطة أخرى ليست في أي قائمة، في { $site }
+       *[other] { $count } محطة أخرى ليست في أي قائمة، في { $site }
+    }
+occurrence-conflict = يجيب كل من { $mac } و{ $other_mac } عن العنوان { $ip }

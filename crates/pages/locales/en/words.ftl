@@ -214,3 +214,21 @@ promise-text-kept = The promised availability was reached, whatever happened whi
 promise-text-broken = The promised availability was not reached, even if the link was up whenever nobody looked.
 promise-text-open = Whether the promised availability was reached depends on time that nobody observed.
 promise-text-none = The configuration names no promised availability.
+
+occurrence-link_down_trap = The device says that a link is going down
+occurrence-link_up_trap = The device says that a link is back
+occurrence-cold_start = The device starts anew, perhaps with another configuration
+occurrence-warm_start = The device starts anew with the configuration it had
+occurrence-authentication_failure = The device was asked with a wrong community or key
+occurrence-other_trap = The device reports something
+occurrence-traps_dropped = Some of the device's reports were not kept one by one
+occurrence-unknown_station = More stations speak on the subnet than it has addresses
+occurrence-neighbour_changed = Another neighbour is at the port, or none
+occurrence-address_conflict = Two stations have the same address
+occurrence-stranger = A station that is on no list: { $mac } with the address { $ip } on { $interface }
+occurrence-strangers =
+    { $count ->
+        [one] One more station that is on no list, at { $site }
+       *[other] { $count } more stations that are on no list, at { $site }
+    }
+occurrence-conflict = Both { $mac } and { $other_mac } answer for the address { $ip }

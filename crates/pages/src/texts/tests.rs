@@ -4,8 +4,8 @@ use std::path::Path;
 
 use wasl_model::health::{Health, Proof};
 use wasl_model::{
-    AgentRole, BackupOutcome, EntityKind, IncidentEvent, IncidentSeverity, NoticeCode, ProbeMethod, Severity,
-    Subject, UserRole, series,
+    AgentRole, BackupOutcome, EntityKind, EventCode, IncidentEvent, IncidentSeverity, NoticeCode,
+    ProbeMethod, Severity, Subject, UserRole, series,
 };
 
 use super::*;
@@ -86,6 +86,7 @@ fn families() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
             EntityKind::ALL.iter().flat_map(|kind| series::fields(*kind)).map(|(name, _)| *name).collect(),
         ),
         ("reason", REASONS.iter().copied().chain(["unlisted"]).collect()),
+        ("occurrence", coded(EventCode::from_code, EventCode::as_str)),
         ("promise", ["kept", "broken", "open", "none"].into()),
         ("promise-text", ["kept", "broken", "open", "none"].into()),
         ("activity", ["primary", "backup", "standby"].into()),
@@ -290,4 +291,30 @@ fn an_unknown_reason_shows_what_it_says_and_cannot_reorder_the_page() {
         texts.reason(Lang::En, &Reason::new("target_answers").with("rtt_ms", "soon")),
         "Answers in soon"
     );
+}
+
+#[test]
+fn what_happened_is_told_with_its_figures_where_they_are_there() {
+    let texts = Texts::new();
+    let args = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let told = |code: &str, pairs: &[(&str, &str)]| bare(&texts.occurrence(Lang::En, code, &args(pairs)));
+    let stranger = [("mac", "02:00"), ("ip", "10.0.0.1"), ("interface", "lab0"), ("site", "jenin")];
+    assert_eq!(
+        told("unknown_station", &stranger),
+        "A station that is on no list: 02:00 with the address 10.0.0.1 on lab0"
+    );
+    assert_eq!(
+        told("unknown_station", &[("site", "jenin"), ("count", "7")]),
+        "7 more stations that are on no list, at jenin"
+    );
+    assert_eq!(
+        told("unknown_station", &[("mac", "x")]),
+        "More stations speak on the subnet than it has addresses"
+    );
+    assert_eq!(told("address_conflict", &[]), "Two stations have the same address");
+    assert_eq!(told("of_a_later_version", &stranger), "of_a_later_version");
+    let arabic = texts.occurrence(Lang::Ar, "unknown_station", &args(&stranger));
+    assert_eq!(bare(&arabic), "محطة ليست في أي قائمة: 02:00 بالعنوان 10.0.0.1 على lab0");
 }
