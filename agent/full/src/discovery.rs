@@ -1,14 +1,17 @@
 //! Looks for what is there: the neighbours that announce themselves (LLDP) at the ports that the assignment names, for
 //! which nothing is sent, and the stations of the subnets that it names, which are asked one by one (ARP).
 //!
-//! [`neighbours`] decides what is news of neighbours; pure. [`listener`] is the socket at which they are heard.
+//! [`neighbours`] decides what is news of neighbours; pure. [`listener`] is the socket at which they are heard,
+//! [`reach`] looks whether a card lets them through.
 //! [`stations`] is the loop around `wasl_probe::sweep`, [`wire`] its socket.
 
 mod listener;
 pub(crate) mod neighbours;
+mod reach;
 mod stations;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +28,8 @@ use neighbours::Neighbours;
 
 /// How often it is looked whether a neighbour has fallen silent.
 const LOOK: Duration = Duration::from_secs(1);
+/// A neighbour announces itself every 30 s, so a port at which none was heard for so long is looked into.
+const QUIET: Duration = Duration::from_mins(2);
 /// How soon a socket that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(30);
 /// Subnets beyond these are not looked at, whatever an assignment says.
@@ -34,7 +39,7 @@ const SWEEPS: usize = 16;
 ///
 /// Reports a `Neighbour` for each that is new or says something new, and hourly; and an event
 /// `neighbour_changed` about the interface when one comes or goes. While the socket cannot be opened there
-/// is a notice. For stations see [`stations::look`].
+/// is a notice, and one about a port whose card keeps announcements back. For stations see [`stations::look`].
 pub async fn run(
     reporter: Reporter,
     agent: AgentId,
@@ -64,8 +69,27 @@ pub async fn run(
             () = listening => {}
             _ = join_all(looking), if !wanted.sweeps.is_empty() => {}
         }
-        for sweep in &wanted.sweeps {
-            reporter.clear(stations::interface(&agent, sweep), NoticeCode::NotSupported).await;
+        for port in wanted.lldp.iter().chain(wanted.sweeps.iter().map(|sweep| &sweep.interface)) {
+            reporter.clear(interface(&agent, port), NoticeCode::NotSupported).await;
+        }
+    }
+}
+
+/// What is told of a port as such is about this.
+fn interface(agent: &AgentId, port: &str) -> Subject {
+    Subject::lenient(EntityKind::Interface, &format!("{agent}/{port}"))
+}
+
+/// Says of ports at which nobody was heard what may be the cause.
+async fn wonder(reporter: &Reporter, agent: &AgentId, quiet: &mut BTreeMap<&String, bool>) {
+    for (port, told) in quiet {
+        let about = interface(agent, port);
+        if reach::is_kept_back(port) {
+            let words = reach::remedy(port);
+            reporter.raise(about, NoticeCode::NotSupported, Severity::Warning, words).await;
+            *told = true;
+        } else if std::mem::take(told) {
+            reporter.clear(about, NoticeCode::NotSupported).await;
         }
     }
 }
@@ -91,18 +115,33 @@ async fn listen(reporter: &Reporter, agent: &AgentId, ports: &[String]) {
     reporter.clear(machine, NoticeCode::NotSupported).await;
     let epoch = Instant::now();
     let mut neighbours = Neighbours::new(ports.iter().cloned());
+    // Ports at which nobody was heard yet, and whether that was told.
+    let mut quiet: BTreeMap<&String, bool> = ports.iter().map(|port| (port, false)).collect();
+    let mut looked = Duration::ZERO;
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let news = tokio::select! {
             heard = listener.next() => match heard {
-                Ok((port, announcement)) => neighbours.heard(&port, announcement, epoch.elapsed()),
+                Ok((port, announcement)) => {
+                    if quiet.remove(&port) == Some(true) {
+                        reporter.clear(interface(agent, &port), NoticeCode::NotSupported).await;
+                    }
+                    neighbours.heard(&port, announcement, epoch.elapsed())
+                }
                 Err(error) => {
                     tracing::warn!(%error, "listening for neighbours failed; it is tried again");
                     return sleep(RETRY).await;
                 }
             },
-            _ = look.tick() => neighbours.expire(epoch.elapsed()),
+            _ = look.tick() => {
+                let now = epoch.elapsed();
+                if now.saturating_sub(looked) >= QUIET {
+                    looked = now;
+                    wonder(reporter, agent, &mut quiet).await;
+                }
+                neighbours.expire(now)
+            }
         };
         for news in news {
             news.tell(reporter, agent.as_str()).await;

@@ -1,8 +1,7 @@
 //! The socket at which announcements are heard, on a thread of its own.
 //!
 //! One packet socket for the LLDP EtherType hears every interface; the kernel says by which one a frame
-//! came. A network card passes on only the multicast groups that somebody joined, or all
-//! (`ip link set dev eth0 allmulticast on`); a bridge's ports and virtual ones pass on everything.
+//! came. What a network card does not pass on is not heard; see [`super::reach`].
 
 use std::io::{self, IoSliceMut};
 use std::os::fd::AsRawFd;

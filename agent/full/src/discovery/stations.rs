@@ -10,6 +10,7 @@ use wasl_model::assignment::SweepAssignment;
 use wasl_model::{AgentId, EntityKind, Event, EventCode, NoticeCode, Severity, Station, Subject, Timestamp};
 use wasl_probe::sweep::{Find, Plan, Sweep};
 
+use super::interface;
 use super::wire::{Own, Wire};
 
 /// How soon it is tried again where the interface is missing or refuses.
@@ -17,18 +18,13 @@ const RETRY: Duration = Duration::from_secs(30);
 /// The first questions wait at most so long.
 const PHASE_MS: u64 = 10_000;
 
-/// The interface on whose subnet stations are looked for.
-pub(super) fn interface(agent: &AgentId, wanted: &SweepAssignment) -> Subject {
-    Subject::lenient(EntityKind::Interface, &format!("{agent}/{}", wanted.interface))
-}
-
 /// Looks for the stations of a subnet for ever.
 ///
 /// Reports a `Station` for each that is new or has another address, and hourly; an event `address_conflict` about the
 /// interface where two stations answer for one address, and one `unknown_station` where there are more than the subnet
 /// has addresses. While nobody can be asked there is a notice about the interface.
 pub(super) async fn look(reporter: Reporter, agent: AgentId, wanted: SweepAssignment) {
-    let about = interface(&agent, &wanted);
+    let about = interface(&agent, &wanted.interface);
     let epoch = Instant::now();
     let mut sweep: Option<(Own, Sweep)> = None;
     loop {
