@@ -159,10 +159,14 @@ fn a_stranger_on_a_lab_subnet_is_an_event_and_known_when_he_was_adopted() {
 
     lab.machine(5);
     let mut told = Vec::new();
-    events.next("the stranger", SOON, |event| {
+    let stranger = events.next("the stranger", SOON, |event| {
         told.extend(args_of(event, "unknown_station"));
         !told.is_empty()
     });
+    let stranger = &stranger.json()["occurrence"];
+    for text in ["text_en", "text_ar"] {
+        assert!(stranger[text].as_str().is_some_and(|text| text.contains(&Lab::mac(5))), "{stranger}");
+    }
     assert_eq!(told[0]["mac"], Lab::mac(5), "{told:?}");
     assert_eq!(told[0]["ip"], Lab::address(5).to_string());
     assert_eq!(told[0]["interface"], "lab0");
