@@ -68,7 +68,7 @@ impl Check<'_> {
         let mut seen = BTreeSet::new();
         let mut sweeps = Vec::new();
         for (index, sweep) in discovery.sweep.iter().flatten().enumerate() {
-            let file::Sweep { interface, subnet, every, rate, known } = sweep;
+            let &file::Sweep { ref interface, subnet, every, rate, ref known } = sweep;
             if !seen.insert((subnet.network, subnet.prefix)) {
                 let spot = self.sources.spot(agent, &format!("discovery.sweep[{index}].subnet"));
                 let complaint =
@@ -76,13 +76,24 @@ impl Check<'_> {
                         .help("delete one of the two");
                 self.sources.report(spot, complaint);
             }
+            let (every, rate) = (every.unwrap_or(SWEEP_EVERY), rate.unwrap_or(SWEEP_RATE));
+            let hosts = (1u64 << (32 - u32::from(subnet.prefix))) - 2;
+            let takes = hosts.div_ceil(u64::from(rate.max(1)));
+            if takes * 1_000 > every.as_millis() {
+                let spot = self.sources.spot(agent, &format!("discovery.sweep[{index}].subnet"));
+                let message =
+                    format!("{hosts} addresses at {rate} a second take {takes}s, longer than {every}");
+                let complaint = Complaint::new(Code::OutOfRange, message)
+                    .help(format!("raise `every` to {takes}s at least, or raise `rate`"));
+                self.sources.report(spot, complaint);
+            }
             sweeps.push(Sweep {
                 assignment: SweepAssignment {
                     interface: interface.clone(),
                     network: subnet.network,
                     prefix: subnet.prefix,
-                    every_ms: every.unwrap_or(SWEEP_EVERY).as_millis(),
-                    rate: rate.unwrap_or(SWEEP_RATE),
+                    every_ms: every.as_millis(),
+                    rate,
                     // An identifier must say where a station is even when it moves to another subnet of the place.
                     scope: agent.value.site.clone(),
                 },

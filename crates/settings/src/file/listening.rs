@@ -57,7 +57,8 @@ pub(crate) struct Sweep {
     #[garde(inner(custom(pace)))]
     #[schemars(range(min = 1, max = 200))]
     pub(crate) rate: Option<u16>,
-    /// The hardware addresses of stations that belong there, such as `52:54:00:12:34:56`. Any other is an event.
+    /// The hardware addresses of stations that belong there, such as `52:54:00:12:34:56`. One that is neither here nor
+    /// under `stations`, and has no address of a device, target or link that is watched from there, is an event.
     #[garde(inner(length(max = 8192)))]
     pub(crate) known: Option<Vec<Mac>>,
 }
