@@ -149,7 +149,7 @@ fn a_stranger_on_a_lab_subnet_is_an_event_and_known_when_he_was_adopted() {
         lab.machine(number);
     }
     let http = "127.0.0.1:8080".parse().expect("an address");
-    let centre = Centre::start(&net.centre(), dir.path(), &swept(), http, net.agents_listener());
+    let mut centre = Centre::start(&net.centre(), dir.path(), &swept(), http, net.agents_listener());
     let events = centre.client.events("/api/v1/events?after=0");
     let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "branch-1");
     agent.start();
@@ -176,6 +176,26 @@ fn a_stranger_on_a_lab_subnet_is_an_event_and_known_when_he_was_adopted() {
     let proposed = stdout(&centre, &["discovery", "--propose"]);
     assert!(proposed.contains(&Lab::mac(5)) && !proposed.contains(&Lab::mac(4)), "{proposed}");
 
+    // When agent and controller start anew and find them all again, none of them is news.
+    agent.end();
+    centre.daemon.kill();
+    let restarted = wait::now_ms();
+    centre.start_again();
+    agent.start();
+    wait::until_true("all are seen again", SOON, || {
+        let found = centre.client.json("/api/v1/discovery/stations");
+        let items = found["items"].as_array().expect("a list");
+        items.len() == 4 && items.iter().all(|s| s["first"].as_i64() >= Some(restarted))
+    });
+    let events = centre.client.events("/api/v1/events?after=0");
+    let mut strangers = 0;
+    events.next("what was told before", SOON, |event| {
+        strangers += u32::from(args_of(event, "unknown_station").is_some());
+        strangers > 0
+    });
+    let later = events.so_far();
+    assert!(later.iter().all(|event| args_of(event, "unknown_station").is_none()), "told again");
+
     let config = centre.config();
     let config = config.to_str().expect("a name");
     let unasked = centre.wasl(&["adopt", "--config", config]);
@@ -189,18 +209,6 @@ fn a_stranger_on_a_lab_subnet_is_an_event_and_known_when_he_was_adopted() {
         })
     });
     assert!(!centre.wasl(&adopt).status.success(), "a file that is there is not overwritten");
-
-    // When the agent starts anew and finds them all again, none of them is news.
-    agent.end();
-    let restarted = wait::now_ms();
-    agent.start();
-    wait::until_true("all are seen again", SOON, || {
-        let found = centre.client.json("/api/v1/discovery/stations");
-        let items = found["items"].as_array().expect("a list");
-        items.len() == 4 && items.iter().all(|s| s["first"].as_i64() >= Some(restarted))
-    });
-    let later = events.so_far();
-    assert!(later.iter().all(|event| args_of(event, "unknown_station").is_none()), "told again");
 }
 
 /// Speaks ARP by the interface in its first argument: as many machines as its second says, each with an address of its own.
