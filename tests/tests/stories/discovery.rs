@@ -188,25 +188,25 @@ fn a_stranger_on_a_lab_subnet_is_an_event_and_known_when_he_was_adopted() {
         items.len() == 4 && items.iter().all(|s| s["first"].as_i64() >= Some(restarted))
     });
     let events = centre.client.events("/api/v1/events?after=0");
-    let mut strangers = 0;
-    events.next("what was told before", SOON, |event| {
-        strangers += u32::from(args_of(event, "unknown_station").is_some());
-        strangers > 0
+    lab.machine(6);
+    let mut strangers = Vec::new();
+    events.next("another stranger", SOON, |event| {
+        strangers.extend(args_of(event, "unknown_station").map(|args| args["mac"].clone()));
+        strangers.last().is_some_and(|mac| *mac == Lab::mac(6))
     });
-    let later = events.so_far();
-    assert!(later.iter().all(|event| args_of(event, "unknown_station").is_none()), "told again");
+    assert_eq!(strangers, [Lab::mac(5), Lab::mac(6)]);
 
     let config = centre.config();
     let config = config.to_str().expect("a name");
+    let proposed = stdout(&centre, &["discovery", "--propose"]);
     let unasked = centre.wasl(&["adopt", "--config", config]);
     assert!(!unasked.status.success(), "there is nobody to ask");
     let adopt = ["adopt", "--config", config, "--file", "lab.yaml", "--yes"];
     assert_eq!(stdout(&centre, &adopt), proposed);
     centre.daemon.signal(Signal::SIGHUP);
     wait::until_true("he is known", SOON, || {
-        stations(&centre).iter().any(|(mac, known)| {
-            *mac == Lab::mac(5) && known.as_deref() == Some("station/one-02-00-00-00-10-05")
-        })
+        let known = stations(&centre).into_iter().filter_map(|(_, known)| known).skip(3);
+        known.eq(["station/one-02-00-00-00-10-05", "station/one-02-00-00-00-10-06"])
     });
     assert!(!centre.wasl(&adopt).status.success(), "a file that is there is not overwritten");
 }
