@@ -16,8 +16,8 @@ TEST_PACKAGES := iproute2 nftables snmp snmpd restic util-linux python3 faketime
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
 
-build: ## Compile the controller and the agent
-	@cargo build --quiet -p wasl -p wasl-agent
+build: ## Compile the controller, the agent and its root helper
+	@cargo build --quiet -p wasl -p wasl-agent -p wasl-helper
 
 run: build ## Start everything for this very machine and print the page's address
 	@exec target/debug/wasl up --home "$(WASL_HOME)"

@@ -95,8 +95,22 @@ impl Intent {
                 let scope = subject.id.rsplit_once('/').map(|(scope, _)| scope);
                 own.sweeps.iter().any(|sweep| Some(sweep.assignment.scope.as_str()) == scope)
             }),
+            EntityKind::Share => {
+                let (link, share) = subject.id.split_once('/').unzip();
+                settings
+                    .links()
+                    .get(link.unwrap_or(&subject.id))
+                    .and_then(|link| link.accounting.as_ref())
+                    .filter(|accounting| accounting.from == *agent)
+                    .is_some_and(|own| share.is_none_or(|id| own.shares.iter().any(|share| share.id == id)))
+            }
             EntityKind::Site | EntityKind::Ring => false,
         }
+    }
+
+    /// How often agents sum up their probes and counts.
+    pub fn every_window(&self) -> Duration {
+        self.settings.load().window().as_duration()
     }
 
     /// How often a subject is observed by an agent.
@@ -116,7 +130,9 @@ impl Intent {
             EntityKind::Interface => {
                 subject.id.split_once('/').and_then(|(owner, _)| device(owner)).unwrap_or_else(host)
             }
-            EntityKind::Target | EntityKind::Link | EntityKind::Path => settings.window().as_duration(),
+            EntityKind::Target | EntityKind::Link | EntityKind::Path | EntityKind::Share => {
+                settings.window().as_duration()
+            }
             // The agent reads them no more often than this, and at a device's turn.
             EntityKind::Sensor => {
                 let every =

@@ -4,6 +4,7 @@
 //! The engine is only moved along by what changed. Judgements are durable before their events are told, so
 //! that after a restart no since-time is new, no incident is forgotten and no event has two numbers.
 
+mod capacity;
 mod graph;
 mod pending;
 mod strangers;
@@ -20,14 +21,15 @@ use wasl_health::engine::{Refusal, StateChange};
 use wasl_health::{Engine, Policy, Word};
 use wasl_model::health::EntityState;
 use wasl_model::{AgentId, EntityKind, Maintenance, SiteId, Subject, Timestamp};
-use wasl_settings::{HealthPolicy, Settings};
+use wasl_settings::{HealthPolicy, Link, Settings};
 use wasl_store::{AgentRecord, Store, StoredEvent};
 
 use crate::board::Entity;
 use crate::intent::Intent;
-use crate::live::{Key, Live};
+use crate::live::{Key, Live, State};
 use crate::shared::Shared;
 use crate::time::now;
+use capacity::Capacity;
 use pending::Pending;
 use strangers::Strangers;
 
@@ -45,6 +47,7 @@ pub struct Judging {
 
 struct Inner {
     engine: Engine,
+    capacity: Capacity,
     pending: Pending,
     strangers: Strangers,
     /// The agents that had a session when it was last looked, and the table's version then.
@@ -111,8 +114,11 @@ impl Judging {
         again.retain(|happened| intent.may_speak(&happened.agent, &happened.subject));
         let mut pending = Pending::default();
         pending.happened_again(again, &latest_events(store).await?, |subject| site_of(&engine, subject), now);
+        let mut capacity = Capacity::default();
+        capacity.configure(&settings, &engine);
         let inner = Inner {
             engine,
+            capacity,
             pending,
             strangers,
             connected: BTreeSet::new(),
@@ -236,6 +242,7 @@ impl Inner {
             tracing::warn!("the configuration's dependencies: {problem}");
         }
         self.engine.configure(graph, now);
+        self.capacity.configure(&settings, &self.engine);
         let mut live = shared.live.read();
         live.all_changed();
         let unspeakable: Vec<Key> =
@@ -259,17 +266,30 @@ impl Inner {
         let mut happened = live.take_happened();
         let newcomers = live.take_newcomers();
         let mut touched: Vec<Subject> = Vec::with_capacity(changed.len());
+        let mut lines: BTreeSet<String> = BTreeSet::new();
         for key in changed {
             let Some(latest) = live.values.get(&key) else { continue };
+            if shared.intent.may_speak(&key.0, &key.1) {
+                lines.append(&mut self.capacity.note(&key, latest));
+            }
             let (agent, subject) = key;
             if subject.kind == EntityKind::Agent {
                 agents.insert(agent);
+            } else if subject.kind == EntityKind::Link {
+                lines.insert(subject.id);
             } else if shared.intent.may_speak(&agent, &subject) {
                 let every = shared.intent.every(&agent, &subject);
                 if let Some(word) = words::of_value(latest, &subject, &settings, every) {
                     self.engine.observe(&subject, Some(agent), word, now);
                     touched.push(subject);
                 }
+            }
+        }
+        for id in lines {
+            let Some(link) = settings.links().get(&id) else { continue };
+            for (agent, subject, word) in self.line(&id, link, &live, shared, now) {
+                self.engine.observe(&subject, Some(agent), word, now);
+                touched.push(subject);
             }
         }
         for agent in agents.into_iter().filter(|a| self.enrolled.contains(a)) {
@@ -342,6 +362,29 @@ impl Inner {
         let left = self.connected.difference(&connected).cloned().collect();
         self.connected = connected;
         (came, left)
+    }
+
+    /// What is to be said of a line and of those who share it.
+    fn line(
+        &mut self,
+        id: &str,
+        link: &Link,
+        live: &State,
+        shared: &Shared,
+        now: Timestamp,
+    ) -> Vec<(AgentId, Subject, Word)> {
+        let subject = Subject::lenient(EntityKind::Link, id);
+        let every = shared.intent.every_window();
+        let mut said = Vec::new();
+        for probe in &link.probes {
+            let Some(latest) = live.values.get(&(probe.from.clone(), subject.clone())) else { continue };
+            if let Some(judgement) = self.capacity.laid(&probe.from, id, latest) {
+                let word = Word::sampled(judgement, latest.at, every);
+                said.push((probe.from.clone(), subject.clone(), word));
+            }
+        }
+        said.append(&mut self.capacity.shares(id, link, live, every, now));
+        said
     }
 
     /// Whether an agent without a session is only known from before the start.

@@ -16,6 +16,7 @@ pub mod ingest;
 pub mod intent;
 pub mod jobs;
 pub mod judging;
+mod lines;
 pub mod live;
 pub mod operators;
 pub mod past;

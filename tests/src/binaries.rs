@@ -34,7 +34,7 @@ pub fn path(name: &str) -> PathBuf {
     let path = folder().join(name);
     assert!(
         path.is_file(),
-        "{} is not there: run `cargo build -p wasl -p wasl-agent`, or name the programs' folder in WASL_BIN_DIR",
+        "{} is not there: run `cargo build -p wasl -p wasl-agent -p wasl-helper`, or name the programs' folder in WASL_BIN_DIR",
         path.display()
     );
     path

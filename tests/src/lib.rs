@@ -18,6 +18,7 @@ pub mod disk;
 pub mod evidence;
 pub mod net;
 pub mod packages;
+pub mod partners;
 pub mod skip;
 pub mod tool;
 pub mod wait;

@@ -196,6 +196,7 @@ pub struct Net {
     centre: Namespace,
     branches: Vec<Namespace>,
     router: Namespace,
+    partners: Vec<Namespace>,
 }
 
 impl Net {
@@ -225,7 +226,7 @@ impl Net {
                 branch
             })
             .collect();
-        Self { centre, branches, router }
+        Self { centre, branches, router, partners: Vec::new() }
     }
 
     /// The centre.
@@ -251,6 +252,55 @@ impl Net {
     /// A branch's address.
     pub fn branch_address(&self, number: u8) -> Ipv4Addr {
         address(number)
+    }
+
+    /// Settles so many institutions behind a branch, which becomes their gateway: each has a network of its own, and one
+    /// machine in it.
+    pub fn settle_partners(&mut self, branch: u8, partners: u8) {
+        let at = &self.branches[usize::from(branch) - 1];
+        at.sysctl("net/ipv4/ip_forward", "1");
+        let gateway = address(branch).to_string();
+        for number in 1..=partners {
+            let partner = Namespace::make(&format!("partner-{number}"));
+            let network = PARTNERS + number;
+            lay(&partner, "lan", at, &format!("lan-{number}"), network);
+            partner.ip(&["route", "add", "default", "via", &gateway_address(network).to_string()]);
+            self.router.ip(&["route", "add", &partner_network(number), "via", &gateway]);
+            self.partners.push(partner);
+        }
+    }
+
+    /// The machine of an institution, counted from 1.
+    pub fn partner(&self, number: u8) -> Place {
+        self.partners[usize::from(number) - 1].place()
+    }
+
+    /// That machine's address.
+    pub fn partner_address(&self, number: u8) -> Ipv4Addr {
+        address(PARTNERS + number)
+    }
+
+    /// What the packet filter of a branch's gateway holds under this name; `None` if there is no such table.
+    pub fn table(&self, branch: u8, name: &str) -> Option<String> {
+        let at = &self.branches[usize::from(branch) - 1].0;
+        let listed = Command::new("ip")
+            .args(["netns", "exec", at, "nft", "list", "table", "inet", name])
+            .output()
+            .expect("ip can be run");
+        listed.status.success().then(|| String::from_utf8_lossy(&listed.stdout).into_owned())
+    }
+
+    /// Makes a table in the packet filter of a branch's gateway that is none of ours.
+    pub fn foreign_table(&self, branch: u8, name: &str) {
+        let rules = format!(
+            "table inet {name} {{ counter mine {{ }}; chain c {{ type filter hook forward priority 0; counter name mine; }}; }}"
+        );
+        self.branches[usize::from(branch) - 1].exec(&["nft", &rules]);
+    }
+
+    /// Takes a table of a branch's gateway away behind everybody's back.
+    pub fn delete_table(&self, branch: u8, name: &str) {
+        self.branches[usize::from(branch) - 1].exec(&["nft", "delete", "table", "inet", name]);
     }
 
     /// Lays a second line to a branch, with its own interface `backup` there, by which the branch's traffic goes from
@@ -466,6 +516,13 @@ fn spare(branch: u8) -> String {
     format!("spare-{branch}")
 }
 const SPARE: u8 = 100;
+/// What the networks of institutions are numbered from.
+const PARTNERS: u8 = 200;
+
+/// The network of an institution, counted from 1.
+pub fn partner_network(number: u8) -> String {
+    format!("10.90.{}.0/24", PARTNERS + number)
+}
 
 /// Makes a place for the faults of a line.
 fn watch_line(router: &Namespace, line: &str) {

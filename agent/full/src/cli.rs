@@ -6,7 +6,7 @@ use wasl_model::{EntityKind, Subject};
 use wasl_runtime::supervise::OnFailure;
 use wasl_spool::Options;
 
-use crate::{backup, discovery, polling, probing, stamp, traps};
+use crate::{accounting, backup, discovery, polling, probing, stamp, traps};
 
 /// `wasl-agent`.
 pub const PROGRAM: Program = Program {
@@ -63,6 +63,14 @@ fn add_collectors(agent: &Agent) {
     let id = agent.id.clone();
     agent.collectors.spawn("discovery", OnFailure::Restart, move || {
         let task = discovery::run(reporter.clone(), id.clone(), assignment.clone(), token.clone());
+        async {
+            let _: () = task.await;
+            Ok::<(), std::convert::Infallible>(())
+        }
+    });
+    let (reporter, assignment, token) = (agent.reporter.clone(), agent.assignment.clone(), stop.clone());
+    agent.collectors.spawn("accounting", OnFailure::Restart, move || {
+        let task = accounting::run(reporter.clone(), assignment.clone(), token.clone());
         async {
             let _: () = task.await;
             Ok::<(), std::convert::Infallible>(())

@@ -1,5 +1,6 @@
 //! The full agent: what the small one does, and probing, device polling, backup evidence and STAMP.
 
+pub mod accounting;
 pub mod backup;
 pub mod cli;
 pub mod discovery;

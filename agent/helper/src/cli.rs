@@ -97,6 +97,10 @@ enum Verb {
     ServiceStatus,
     /// Let a service read its configuration again
     ServiceReload,
+    /// What was counted of whose traffic goes over which line
+    AccountingRead,
+    /// Let nothing be counted any more
+    AccountingClear,
     /// `off` or `reboot`
     Power,
 }
@@ -244,7 +248,11 @@ fn request(verb: Verb, argument: Option<&str>) -> Result<Request> {
         (Verb::ServiceReload, Some(name)) => Request::ServiceReload { unit: unit(name)? },
         (Verb::Power, Some("off")) => Request::Power { action: PowerAction::Off },
         (Verb::Power, Some("reboot")) => Request::Power { action: PowerAction::Reboot },
-        (Verb::Version | Verb::PingGroupRange, Some(_)) => bail!("this verb takes no argument"),
+        (Verb::AccountingRead, None) => Request::AccountingRead {},
+        (Verb::AccountingClear, None) => Request::AccountingClear {},
+        (Verb::Version | Verb::PingGroupRange | Verb::AccountingRead | Verb::AccountingClear, Some(_)) => {
+            bail!("this verb takes no argument")
+        }
         (Verb::ServiceStatus | Verb::ServiceReload, None) => bail!("name the unit, like `unbound.service`"),
         (Verb::Power, _) => bail!("say `power off` or `power reboot`"),
     })

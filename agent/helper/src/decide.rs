@@ -1,9 +1,11 @@
 //! From a request and a policy to what is done: pure.
 
+use crate::count::Lines;
 use crate::policy::Policy;
 use crate::request::{PowerAction, Request, Unit};
 
-/// What is done. A closed list; nothing in it is a caller's text but the checked name of an allowed unit.
+/// What is done. A closed list; nothing in it is a caller's text but the checked names of
+/// what is allowed, and blocks of addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Tell the version and what is allowed.
@@ -20,6 +22,12 @@ pub enum Action {
     Show(Unit),
     /// Let systemd reload a unit.
     Reload(Unit),
+    /// Let the kernel count these lines.
+    Count(Lines),
+    /// Read what was counted.
+    ReadCounts,
+    /// Let the kernel count nothing.
+    StopCounting,
     /// Let systemd end the machine's run.
     Power(PowerAction),
 }
@@ -41,6 +49,16 @@ pub fn decide(request: &Request, policy: &Policy, group: u32) -> Result<Action, 
         Request::ServiceStatus { unit } => missing(format!("status {unit}")),
         Request::ServiceReload { unit } if policy.reload.contains(unit) => Ok(Action::Reload(unit.clone())),
         Request::ServiceReload { unit } => missing(format!("reload {unit}")),
+        Request::AccountingSet { lines } => {
+            let forbidden = lines.as_slice().iter().find(|line| !policy.account.contains(&line.interface));
+            match forbidden {
+                None => Ok(Action::Count(lines.clone())),
+                Some(line) => missing(format!("account {}", line.interface)),
+            }
+        }
+        Request::AccountingRead {} if !policy.account.is_empty() => Ok(Action::ReadCounts),
+        Request::AccountingClear {} if !policy.account.is_empty() => Ok(Action::StopCounting),
+        Request::AccountingRead {} | Request::AccountingClear {} => missing("account INTERFACE".to_owned()),
         Request::Power { action } if policy.power.contains(action) => Ok(Action::Power(*action)),
         Request::Power { action } => missing(format!("power {}", action.as_str())),
     }
@@ -52,7 +70,8 @@ pub fn permissions(policy: &Policy) -> impl Iterator<Item = String> + '_ {
     let status = policy.status.iter().map(|unit| format!("status {unit}"));
     let reload = policy.reload.iter().map(|unit| format!("reload {unit}"));
     let power = policy.power.iter().map(|action| format!("power {}", action.as_str()));
-    ping.into_iter().chain(status).chain(reload).chain(power)
+    let account = policy.account.iter().map(|interface| format!("account {interface}"));
+    ping.into_iter().chain(status).chain(reload).chain(account).chain(power)
 }
 
 #[cfg(test)]

@@ -7,14 +7,17 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
+use crate::count::{self, TABLE};
 use crate::decide::Action;
-use crate::request::{PowerAction, Reply};
+use crate::request::{COUNTS, PowerAction, Reply};
 
 /// The most of a program's output that is kept, in bytes.
 const MAX_OUTPUT: u64 = 4096;
+/// The same for the table of counts. With its quotes escaped it still fits into an answer.
+const MAX_COUNTS: u64 = 1536 * 1024;
 /// What is told of a unit.
 const PROPERTIES: &str = "--property=LoadState,ActiveState,SubState,Result,NRestarts,ActiveEnterTimestamp";
 
@@ -23,9 +26,11 @@ const PROPERTIES: &str = "--property=LoadState,ActiveState,SubState,Result,NRest
 pub struct Machine {
     /// The program that speaks to systemd.
     pub systemctl: PathBuf,
+    /// The program that speaks to the packet filter.
+    pub nft: PathBuf,
     /// The file of `net.ipv4.ping_group_range`.
     pub ping_group_range: PathBuf,
-    /// How long the program may take.
+    /// How long a program may take.
     pub patience: Duration,
 }
 
@@ -33,6 +38,7 @@ impl Default for Machine {
     fn default() -> Self {
         Self {
             systemctl: "/usr/bin/systemctl".into(),
+            nft: "/usr/sbin/nft".into(),
             ping_group_range: "/proc/sys/net/ipv4/ping_group_range".into(),
             patience: Duration::from_secs(60),
         }
@@ -111,6 +117,23 @@ impl Machine {
                 self.systemctl(&["--no-ask-password", "reload", "--", unit.as_str()]).await?;
                 Ok(Reply::done(format!("{unit} has read its configuration again")))
             }
+            Action::Count(lines) => {
+                self.nft(&["-f", "-"], &lines.ruleset(), MAX_OUTPUT).await?;
+                Ok(Reply::done(format!("{} lines are counted from now on", lines.as_slice().len())))
+            }
+            Action::ReadCounts => {
+                let counts = self.nft(&["-j", "list", "table", "inet", TABLE], "", MAX_COUNTS).await?;
+                if counts.len() as u64 >= MAX_COUNTS {
+                    return Ok(Reply::failed("the table of counts is too long"));
+                }
+                let mut reply = Reply::done("what was counted");
+                reply.facts.insert(COUNTS.to_owned(), counts);
+                Ok(reply)
+            }
+            Action::StopCounting => {
+                self.nft(&["-f", "-"], &count::without(), MAX_OUTPUT).await?;
+                Ok(Reply::done("nothing is counted any more"))
+            }
             Action::Power(action) => {
                 let (verb, words) = match action {
                     PowerAction::Off => ("poweroff", "this machine goes off"),
@@ -137,30 +160,48 @@ impl Machine {
         Ok(Reply::done(format!("net.ipv4.ping_group_range is now `{new}`, until the next start")))
     }
 
-    /// Runs systemctl with nothing of this process's environment; what it says.
+    /// Runs systemctl; what it says.
     async fn systemctl(&self, args: &[&str]) -> Result<String, PerformError> {
-        let program = || self.systemctl.clone();
+        self.run(&self.systemctl, args, "", MAX_OUTPUT).await
+    }
+
+    /// Runs nft with a ruleset; what it says.
+    async fn nft(&self, args: &[&str], ruleset: &str, most: u64) -> Result<String, PerformError> {
+        self.run(&self.nft, args, ruleset, most).await
+    }
+
+    /// Runs a program with nothing of this process's environment; the start of what it says.
+    async fn run(&self, name: &Path, args: &[&str], input: &str, most: u64) -> Result<String, PerformError> {
+        let program = || name.to_owned();
         let run = |source| PerformError::Run { program: program(), source };
-        let mut child = Command::new(&self.systemctl)
+        let mut child = Command::new(name)
             .args(args)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("LC_ALL", "C.UTF-8")
             .current_dir(Path::new("/"))
-            .stdin(Stdio::null())
+            .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .map_err(run)?;
-        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let (to, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let ended = tokio::time::timeout(self.patience, async {
-            tokio::try_join!(child.wait(), start_of(out), start_of(err))
+            // A program may have ended before it has read everything, and then its status tells more.
+            let tell = async {
+                if let Some(mut to) = to {
+                    let _ = to.write_all(input.as_bytes()).await;
+                }
+                Ok(())
+            };
+            let read = (start_of(out, most), start_of(err, MAX_OUTPUT));
+            tokio::try_join!(tell, read.0, read.1, child.wait())
         });
         let Ok(ended) = ended.await else {
             return Err(PerformError::Slow { program: program(), patience: self.patience });
         };
-        let (status, out, err) = ended.map_err(run)?;
+        let ((), out, err, status) = ended.map_err(run)?;
         if status.success() {
             return Ok(out);
         }
@@ -182,10 +223,10 @@ fn widened((low, high): (u32, u32), group: u32) -> (u32, u32) {
 }
 
 /// The start of a stream; the rest of it is read and left out, so that its writer does not wait.
-async fn start_of(stream: Option<impl AsyncRead + Unpin>) -> io::Result<String> {
+async fn start_of(stream: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<String> {
     let Some(mut stream) = stream else { return Ok(String::new()) };
     let mut kept = Vec::new();
-    (&mut stream).take(MAX_OUTPUT).read_to_end(&mut kept).await?;
+    (&mut stream).take(most).read_to_end(&mut kept).await?;
     tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
     Ok(String::from_utf8_lossy(&kept).into_owned())
 }

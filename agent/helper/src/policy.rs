@@ -5,6 +5,7 @@
 //! ping-group-range
 //! status unbound.service
 //! reload unbound.service
+//! account wan0                   # count whose traffic goes over the line at this interface
 //! power reboot
 //! ```
 //!
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 use thiserror::Error;
 
+use crate::count::Interface;
 use crate::request::{PowerAction, Unit};
 
 /// The longest file, in bytes.
@@ -36,6 +38,8 @@ pub struct Policy {
     pub status: BTreeSet<Unit>,
     /// The services that may be reloaded.
     pub reload: BTreeSet<Unit>,
+    /// The interfaces at which traffic may be counted.
+    pub account: BTreeSet<Interface>,
     /// How the machine's run may be ended.
     pub power: BTreeSet<PowerAction>,
 }
@@ -116,6 +120,10 @@ impl Policy {
             ["reload", name] => {
                 self.reload.insert(unit(name)?);
             }
+            ["account", name] => {
+                let interface = Interface::try_from(name.to_owned());
+                self.account.insert(interface.map_err(|error| format!("`{name}`: {error}"))?);
+            }
             ["power", "off"] => {
                 self.power.insert(PowerAction::Off);
             }
@@ -124,7 +132,7 @@ impl Policy {
             }
             _ => {
                 return Err(format!(
-                    "`{}` is not a permission: write `peer USER`, `ping-group-range`, `status UNIT`, `reload UNIT`, `power off` or `power reboot`",
+                    "`{}` is not a permission: write `peer USER`, `ping-group-range`, `status UNIT`, `reload UNIT`, `account INTERFACE`, `power off` or `power reboot`",
                     words.join(" ")
                 ));
             }

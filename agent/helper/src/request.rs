@@ -6,10 +6,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The longest request in bytes, with its line feed.
-pub const MAX_REQUEST: usize = 1024;
-/// The longest answer in bytes, with its line feed.
-pub const MAX_REPLY: usize = 16 * 1024;
+use crate::count::Lines;
+
+/// The longest request in bytes, with its line feed: many lines with many blocks of addresses.
+pub const MAX_REQUEST: usize = 64 * 1024;
+/// The longest answer in bytes, with its line feed: the counts of some thousand addresses.
+pub const MAX_REPLY: usize = 2 * 1024 * 1024;
+/// The name of the fact that holds the table of counts, as nft writes it in JSON.
+pub const COUNTS: &str = "counts";
 /// The longest name of a unit in bytes.
 const MAX_UNIT: usize = 100;
 
@@ -31,6 +35,15 @@ pub enum Request {
         /// Its unit.
         unit: Unit,
     },
+    /// Let the kernel count whose traffic goes over these lines, and over no others. All counts begin at 0.
+    AccountingSet {
+        /// The lines.
+        lines: Lines,
+    },
+    /// What was counted.
+    AccountingRead {},
+    /// Let nothing be counted any more.
+    AccountingClear {},
     /// End this machine, or start it anew.
     Power {
         /// Which.
@@ -46,17 +59,33 @@ impl Request {
             Self::PingGroupRange {} => "ping-group-range",
             Self::ServiceStatus { .. } => "service-status",
             Self::ServiceReload { .. } => "service-reload",
+            Self::AccountingSet { .. } => "accounting-set",
+            Self::AccountingRead {} => "accounting-read",
+            Self::AccountingClear {} => "accounting-clear",
             Self::Power { .. } => "power",
         }
     }
 
     /// Its argument, for the log.
-    pub fn argument(&self) -> &str {
+    pub fn argument(&self) -> String {
         match self {
-            Self::Version {} | Self::PingGroupRange {} => "",
-            Self::ServiceStatus { unit } | Self::ServiceReload { unit } => unit.as_str(),
-            Self::Power { action } => action.as_str(),
+            Self::Version {}
+            | Self::PingGroupRange {}
+            | Self::AccountingRead {}
+            | Self::AccountingClear {} => String::new(),
+            Self::ServiceStatus { unit } | Self::ServiceReload { unit } => unit.to_string(),
+            Self::AccountingSet { lines } => {
+                lines.as_slice().iter().map(|line| line.interface.as_str()).collect::<Vec<_>>().join(" ")
+            }
+            Self::Power { action } => action.as_str().to_owned(),
         }
+    }
+}
+
+impl Request {
+    /// Whether it changes nothing and is asked all the time, so that the log has no use for each of it.
+    pub fn is_routine(&self) -> bool {
+        matches!(self, Self::AccountingRead {})
     }
 }
 

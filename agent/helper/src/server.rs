@@ -2,7 +2,7 @@
 //!
 //! Everything has a bound: connections at once, the length of a request, the time that it may take to come in,
 //! how many may come in one connection and in a stretch of time. Each request is written into the log,
-//! whatever it came to.
+//! whatever it came to; what is asked every few seconds and changes nothing only if it failed.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,7 +23,7 @@ use crate::decide::{Action, decide};
 use crate::limit::Bucket;
 use crate::perform::Machine;
 use crate::policy::Policy;
-use crate::request::{MAX_REQUEST, Reply, Request, parse};
+use crate::request::{MAX_REQUEST, Outcome, Reply, Request, parse};
 
 /// Connections at once; an agent needs one.
 const CONNECTIONS: usize = 8;
@@ -104,6 +104,7 @@ struct Done {
     verb: &'static str,
     argument: String,
     reply: Reply,
+    routine: bool,
 }
 
 impl Shared {
@@ -116,7 +117,7 @@ impl Shared {
             }
         };
         let (from, mut to) = stream.into_split();
-        let mut from = BufReader::with_capacity(MAX_REQUEST, from);
+        let mut from = BufReader::new(from);
         for _ in 0..REQUESTS {
             let mut line = Vec::new();
             // One more than may be, to tell a line that is too long from one that is just long enough.
@@ -165,7 +166,9 @@ impl Shared {
     /// Answers one line; whether the caller may go on.
     async fn answer(&self, line: &[u8], caller: &UCred, policy: &Policy) -> (Reply, bool) {
         let begun = Instant::now();
-        let unread = |argument, reply| (Done { verb: "?", argument, reply: Reply::refused(reply) }, false);
+        let unread = |argument, reply| {
+            (Done { verb: "?", argument, reply: Reply::refused(reply), routine: false }, false)
+        };
         let (done, go_on) = if self.may_ask(caller.uid()) {
             match parse(line) {
                 Ok(request) => (self.carry_out(&request, caller, policy).await, true),
@@ -179,6 +182,10 @@ impl Shared {
             let words = format!("too many requests: at most {} at once, then one in {every} s; wait", RATE.0);
             unread(String::new(), words)
         };
+        if done.routine && done.reply.outcome == Outcome::Done {
+            tracing::debug!(uid = caller.uid(), verb = done.verb, "audit");
+            return (done.reply, go_on);
+        }
         tracing::info!(
             uid = caller.uid(),
             pid = caller.pid(),
@@ -204,7 +211,7 @@ impl Shared {
             }
             Err(refusal) => Reply::refused(refusal),
         };
-        Done { verb: request.verb(), argument: request.argument().to_owned(), reply }
+        Done { verb: request.verb(), argument: request.argument(), reply, routine: request.is_routine() }
     }
 
     fn may_ask(&self, uid: u32) -> bool {

@@ -11,7 +11,7 @@ use clap::Args;
 use super::client::Client;
 use super::{Where, exit, table};
 use crate::home::Home;
-use crate::operators::api::{FlowBody, ForecastBody, LinkBody, LinkEndBody, List};
+use crate::operators::api::{AccountingBody, FlowBody, ForecastBody, LinkBody, LinkEndBody, List, UseBody};
 use crate::time::now;
 
 /// All links, what needs a look first. Exits 1 if one is degraded or down.
@@ -260,6 +260,9 @@ fn page(link: &LinkBody) -> String {
         let share = flow.share.map(wasl_pages::format::percent_coarse).unwrap_or_default();
         let _ = writeln!(out, "    {name}  {} of {bought} {share}{full}", rate(flow.bits_per_second));
     }
+    if let Some(accounting) = &link.accounting {
+        shared(&mut out, accounting);
+    }
     let _ = writeln!(
         out,
         "\n  owed      rtt ≤ {}, jitter ≤ {}, loss ≤ {}, availability ≥ {}",
@@ -269,6 +272,36 @@ fn page(link: &LinkBody) -> String {
         contract.availability.map_or_else(dash, wasl_pages::format::fine_percent)
     );
     out
+}
+
+/// Who shares it, and who uses it most.
+fn shared(out: &mut String, accounting: &AccountingBody) {
+    let _ = writeln!(out, "\n  shared by (counted by {} at {})", accounting.agent, accounting.interface);
+    let part = |used: &UseBody| {
+        let of = |part: Option<f64>| part.map_or_else(dash, wasl_pages::format::percent_coarse);
+        let due = rate(used.due.map(|bits| bits as f64));
+        format!(
+            "{} of {due} ({}, {} of the line)",
+            rate(used.bits_per_second),
+            of(used.of_due),
+            of(used.of_line)
+        )
+    };
+    for share in &accounting.shares {
+        let (down, up) = (part(&share.down), part(&share.up));
+        let _ = writeln!(out, "    {}  {}: down {down}, up {up}", table::health(&share.health), share.id);
+        if let Some(reason) = share.reason.as_ref().filter(|_| share.health != "ok") {
+            let _ = writeln!(out, "      {}", reason.text_en);
+        }
+    }
+    let Some(talkers) = accounting.talkers.as_ref().filter(|talkers| !talkers.old) else { return };
+    let more = if talkers.crowded { ", and there are more than are counted" } else { "" };
+    let _ = writeln!(out, "\n  used most by ({} addresses in {:.0} s{more})", talkers.seen, talkers.seconds);
+    for talker in &talkers.most {
+        let whose = talker.share.as_ref().map(|share| format!("  {share}")).unwrap_or_default();
+        let (down, up) = (rate(Some(talker.down)), rate(Some(talker.up)));
+        let _ = writeln!(out, "    {:<39}  down {down:>12}  up {up:>12}{whose}", talker.address);
+    }
 }
 
 /// When it will be full, in words.

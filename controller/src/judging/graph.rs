@@ -51,6 +51,14 @@ pub(super) fn of<'a>(settings: &Settings, agents: impl IntoIterator<Item = &'a A
             observed(EntityKind::Path, id, &link.site, &link_itself, &measured);
         }
     }
+    for (id, link) in settings.links() {
+        let Some(accounting) = &link.accounting else { continue };
+        let line = [Subject::lenient(EntityKind::Link, id)];
+        for share in &accounting.shares {
+            let from = std::slice::from_ref(&accounting.from);
+            observed(EntityKind::Share, &format!("{id}/{}", share.id), &link.site, &line, from);
+        }
+    }
     for (id, device) in settings.devices() {
         let from = std::slice::from_ref(&device.from);
         observed(EntityKind::Device, id, &device.site, &device.depends_on, from);
@@ -89,6 +97,10 @@ pub(super) fn observer(settings: &Settings, subject: &Subject) -> Option<AgentId
         EntityKind::Target => settings.targets().get(id)?.from.first().cloned(),
         EntityKind::Link => settings.links().get(id)?.probes.first().map(|probe| probe.from.clone()),
         EntityKind::Path => settings.links().get(id)?.stamp.first().map(|test| test.from.clone()),
+        EntityKind::Share => {
+            let link = id.split_once('/').map_or(id, |(link, _)| link);
+            Some(settings.links().get(link)?.accounting.as_ref()?.from.clone())
+        }
         EntityKind::Device => Some(settings.devices().get(id)?.from.clone()),
         EntityKind::BackupJob => Some(settings.backups().get(id)?.from.clone()),
         EntityKind::Machine

@@ -33,6 +33,8 @@ pub(super) fn of_value(
             let expect = job.map_or(EXPECT, |job| job.expect_every.as_duration());
             return Some(Word::of_backup(evidence, expect, latest.at, every));
         }
+        // A share is judged together with the others of its line; what was found of it holds until then.
+        Value::Share(_) | Value::Talkers(_) => return None,
         Value::Agent(_) | Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => {
             return None;
         }

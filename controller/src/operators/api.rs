@@ -2,6 +2,7 @@
 
 #![allow(unused_qualifications, reason = "utoipa qualifies what it is given")]
 
+mod accounting;
 mod accounts;
 mod agents;
 mod audit;
@@ -28,6 +29,7 @@ use super::extract::Json;
 use crate::time::{now, rfc3339};
 
 pub use super::problem::Problem;
+pub use accounting::{AccountingBody, ShareBody, TalkerBody, TalkersBody, UseBody};
 pub use accounts::{AccountBody, AccountChange, AccountRequest};
 pub use agents::{AgentBody, Revocation};
 pub use authority::{Anyway, AuthorityBody, NextAuthority, WaitingBody};

@@ -12,7 +12,7 @@ use wasl_runtime::metrics::{self as m, CONTENT_TYPE, Exposition, Metric};
 
 use super::Operators;
 use super::access::Viewer;
-use crate::live::{Latest, value_of};
+use crate::live::{Latest, number, value_of};
 use crate::shared::Shared;
 
 /// Upper bounds of the buckets of round-trip times: in microseconds, and as Prometheus shows them.
@@ -140,7 +140,19 @@ fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject,
                 put(&m::PATH_LOSS, &[site, agent.as_str(), id, direction], loss);
             }
         }
-        Value::Sensor(_) | Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => {}
+        Value::Share(_) => {
+            let (link, share) = id.split_once('/').unwrap_or((id, ""));
+            for (direction, field) in [("down", "down_rate"), ("up", "up_rate")] {
+                let bits = number(&latest.value, field).map(|bytes| bytes * 8.0);
+                put(&m::LINK_SHARE, &[site, link, share, direction], bits);
+            }
+        }
+        Value::Talkers(_)
+        | Value::Sensor(_)
+        | Value::Notice(_)
+        | Value::Event(_)
+        | Value::Neighbour(_)
+        | Value::Station(_) => {}
     }
 }
 

@@ -1,5 +1,6 @@
 //! From what is known to what a page shows.
 
+mod accounting;
 pub(super) mod links;
 
 use std::collections::BTreeMap;
@@ -268,6 +269,11 @@ fn name(shared: &Shared, subject: &Subject) -> Localized {
     let named = match subject.kind {
         EntityKind::Target => settings.targets().get(id).map(|t| t.name.clone()),
         EntityKind::Link | EntityKind::Path => settings.links().get(id).map(|l| l.name.clone()),
+        EntityKind::Share => {
+            let (link, share) = id.split_once('/').unwrap_or((id, ""));
+            let of = settings.links().get(link).and_then(|link| link.accounting.as_ref());
+            of.and_then(|a| a.shares.iter().find(|s| s.id == share)).map(|s| s.name.clone())
+        }
         EntityKind::Ring => settings.rings().get(id).map(|r| r.name.clone()),
         EntityKind::Device => settings.devices().get(id).map(|d| d.name.clone()),
         EntityKind::BackupJob => settings.backups().get(id).map(|b| b.name.clone()),

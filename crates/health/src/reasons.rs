@@ -56,7 +56,12 @@ reasons! {
     LINK_LOSSY = "link_lossy" ["loss_percent"] "The link loses more than it may";
     LINK_SLOW = "link_slow" ["rtt_ms"] "The link takes longer than it may or usually does";
     LINK_JITTERY = "link_jittery" ["jitter_ms"] "Round-trip times through the link vary more than they may or usually do";
+    LINK_CONGESTED = "link_congested" ["direction", "load_percent", "loss_percent", "rtt_ms"] "The link loses or delays packets because it is full";
+    LINK_FAULTY = "link_faulty" ["load_percent", "loss_percent", "rtt_ms"] "The link loses or delays packets although it has room, so something is wrong with it";
     LINK_FLAPPING = "link_flapping" [] "The link goes up and down so often that it counts as degraded until it is steady";
+    SHARE_COUNTED = "share_counted" [] "What it uses of the line is counted; what it may use was not written down";
+    SHARE_FAIR = "share_fair" ["percent"] "It uses no more than its share of the line, or nobody goes short of it";
+    SHARE_EXCEEDED = "share_exceeded" ["direction", "load_percent", "percent"] "It uses more than its share of a full line while others get less than theirs";
     RING_WHOLE = "ring_whole" ["count", "names", "total"] "All links of the ring work";
     RING_BROKEN = "ring_broken" ["count", "names", "total"] "One link of the ring is down; all places are still joined, and the next break would part them";
     RING_PARTED = "ring_parted" ["count", "names", "total"] "Several links of the ring are down, so some of its places are parted from the others";

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::prefix::Prefix;
 use crate::profile::Profile;
 
 /// Everything that one agent is asked to do.
@@ -35,6 +36,8 @@ pub struct Assignment {
     pub traps: Option<TrapReceiver>,
     /// What to look for.
     pub discovery: Discovery,
+    /// The lines whose traffic is told apart by whose it is, where they enter this gateway.
+    pub accounting: Vec<AccountingAssignment>,
 }
 
 impl Assignment {
@@ -43,6 +46,42 @@ impl Assignment {
     pub fn baseline() -> Self {
         Self { host_every_ms: 10_000, window_ms: 10_000, ..Self::default() }
     }
+}
+
+/// A line whose traffic is told apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountingAssignment {
+    /// The link's identifier, unique in the configuration.
+    pub id: String,
+    /// The network interface that the line ends in.
+    pub interface: String,
+    /// Which way of the interface leads towards the link's last place.
+    pub down: Way,
+    /// Whose addresses are told apart. No two have an address in common.
+    #[serde(default)]
+    pub shares: Vec<ShareAssignment>,
+    /// How many addresses that use the line most are reported; 0: none.
+    #[serde(default)]
+    pub talkers: u16,
+}
+
+/// Packets that come in by an interface, or that leave by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// They come in.
+    In,
+    /// They leave.
+    Out,
+}
+
+/// The addresses of one institution on a shared line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShareAssignment {
+    /// Its identifier, unique within the link.
+    pub id: String,
+    /// Its blocks of addresses.
+    pub prefixes: Vec<Prefix>,
 }
 
 /// Where notifications (traps and informs) are received.

@@ -11,6 +11,7 @@ pub mod histogram;
 pub mod id;
 pub mod incident;
 pub mod observation;
+pub mod prefix;
 pub mod profile;
 pub mod quality;
 pub mod sample;
@@ -29,8 +30,10 @@ pub use incident::{
 pub use observation::{
     AgentSample, BackupEvidence, BackupOutcome, DeviceSample, DiskSample, Event, EventCode, HostSample,
     InterfaceSample, LinkCause, LinkVerdict, Neighbour, Notice, NoticeCode, Observation, ProbeMethod,
-    ProbeWindow, SensorSample, SensorState, Severity, StampWindow, Station, Value, VoidReason,
+    ProbeWindow, SensorSample, SensorState, Severity, ShareSample, StampWindow, Station, Talker, Talkers,
+    Value, VoidReason,
 };
+pub use prefix::Prefix;
 pub use series::SeriesKey;
 pub use subject::{EntityKind, Subject};
 pub use text::Localized;

@@ -49,6 +49,10 @@ pub enum Value {
     Notice(Notice),
     /// Something that happened.
     Event(Event),
+    /// What an institution's addresses sent and received over a shared line.
+    Share(ShareSample),
+    /// Who used a line most.
+    Talkers(Talkers),
     /// Who is at a port.
     Neighbour(Neighbour),
     /// Who is on a subnet.
@@ -311,6 +315,27 @@ sample! {
     }
 }
 
+sample! {
+    /// What an institution's addresses received and sent over a shared line, counted where the line enters the
+    /// gateway. Counts are increments of the interval, of whole IP packets without the frames around them. What the
+    /// gateway sends is counted before it waits in the line's queue, so a queue that drops makes `up` more than
+    /// the line carried.
+    ShareSample = 9 {
+        /// The monotonic time between the two readings.
+        1 interval: Millis,
+        /// Bytes towards the institution.
+        2 down_bytes: Bytes,
+        /// Bytes from it.
+        3 up_bytes: Bytes,
+        /// Packets towards the institution.
+        4 down_packets: Count,
+        /// Packets from it.
+        5 up_packets: Count,
+        /// Why increments are missing from this sample.
+        6 voided: VoidReason,
+    }
+}
+
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $code:literal $text:literal,)* }) => {
         $(#[$doc])*
@@ -343,9 +368,11 @@ macro_rules! words {
 
 mod event;
 mod found;
+mod talkers;
 
 pub use event::{Event, EventCode, MAX_EVENT_ARG_NAME, MAX_EVENT_ARG_VALUE, MAX_EVENT_ARGS};
 pub use found::{MAX_NEIGHBOUR_TEXT, Neighbour, Station};
+pub use talkers::{MAX_TALKERS, Talker, Talkers};
 
 words!(
     /// How a target is probed.
@@ -605,6 +632,8 @@ into_value!(
     DeviceSample => Device,
     StampWindow => Stamp,
     SensorSample => Sensor,
+    ShareSample => Share,
+    Talkers => Talkers,
     BackupEvidence => Backup,
     Notice => Notice,
     Event => Event,

@@ -141,6 +141,12 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             ("used", Bytes),
             ("size", Bytes),
         ],
+        EntityKind::Share => &[
+            ("down_rate", BytesPerSecond),
+            ("up_rate", BytesPerSecond),
+            ("down_packets", PerSecond),
+            ("up_packets", PerSecond),
+        ],
         EntityKind::Site | EntityKind::Ring | EntityKind::Neighbour | EntityKind::Station => &[],
     }
 }
@@ -248,7 +254,15 @@ pub fn points(value: &Value, mut add: impl FnMut(&'static str, f64)) {
                 put("newest_bytes", b.newest_bytes.map(|n| n as f64));
             }
         }
-        Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => {}
+        Value::Share(s) => {
+            let seconds = s.interval.map(Scalar::value).filter(|s| *s > 0.0);
+            let rate = |n: Option<f64>| n.zip(seconds).map(|(n, s)| n / s);
+            put("down_rate", rate(s.down_bytes.map(Scalar::value)));
+            put("up_rate", rate(s.up_bytes.map(Scalar::value)));
+            put("down_packets", rate(s.down_packets.map(Scalar::value)));
+            put("up_packets", rate(s.up_packets.map(Scalar::value)));
+        }
+        Value::Talkers(_) | Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => {}
     }
 }
 
@@ -274,12 +288,13 @@ pub fn kind_of(value: &Value) -> Option<EntityKind> {
         Value::Stamp(_) => Some(EntityKind::Path),
         Value::Sensor(_) => Some(EntityKind::Sensor),
         Value::Backup(_) => Some(EntityKind::BackupJob),
+        Value::Share(_) | Value::Talkers(_) => Some(EntityKind::Share),
         Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => None,
     }
 }
 
 /// The wire numbers of all regular sample types, for tests that guard against reuse.
-pub const SAMPLE_KINDS: [u32; 8] = [
+pub const SAMPLE_KINDS: [u32; 9] = [
     crate::HostSample::KIND,
     crate::DiskSample::KIND,
     crate::InterfaceSample::KIND,
@@ -288,6 +303,7 @@ pub const SAMPLE_KINDS: [u32; 8] = [
     crate::DeviceSample::KIND,
     crate::StampWindow::KIND,
     crate::SensorSample::KIND,
+    crate::ShareSample::KIND,
 ];
 
 #[cfg(test)]

@@ -75,6 +75,8 @@ kinds!(
     Path = 11 "path",
     /// Something that a device measures: `device/name`.
     Sensor = 12 "sensor",
+    /// An institution's part of a shared line: `link/name`; `link` alone is the line as it is counted.
+    Share = 13 "share",
     /// Who is at the other end of a port: `owner/port/chassis`.
     Neighbour = 14 "neighbour",
     /// Who answered on a subnet: `scope/hardware-address`, where the scope is the agent's site or the subnet.

@@ -96,6 +96,7 @@ pub fn entity(p: &Painter<'_>, frame: &Frame, view: &EntityView) -> String {
         | EntityKind::Link
         | EntityKind::Ring
         | EntityKind::Path
+        | EntityKind::Share
         | EntityKind::Sensor
         | EntityKind::Device
         | EntityKind::Interface

@@ -4,6 +4,7 @@
 //! `<bdi>`, figures in `<bdi dir="ltr">`. Methods take `impl Borrow`, because the template engine
 //! hands over references.
 
+mod accounting;
 pub(crate) mod incidents;
 mod links;
 
@@ -326,6 +327,7 @@ impl<'a> Painter<'a> {
             | EntityKind::Link
             | EntityKind::Ring
             | EntityKind::Path
+            | EntityKind::Share
             | EntityKind::Sensor
             | EntityKind::Device
             | EntityKind::Interface

@@ -18,6 +18,7 @@
 //! | `days`, `count` | a whole number | with the right plural |
 //! | `since`, `until` | milliseconds since 1970 | a date and time |
 //! | `outcome` | a word of [`BackupOutcome`](wasl_model::BackupOutcome) | in words |
+//! | `direction` | `down` or `up`, seen from a link's last place | in words |
 //!
 //! A text that does not parse so is shown as it is.
 
@@ -73,6 +74,11 @@ pub const REASONS: &[&str] = &[
     "link_slow",
     "link_jittery",
     "link_flapping",
+    "link_congested",
+    "link_faulty",
+    "share_counted",
+    "share_fair",
+    "share_exceeded",
     "ring_whole",
     "ring_broken",
     "ring_parted",
@@ -233,8 +239,8 @@ impl Texts {
     /// A number that decides a plural, or else a text.
     fn reason_arg(&self, lang: Lang, name: &str, value: &str, zone: &TimeZone) -> Result<u64, String> {
         let Some(number) = value.parse::<f64>().ok().filter(|n| n.is_finite()) else {
-            let word = format!("outcome-{value}");
-            return Err(if name == "outcome" && self.has(lang, &word) {
+            let word = format!("{name}-{value}");
+            return Err(if matches!(name, "outcome" | "direction") && self.has(lang, &word) {
                 self.get(lang, &word, &[])
             } else {
                 value.to_owned()

@@ -3,6 +3,7 @@
 //! `None` always means "not known" and is shown as such; it is never a zero. Ratios are 0 to 1,
 //! times of round trips and clocks are seconds, rates are per second.
 
+mod accounting;
 mod links;
 mod month;
 
@@ -11,6 +12,7 @@ pub use month::{
     QualityView, ReportView,
 };
 
+pub use accounting::{AccountingView, ShareView, TalkerView, TalkersView};
 pub use links::{ContractView, EndView, FlowView, LinkView, LinksView, PlaceView, RingView};
 
 use wasl_model::health::{Health, Proof, Reason};

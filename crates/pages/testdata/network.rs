@@ -3,8 +3,9 @@
 use wasl_model::health::{Health, Reason};
 use wasl_model::{EntityKind, Localized, Subject, Timestamp};
 use wasl_pages::view::{
-    CarriedView, ChangeView, ContractView, EndMonthView, EndView, FlowView, ForecastView, Judgement,
-    LinkPageView, LinkView, MonthView, OutageView, PlaceView, PlannedView, QualityView, ReportView, RingView,
+    AccountingView, CarriedView, ChangeView, ContractView, EndMonthView, EndView, FlowView, ForecastView,
+    Judgement, LinkPageView, LinkView, MonthView, OutageView, PlaceView, PlannedView, QualityView,
+    ReportView, RingView, ShareView, TalkerView, TalkersView,
 };
 
 use super::{DAY, HOUR, MINUTE, ago, bilingual, subject, wave};
@@ -124,6 +125,7 @@ fn leased(branch: &str, seed: u64) -> LinkView {
             loss: Some(0.005),
             availability: Some(0.995),
         },
+        accounting: None,
     }
 }
 
@@ -319,6 +321,70 @@ fn gaza() -> LinkView {
 }
 
 /// `/entities/link/gaza-leased`
+/// Two institutions on one line; the larger takes more than its share.
+fn shared() -> AccountingView {
+    let part =
+        |rate: f64, due: u64| FlowView { rate: Some(rate), contracted: Some(due), ..FlowView::default() };
+    let share = |id: &str, name: Localized, state: Judgement, down: f64, up: f64| ShareView {
+        id: id.into(),
+        name,
+        state: Some(state),
+        down: part(down, 10_000_000),
+        up: part(up, 10_000_000),
+        down_of_line: Some(down * 8.0 / 20e6),
+        up_of_line: Some(up * 8.0 / 20e6),
+        down_p95: Some(down * 1.1),
+        up_p95: None,
+        at: Some(ago(4)),
+        old: false,
+    };
+    let university = bilingual("Islamic University", "الجامعة الإسلامية");
+    let exceeded =
+        Reason::new("share_exceeded").with("direction", "down").with("percent", 168).with("load_percent", 97);
+    let talker = |address: &str, share: Option<&Localized>, down, up| TalkerView {
+        address: address.parse().expect("an address"),
+        share: share.cloned(),
+        down,
+        up,
+    };
+    AccountingView {
+        agent: "gaza-gw".into(),
+        interface: "wan0".into(),
+        shares: vec![
+            share(
+                "islamic",
+                university.clone(),
+                Judgement { health: Health::Degraded, reason: exceeded, since: Some(ago(12 * MINUTE)) },
+                2_100_000.0,
+                130_000.0,
+            ),
+            share(
+                "azhar",
+                bilingual("Al-Azhar University", "جامعة الأزهر"),
+                Judgement {
+                    health: Health::Ok,
+                    reason: Reason::new("share_fair").with("percent", 26),
+                    since: Some(ago(HOUR)),
+                },
+                325_000.0,
+                41_000.0,
+            ),
+        ],
+        talkers: Some(TalkersView {
+            at: ago(4),
+            old: false,
+            seconds: 10.0,
+            seen: 212,
+            crowded: false,
+            most: vec![
+                talker("10.18.4.77", Some(&university), 910_000.0, 22_000.0),
+                talker("2001:db8:18:4::1f", Some(&university), 240_000.0, 8_000.0),
+                talker("10.90.0.9", None, 1_200.0, 30_500.0),
+            ],
+        }),
+    }
+}
+
 pub(crate) fn link_page() -> LinkPageView {
     let change = |hours: i64, health, reason: &str| ChangeView {
         at: ago(hours * HOUR),
@@ -326,7 +392,7 @@ pub(crate) fn link_page() -> LinkPageView {
         reason: Some(reason.to_owned()),
     };
     LinkPageView {
-        link: gaza(),
+        link: LinkView { accounting: Some(shared()), ..gaza() },
         changes: vec![
             change(2, Health::Degraded, "link_lossy"),
             change(50, Health::Ok, "link_up"),

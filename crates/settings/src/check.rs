@@ -1,6 +1,7 @@
 //! From files to settings: what no single value shows. References between sections, keys that belong
 //! together, defaults, and the load that all of it puts on an agent.
 
+mod accounting;
 mod link;
 mod listening;
 
@@ -73,6 +74,7 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
         known_devices: sources.names("devices"),
         known_backups: sources.names("backups"),
         known_profiles: sources.names("profiles"),
+        counted: BTreeMap::new(),
         sites_of_agents: agents.iter().map(|(id, agent)| (id.clone(), agent.value.site.clone())).collect(),
         defaults: Fallbacks::new(&defaults.map(|defaults| defaults.value).unwrap_or_default()),
         sources,
@@ -201,6 +203,8 @@ struct Check<'a> {
     known_backups: BTreeMap<String, Spot>,
     /// The site of each agent, as it was given.
     sites_of_agents: BTreeMap<String, String>,
+    /// The interfaces of each agent that are counted.
+    counted: BTreeMap<String, BTreeSet<String>>,
     defaults: Fallbacks,
 }
 
@@ -301,7 +305,7 @@ impl Check<'_> {
             EntityKind::Ring => ("ring", id, &self.known_rings),
             EntityKind::Device => ("device", id, &self.known_devices),
             EntityKind::BackupJob => ("backup", id, &self.known_backups),
-            EntityKind::Path => return,
+            EntityKind::Path | EntityKind::Share => return,
             EntityKind::Interface | EntityKind::Sensor => {
                 let owner = id.split_once('/').map_or(id, |(owner, _)| owner);
                 if self.known_agents.contains_key(owner) {

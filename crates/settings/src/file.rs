@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+mod accounting;
 mod link;
 mod listening;
 
@@ -18,6 +19,8 @@ pub(crate) use crate::profile::Profile;
 
 use crate::period::Period;
 use crate::problem::{Code, Complaint};
+pub use accounting::Portion;
+pub(crate) use accounting::Talkers;
 pub use link::LinkRole;
 pub(crate) use link::{Class, Link, Reflect, Ring};
 pub(crate) use listening::{Discovery, Station, Sweep, Traps};

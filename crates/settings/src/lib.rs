@@ -37,13 +37,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-pub use file::LinkRole;
+pub use file::{LinkRole, Portion};
 pub use period::{InvalidPeriod, Period};
 pub use problem::{Code, Problem};
 pub use quantity::{Rate, Share};
 pub use settings::{
-    Agent, Backup, Contract, Controller, Device, Familiar, HealthPolicy, Institution, Kept, Link, LinkProbe,
-    Retention, Ring, Settings, Site, StampTest, Station, Sweep, Target,
+    Accounting, Agent, Backup, Contract, Controller, Device, Familiar, HealthPolicy, Institution, Kept, Link,
+    LinkProbe, Retention, Ring, Settings, ShareOf, Site, StampTest, Station, Sweep, Target,
 };
 pub use values::LoopbackRole;
 

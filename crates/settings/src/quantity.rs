@@ -41,7 +41,7 @@ impl<'de> Deserialize<'de> for Rate {
 }
 
 impl Rate {
-    fn parse(text: &str) -> Result<Self, Complaint> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Complaint> {
         let found = RATES.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, *size)));
         if let Some(bits) = found.and_then(|(number, size)| scaled(number, size)).filter(|bits| *bits > 0) {
             if bits > FASTEST {
@@ -122,7 +122,7 @@ impl<'de> Deserialize<'de> for Share {
 }
 
 impl Share {
-    fn parse(text: &str) -> Result<Self, Complaint> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Complaint> {
         let ppm = text.strip_suffix('%').and_then(|number| scaled(number, PERCENT));
         match ppm {
             Some(ppm) if ppm <= 100 * PERCENT => Ok(Self(ppm as u32)),

@@ -2,6 +2,7 @@
 //!
 //! There is no secret in here, only names of secrets, so it may be printed and compared freely.
 
+mod accounting;
 mod link;
 mod station;
 
@@ -17,6 +18,7 @@ use wasl_model::{AgentId, AgentRole, EntityKind, Localized, SiteId, Subject};
 
 use crate::period::Period;
 use crate::values::LoopbackRole;
+pub use accounting::{Accounting, ShareOf};
 pub use link::{Contract, Link, LinkProbe, Ring, StampTest};
 pub use station::{Familiar, Station};
 
@@ -275,6 +277,7 @@ impl Settings {
                 })
                 .collect(),
             links: self.links_of(agent).collect(),
+            accounting: self.accounting_of(agent).collect(),
             stamp: self.stamp_of(agent).collect(),
             reflect: own.reflect.clone(),
             traps: own.traps.map(|listen| TrapReceiver { listen }),

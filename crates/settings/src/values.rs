@@ -9,6 +9,7 @@ use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use wasl_model::assignment::{Address, Via};
 use wasl_model::id::MAX_LEN;
+use wasl_model::prefix::{InvalidPrefix, Prefix};
 use wasl_model::{EntityKind, Localized, SiteId, Subject};
 
 use crate::problem::{Code, Complaint};
@@ -309,6 +310,43 @@ impl JsonSchema for TargetAddress {
 pub(crate) fn is_interface_name(text: &str) -> bool {
     let odd = |c: char| c == '/' || c == ':' || c.is_whitespace() || c.is_control();
     (1..=15).contains(&text.len()) && !text.contains(odd) && text != "." && text != ".."
+}
+
+/// Whether this is the name of an interface that can stand in a rule of the packet filter as it is.
+pub(crate) fn is_plain_interface_name(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    is_interface_name(text) && !text.starts_with('-') && text.bytes().all(plain)
+}
+
+/// A block of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct PrefixText(pub(crate) Prefix);
+
+impl TryFrom<String> for PrefixText {
+    type Error = Complaint;
+
+    fn try_from(text: String) -> Result<Self, Complaint> {
+        text.parse().map(Self).map_err(|error: InvalidPrefix| {
+            Complaint::new(Code::BadValue, format!("{} is no block of addresses", quote(&text)))
+                .help(error.to_string())
+        })
+    }
+}
+
+impl JsonSchema for PrefixText {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Prefix".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A block of addresses, or one address.",
+            "type": "string",
+            "pattern": "^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$",
+            "examples": ["10.20.0.0/16", "2001:db8:20::/48"],
+        })
+    }
 }
 
 /// By which way probes leave: the name of a network interface, or one of the machine's addresses.

@@ -1,5 +1,6 @@
 //! Wasl as people meet it, told in stories: each starts real processes and looks at them from outside.
 
+mod accounting;
 mod api;
 mod commands;
 mod delivery;

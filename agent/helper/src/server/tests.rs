@@ -2,7 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::*;
-use crate::request::{MAX_REPLY, Outcome, PowerAction, Unit};
+use crate::request::{MAX_REPLY, PowerAction, Unit};
 
 /// A helper at a socket of its own, with a systemctl that writes down its arguments.
 struct Bench {
@@ -32,6 +32,7 @@ impl Bench {
             owner: nix::unistd::geteuid().as_raw(),
             machine: Machine {
                 systemctl: path("systemctl"),
+                nft: path("nft"),
                 ping_group_range: path("range"),
                 patience: Duration::from_secs(1),
             },

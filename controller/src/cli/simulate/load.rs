@@ -365,6 +365,8 @@ fn wasl_scalars(value: &Value) -> u64 {
         Value::Device(sample) => cells(sample),
         Value::Stamp(sample) => cells(sample),
         Value::Sensor(sample) => cells(sample),
+        Value::Share(sample) => cells(sample),
+        Value::Talkers(_) => 0,
         Value::Backup(_) | Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => 0,
     }
 }

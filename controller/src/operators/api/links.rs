@@ -11,6 +11,7 @@ use wasl_pages::view::{
     CarriedView, EndMonthView, EndView, FlowView, ForecastView, LinkView, MonthView, QualityView,
 };
 
+use super::accounting::AccountingBody;
 use super::entities::{ReasonBody, reason};
 use super::{List, Problem};
 use crate::operators::Operators;
@@ -61,6 +62,9 @@ pub struct LinkBody {
     pub up: FlowBody,
     /// What the provider owes.
     pub contract: ContractBody,
+    /// Whose traffic it carries, where that is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounting: Option<AccountingBody>,
     /// Median round-trip time in each minute of the last hour, oldest first, by the deciding end.
     pub rtt_history: Vec<Option<f64>>,
     /// Loss likewise.
@@ -371,6 +375,7 @@ impl LinkBody {
                 loss: contract.loss,
                 availability: contract.availability,
             },
+            accounting: link.accounting.as_ref().map(|view| AccountingBody::of(view, operators)),
             rtt_history: link.rtt_history.clone(),
             loss_history: link.loss_history.clone(),
             forecast: None,

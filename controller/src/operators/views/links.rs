@@ -10,8 +10,9 @@ use wasl_model::{EntityKind, LinkVerdict, ProbeMethod, SeriesKey, SiteId, Subjec
 use wasl_pages::view::{ChangeView, ContractView, EndView, FlowView, LinkView, PlaceView, RingView};
 use wasl_settings::{Link, LinkProbe, LinkRole, Rate, Ring, Settings};
 
-use super::{address, judgement, name, site_name};
+use super::{accounting, address, judgement, name, site_name};
 use crate::board::{Board, Entity, Event};
+use crate::lines;
 use crate::live::{State, number};
 use crate::shared::Shared;
 
@@ -87,7 +88,7 @@ fn view(
         let agent = link.probes.get(index)?.from.clone();
         Some(&live.values.get(&(agent, subject.clone()))?.trend)
     });
-    let (down, up) = flows(settings, board, live, link);
+    let (down, up) = flows(settings, live, link);
     let contract = &link.contract;
     let micros = |us: Option<u64>| us.map(|us| us as f64 * 1e-6);
     let ppm = |ppm: f64| ppm * 1e-6;
@@ -114,6 +115,7 @@ fn view(
             loss: contract.limits.loss_ppm.map(|n| ppm(n as f64)),
             availability: contract.availability.map(|share| ppm(f64::from(share.ppm()))),
         },
+        accounting: accounting::view(settings, board, live, &subject.id, link, now),
     }
 }
 
@@ -161,55 +163,25 @@ fn end(
     }
 }
 
-/// Where the traffic of a link is read, towards the last place and back: the first of its interfaces on
-/// the last place's side that has a value, otherwise the first on the other side, where directions are
-/// swapped. Interfaces are not added up, since two of a list may carry the same traffic one after the other.
-fn flows(settings: &Settings, board: &Board, live: &State, link: &Link) -> (FlowView, FlowView) {
-    let last = link.between.last();
-    let of_last =
-        |interface: &&Subject| link.between.len() < 2 || site_of(settings, interface) == last.cloned();
-    let (near, far): (Vec<&Subject>, Vec<&Subject>) = link.interfaces.iter().partition(of_last);
-    let known = |interface: &&Subject| {
-        let agent = board.entities.get(*interface)?.agent.clone()?;
-        let latest = live.values.get(&(agent.clone(), (*interface).clone()))?;
-        Some(((*interface).clone(), agent, latest.value.clone()))
-    };
-    let found = near
-        .iter()
-        .filter_map(known)
-        .map(|found| (found, true))
-        .next()
-        .or_else(|| far.iter().filter_map(known).map(|found| (found, false)).next());
-    let flow = |field: Option<&'static str>, contracted: Option<u64>| {
-        let Some((field, ((interface, agent, value), _))) = field.zip(found.as_ref()) else {
-            return FlowView { contracted, ..FlowView::default() };
-        };
-        let rate_field = format!("{field}_rate");
-        let key = SeriesKey { subject: interface.clone(), field: rate_field.clone(), agent: agent.clone() };
+/// The traffic of a link towards the last place and back, from the first of its interfaces that has a value.
+fn flows(settings: &Settings, live: &State, link: &Link) -> (FlowView, FlowView) {
+    let found = lines::meters(settings, link).into_iter().find_map(|meter| {
+        let latest = live.values.get(&(meter.agent.clone(), meter.interface.clone()))?;
+        Some((meter, &latest.value))
+    });
+    let flow = |way: usize, contracted: Option<Rate>| {
+        let contracted = contracted.map(Rate::bits_per_second);
+        let Some((meter, value)) = &found else { return FlowView { contracted, ..FlowView::default() } };
+        let field = meter.fields()[way];
+        let (subject, agent) = (meter.interface.clone(), meter.agent.clone());
         FlowView {
-            rate: number(value, &rate_field),
+            rate: number(value, field),
             contracted,
-            interface: Some((interface.clone(), field)),
-            series: Some(key.to_string()),
+            interface: Some((subject.clone(), field.strip_suffix("_rate").unwrap_or(field))),
+            series: Some(SeriesKey { subject, field: field.to_owned(), agent }.to_string()),
         }
     };
-    let (towards, back) = match found.as_ref().map(|(_, near)| *near) {
-        Some(true) => (Some("receive"), Some("transmit")),
-        Some(false) => (Some("transmit"), Some("receive")),
-        None => (None, None),
-    };
-    let bought = |rate: Option<Rate>| rate.map(Rate::bits_per_second);
-    (flow(towards, bought(link.contract.down)), flow(back, bought(link.contract.up)))
-}
-
-/// The site of an interface's owner: a device's, or that of the agent of a machine.
-fn site_of(settings: &Settings, interface: &Subject) -> Option<SiteId> {
-    let (owner, _) = interface.id.split_once('/')?;
-    if let Some(device) = settings.devices().get(owner) {
-        return device.site.clone().or_else(|| Some(settings.agents().get(&device.from)?.site.clone()));
-    }
-    let agent = settings.agents().iter().find(|(id, _)| id.as_str() == owner)?;
-    Some(agent.1.site.clone())
+    (flow(0, link.contract.down), flow(1, link.contract.up))
 }
 
 /// The rings that are judged.

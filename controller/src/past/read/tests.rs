@@ -86,6 +86,7 @@ fn link() -> LinkView {
         down: FlowView { contracted: Some(8_000), series: Some(series), ..FlowView::default() },
         up: FlowView::default(),
         contract: ContractView { availability: Some(0.99), ..ContractView::default() },
+        accounting: None,
     }
 }
 

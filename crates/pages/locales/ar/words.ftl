@@ -52,6 +52,9 @@ user-role-librarian = أمين مكتبة
 user-role-engineer = مهندس
 user-role-admin = مدير
 
+direction-down = الوارد
+direction-up = الصادر
+
 kind-agent = وكيل
 kind-machine = حاسوب
 kind-disk = قرص
@@ -66,6 +69,7 @@ kind-neighbour = جار
 kind-station = محطة
 kind-path = مسار
 kind-sensor = مستشعر
+kind-share = حصة من خط
 
 kinds-agent = الوكلاء
 kinds-machine = الحواسيب
@@ -81,6 +85,7 @@ kinds-neighbour = الجيران
 kinds-station = المحطات
 kinds-path = المسارات
 kinds-sensor = المستشعرات
+kinds-share = حصص الخطوط
 
 method-icmp = ICMP
 method-icmp_raw = ICMP (خام)
@@ -121,6 +126,10 @@ remedy-spool_rolled_back = تستمر المشاهدات الجديدة في ح�
 remedy-upload_refused = نُحّيت الدفعة جانبًا ويستمر الباقي. حدّث الأقدم من الوكيل والمركز، وأبلغ القائمين على البرنامج.
 remedy-store_replaced = يُرسل ما لا يزال لدى الوكيل من جديد. إن لم يُستبدل المستودع عمدًا فاستعد نسخته الاحتياطية.
 
+field-down_rate = الوارد إليها
+field-up_rate = الصادر منها
+field-down_packets = الحزم الواردة إليها
+field-up_packets = الحزم الصادرة منها
 field-cpu_busy = انشغال المعالجات
 field-memory_used = الذاكرة المستخدمة
 field-memory_total = الذاكرة الكلية

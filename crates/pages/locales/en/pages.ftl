@@ -348,3 +348,23 @@ m-loss = Loss is the share of decided probes that were not answered in time. Its
 m-times = Round-trip times are put together from each window's least, median, 95 %, 99 % and greatest; quantiles of the month are within some percent of those of all single round trips. Jitter is the mean difference between successive round-trip times of a window (after RFC 3550). The opinion score is an estimate by ITU-T G.107 for G.711.
 m-carried = Traffic is averaged over five minutes; of the averages of the calendar month the highest 5 % are left out, and the next one is the 95th percentile, as lines are billed. Missing averages are not made up.
 m-planned = Planned maintenance is what was announced here for the link or its place. The availability that is held against the promise leaves it out on both sides.
+
+shares = Who shares the line
+shares-counted = counted by { $agent } at { $interface }
+col-institution = Institution
+col-share-of = Share
+col-uses-down = Uses, down
+col-uses-up = Uses, up
+of-share = { $share } of its share
+of-line = { $share } of the line
+talkers = Who uses it most
+talkers-seen =
+    { $n ->
+        [one] one address in { $time }
+       *[other] { $n } addresses in { $time }
+    }
+talkers-crowded = More addresses are at work than the gateway counts, so one may be missing.
+talkers-none = Nothing was counted lately.
+col-address = Address
+col-down = Down
+col-up = Up

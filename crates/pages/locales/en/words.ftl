@@ -48,6 +48,9 @@ user-role-librarian = Librarian
 user-role-engineer = Engineer
 user-role-admin = Administrator
 
+direction-down = to the place
+direction-up = from the place
+
 kind-agent = Agent
 kind-machine = Machine
 kind-disk = Disk
@@ -62,6 +65,7 @@ kind-neighbour = Neighbour
 kind-station = Station
 kind-path = Path
 kind-sensor = Sensor
+kind-share = Share of a line
 
 kinds-agent = Agents
 kinds-machine = Machines
@@ -77,6 +81,7 @@ kinds-neighbour = Neighbours
 kinds-station = Stations
 kinds-path = Paths
 kinds-sensor = Sensors
+kinds-share = Shares of lines
 
 method-icmp = ICMP
 method-icmp_raw = ICMP (raw)
@@ -117,6 +122,10 @@ remedy-spool_rolled_back = New observations go on in a new epoch. If the machine
 remedy-upload_refused = The batch was put aside and the rest goes on. Update the older of agent and controller, and tell the maintainers.
 remedy-store_replaced = What the agent still holds is sent again. If the store was not replaced on purpose, restore its backup.
 
+field-down_rate = Towards it
+field-up_rate = From it
+field-down_packets = Packets towards it
+field-up_packets = Packets from it
 field-cpu_busy = Processors busy
 field-memory_used = Memory used
 field-memory_total = Memory in all

@@ -89,6 +89,7 @@ fn families() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("occurrence", coded(EventCode::from_code, EventCode::as_str)),
         ("promise", ["kept", "broken", "open", "none"].into()),
         ("promise-text", ["kept", "broken", "open", "none"].into()),
+        ("direction", ["down", "up"].into()),
         ("activity", ["primary", "backup", "standby"].into()),
         ("error-title", statuses.clone()),
         ("error-todo", statuses),

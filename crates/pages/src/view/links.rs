@@ -3,7 +3,7 @@
 use wasl_model::health::Health;
 use wasl_model::{Localized, Subject, Timestamp};
 
-use super::{DeviceView, Judgement, TargetView};
+use super::{AccountingView, DeviceView, Judgement, TargetView};
 
 /// `/links`
 #[derive(Debug, Clone, Default)]
@@ -73,6 +73,8 @@ pub struct LinkView {
     pub up: FlowView,
     /// What the provider owes.
     pub contract: ContractView,
+    /// Whose traffic it carries, where that is counted.
+    pub accounting: Option<AccountingView>,
 }
 
 /// What one end sees of a link.
@@ -222,6 +224,7 @@ mod tests {
             down: FlowView::default(),
             up: FlowView::default(),
             contract: ContractView::default(),
+            accounting: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use wasl_model::sample::Sample;
 use wasl_model::{
     AgentSample, DeviceSample, DiskSample, EntityKind, HostSample, InterfaceSample, Observation, ProbeWindow,
-    SensorSample, StampWindow, Subject, Timestamp, Value,
+    SensorSample, ShareSample, StampWindow, Subject, Timestamp, Value,
 };
 
 use super::records::{self, Read};
@@ -23,6 +23,7 @@ macro_rules! each_sample {
         $run!(Device, DeviceSample, $($argument),*);
         $run!(Stamp, StampWindow, $($argument),*);
         $run!(Sensor, SensorSample, $($argument),*);
+        $run!(Share, ShareSample, $($argument),*);
     };
 }
 

@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use wasl_model::observation::MAX_NEIGHBOUR_TEXT;
-use wasl_model::units::Millis;
+use wasl_model::observation::{MAX_NEIGHBOUR_TEXT, MAX_TALKERS};
+use wasl_model::units::{Bytes, Millis};
 use wasl_model::{
     BackupEvidence, BackupOutcome, Event, EventCode, Neighbour, Notice, NoticeCode, Severity, Station,
-    Timestamp, Value,
+    Talker, Talkers, Timestamp, Value,
 };
 
 use super::wire;
@@ -65,6 +65,12 @@ pub(super) fn write(value: &Value) -> Option<wire::What> {
             first_ms: s.first.0,
             last_ms: s.last.0,
         })),
+        Value::Talkers(t) => Some(wire::What::Talkers(wire::Talkers {
+            interval_ms: t.interval.0,
+            most: t.talkers.iter().take(MAX_TALKERS).map(of_talker).collect(),
+            seen: t.seen,
+            crowded: t.crowded,
+        })),
         Value::Host(_)
         | Value::Disk(_)
         | Value::Interface(_)
@@ -72,7 +78,8 @@ pub(super) fn write(value: &Value) -> Option<wire::What> {
         | Value::Agent(_)
         | Value::Device(_)
         | Value::Stamp(_)
-        | Value::Sensor(_) => None,
+        | Value::Sensor(_)
+        | Value::Share(_) => None,
     }
 }
 
@@ -115,6 +122,7 @@ pub(super) fn read(what: Option<&wire::What>) -> Read {
             neighbour(n).map_or(Read::Invalid, |n| Read::Value(Box::new(n.into())))
         }
         Some(wire::What::Station(s)) => station(s).map_or(Read::Invalid, |s| Read::Value(Box::new(s.into()))),
+        Some(wire::What::Talkers(t)) => talkers(t).map_or(Read::Invalid, |t| Read::Value(Box::new(t.into()))),
     }
 }
 
@@ -160,6 +168,25 @@ fn station(s: &wire::Station) -> Option<Station> {
         interface: s.interface.clone(),
         first: Timestamp(s.first_ms),
         last: Timestamp(s.last_ms),
+    })
+}
+
+fn of_talker(talker: &Talker) -> wire::Talker {
+    wire::Talker { address: octets(talker.address), down: talker.down.0, up: talker.up.0 }
+}
+
+fn talkers(t: &wire::Talkers) -> Option<Talkers> {
+    if t.most.len() > MAX_TALKERS {
+        return None;
+    }
+    let talker = |t: &wire::Talker| {
+        Some(Talker { address: address(&t.address)?, down: Bytes(t.down), up: Bytes(t.up) })
+    };
+    Some(Talkers {
+        interval: Millis(t.interval_ms),
+        talkers: t.most.iter().map(talker).collect::<Option<_>>()?,
+        seen: t.seen,
+        crowded: t.crowded,
     })
 }
 

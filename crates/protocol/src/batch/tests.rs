@@ -2,7 +2,8 @@ use proptest::prelude::*;
 use wasl_model::units::{Bytes, Count, Micros, Millis};
 use wasl_model::{
     BackupEvidence, BackupOutcome, EntityKind, Event, EventCode, Histogram, InterfaceSample, Neighbour,
-    Notice, NoticeCode, ProbeMethod, ProbeWindow, Severity, Station, Subject, Timestamp, Value, VoidReason,
+    Notice, NoticeCode, ProbeMethod, ProbeWindow, Severity, ShareSample, Station, Subject, Talker, Talkers,
+    Timestamp, Value, VoidReason,
 };
 
 use super::*;
@@ -104,11 +105,34 @@ fn occasional(at: i64) -> Vec<Observation> {
         first: Timestamp(at - 5),
         last: Timestamp(at),
     };
+    let talkers = Talkers {
+        interval: Millis(10_000),
+        talkers: ["10.1.0.7", "2001:db8::7"]
+            .map(|address| Talker {
+                address: address.parse().expect("valid"),
+                down: Bytes(7_000),
+                up: Bytes(u64::MAX),
+            })
+            .to_vec(),
+        seen: 40,
+        crowded: true,
+    };
     vec![
+        about(EntityKind::Share, "line", talkers.into()),
         about(EntityKind::Interface, "sw/Gi0/3", trap.into()),
         about(EntityKind::Neighbour, "gw/eth0/52:54:00:12:34:56", neighbour.into()),
         about(EntityKind::Station, "jenin/52:54:00:12:34:57", station.into()),
     ]
+}
+
+fn share(at: i64) -> Observation {
+    let sample =
+        ShareSample { interval: Some(Millis(10_000)), down_bytes: Some(Bytes(9)), ..ShareSample::default() };
+    Observation {
+        subject: Subject::new(EntityKind::Share, "line/partner").expect("valid"),
+        at: Timestamp(at),
+        value: sample.into(),
+    }
 }
 
 #[test]
@@ -116,6 +140,7 @@ fn a_batch_gives_back_exactly_what_was_put_in() {
     let at = 1_795_000_000_000;
     let mut all: Vec<Observation> = (0..40).map(|n| target(n, at + n as i64)).collect();
     all.extend((0..60).map(|n| interface(n, at - 5)));
+    all.push(share(at));
     all.extend([evidence(at), notice(at, false), notice(at + 1, true)]);
     all.extend(occasional(at));
     let decoded = decode(&encode(&all)).expect("readable");

@@ -73,7 +73,7 @@ pub(super) struct Record {
     /// Milliseconds after `base_ms`.
     #[prost(sint64, tag = "2")]
     pub time: i64,
-    #[prost(oneof = "What", tags = "3, 4, 5, 6, 7")]
+    #[prost(oneof = "What", tags = "3, 4, 5, 6, 7, 8")]
     pub what: Option<What>,
 }
 
@@ -89,6 +89,8 @@ pub(super) enum What {
     Neighbour(Neighbour),
     #[prost(message, tag = "7")]
     Station(Station),
+    #[prost(message, tag = "8")]
+    Talkers(Talkers),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -171,4 +173,27 @@ pub(super) struct Station {
     pub first_ms: i64,
     #[prost(int64, tag = "5")]
     pub last_ms: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Talkers {
+    #[prost(uint64, tag = "1")]
+    pub interval_ms: u64,
+    #[prost(message, repeated, tag = "2")]
+    pub most: Vec<Talker>,
+    #[prost(uint32, tag = "3")]
+    pub seen: u32,
+    #[prost(bool, tag = "4")]
+    pub crowded: bool,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Talker {
+    /// 4 or 16 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub address: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    pub down: u64,
+    #[prost(uint64, tag = "3")]
+    pub up: u64,
 }

@@ -37,6 +37,7 @@ impl Check<'_> {
         }
         let probes = self.probes(&link);
         let stamp = self.stamp(&link);
+        let accounting = self.accounting(&link, &between);
         let interfaces = self.entities(&link, "interfaces", link.value.interfaces.as_deref(), &own);
         for (index, subject) in interfaces.iter().enumerate() {
             if subject.kind != EntityKind::Interface {
@@ -76,6 +77,7 @@ impl Check<'_> {
                 },
                 availability: contract.availability,
             },
+            accounting,
             site,
             depends_on,
         }

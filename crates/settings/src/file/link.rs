@@ -4,6 +4,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::accounting::Accounting;
 use super::{LIMIT, STAMP_EVERY, port_number, refuse};
 use crate::period::Period;
 use crate::quantity::{Rate, Share};
@@ -38,6 +39,9 @@ pub(crate) struct Link {
     /// What the provider owes; beyond it the link is degraded, and reports say so.
     #[garde(dive)]
     pub(crate) contract: Option<Contract>,
+    /// Whose traffic it carries, counted where it enters a gateway.
+    #[garde(dive)]
+    pub(crate) accounting: Option<Accounting>,
     /// Where trouble with it is noted. Default: the last of `between`.
     #[garde(skip)]
     pub(crate) site: Option<String>,

@@ -3,7 +3,7 @@
 use wasl_model::assignment::{Address, LinkAssignment, LinkClass, LinkLimits, StampSession, Via};
 use wasl_model::{AgentId, Localized, SiteId, Subject};
 
-use super::Settings;
+use super::{Accounting, Settings};
 use crate::file::LinkRole;
 use crate::period::Period;
 use crate::quantity::{Rate, Share};
@@ -30,6 +30,8 @@ pub struct Link {
     pub interfaces: Vec<Subject>,
     /// What the provider owes.
     pub contract: Contract,
+    /// Whose traffic it carries, and where that is counted.
+    pub accounting: Option<Accounting>,
     /// Where trouble with it is noted; one of [`Settings::sites`].
     pub site: Option<SiteId>,
     /// Without which it cannot work, the interfaces not among them.

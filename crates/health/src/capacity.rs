@@ -1,0 +1,171 @@
+//! Whether a line is full, whose fault that is, and whether trouble with it comes of that.
+//!
+//! * [`Loads`] remembers how much of what was bought was used, and says nothing of times that it does not know.
+//! * [`lay`] tells a line that is congested from one that is faulty: lost and late packets come of congestion where
+//!   the line was full meanwhile, and of a fault where it was not. What lies between, and what is not known, stays as
+//!   the detector told it.
+//! * [`Fairness`] finds who uses more of a full line than it pays for while others get less than they pay for.
+//!
+//! Pure: times are passed in.
+
+mod fairness;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use wasl_model::health::{Health, Reason};
+use wasl_model::units::Scalar;
+use wasl_model::{ProbeWindow, Timestamp};
+
+use crate::{Judgement, reasons};
+
+pub use fairness::{Fairness, Use};
+
+/// Of a full line queues grow and packets are lost.
+const CONGESTED: f64 = 0.85;
+/// Below this a mean over some seconds hides no burst that could fill the line for long.
+const UNLOADED: f64 = 0.5;
+/// How long loads are remembered.
+const REMEMBERED: Duration = Duration::from_mins(5);
+/// The most loads that are remembered.
+const MOST: usize = 400;
+/// Clocks of two agents, and two readings of one, may be this far apart.
+const SLACK: Duration = Duration::from_secs(2);
+/// A load that ended longer ago than this says nothing of now.
+const FRESH: Duration = Duration::from_secs(90);
+
+/// The two ways of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// Towards its last place, or from the Internet.
+    Down,
+    /// The other way.
+    Up,
+}
+
+impl Direction {
+    /// Both, in the order in which pairs of figures stand.
+    pub const ALL: [Self; 2] = [Self::Down, Self::Up];
+
+    /// The word in reasons and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Up => "up",
+        }
+    }
+}
+
+/// How much of what was bought was used, in the direction where that was most.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Load {
+    /// The direction.
+    pub direction: Direction,
+    /// Used over bought.
+    pub ratio: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Spell {
+    from: Timestamp,
+    to: Timestamp,
+    ratio: [Option<f64>; 2],
+}
+
+/// How much of a line was used in the last minutes.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Loads {
+    /// By their ends.
+    spells: VecDeque<Spell>,
+}
+
+impl Loads {
+    /// Between two times so much of what was bought was used, down and up; `None` where that is not known.
+    pub fn add(&mut self, from: Timestamp, to: Timestamp, ratio: [Option<f64>; 2]) {
+        if self.spells.back().is_some_and(|last| last.to >= to) {
+            // A clock that was set back; what was known by the other time would only confuse.
+            self.spells.retain(|spell| spell.to < to);
+        }
+        self.spells.push_back(Spell { from, to, ratio });
+        let old = to.minus(REMEMBERED);
+        while self.spells.len() > MOST || self.spells.front().is_some_and(|first| first.to < old) {
+            self.spells.pop_front();
+        }
+    }
+
+    /// The largest load between two times; `None` unless all of that time is known in a direction.
+    pub fn during(&self, from: Timestamp, to: Timestamp) -> Option<Load> {
+        let most = |direction: Direction| {
+            let mut known = from;
+            let mut most: Option<f64> = None;
+            for spell in &self.spells {
+                let Some(ratio) = spell.ratio[direction as usize] else { continue };
+                if spell.to > from && spell.from < to {
+                    if spell.from > known.plus(SLACK) {
+                        return None;
+                    }
+                    known = known.max(spell.to);
+                    most = Some(most.map_or(ratio, |most| most.max(ratio)));
+                }
+            }
+            let ratio = most.filter(|_| known.plus(SLACK) >= to)?;
+            Some(Load { direction, ratio })
+        };
+        let both = Direction::ALL.into_iter().filter_map(most);
+        both.max_by(|a, b| a.ratio.total_cmp(&b.ratio))
+    }
+
+    /// How much is used now, down and up.
+    pub fn now(&self, now: Timestamp) -> [Option<f64>; 2] {
+        self.spells.back().filter(|last| now.since(last.to) <= FRESH).map_or([None, None], |last| last.ratio)
+    }
+}
+
+/// What trouble with a line was laid to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Blame {
+    /// It was full.
+    Congestion(Load),
+    /// It had room.
+    Fault(Load),
+}
+
+/// Lays what a detector found to congestion or to a fault, and says to which.
+///
+/// `judged`: what [`crate::judge::link`] says of `window`. `load`: how full the line was meanwhile. `before`: to what
+/// trouble was laid by the window before, which holds on while the trouble lasts and nothing else is known.
+pub fn lay(
+    judged: Judgement,
+    window: &ProbeWindow,
+    load: Option<Load>,
+    before: Option<Blame>,
+) -> (Judgement, Option<Blame>) {
+    let comes_of_load = [reasons::LINK_LOSSY, reasons::LINK_SLOW, reasons::LINK_JITTERY];
+    if judged.health != Health::Degraded || !comes_of_load.contains(&judged.reason.code.as_str()) {
+        return (judged, None);
+    }
+    let blame = match load {
+        Some(load) if load.ratio >= CONGESTED => Some(Blame::Congestion(load)),
+        Some(load) if load.ratio < UNLOADED => Some(Blame::Fault(load)),
+        Some(_) | None => before,
+    };
+    let Some(blame) = blame else { return (judged, None) };
+    let (code, load) = match blame {
+        Blame::Congestion(load) => (reasons::LINK_CONGESTED, load),
+        Blame::Fault(load) => (reasons::LINK_FAULTY, load),
+    };
+    let loss = window.judged_loss.map(Scalar::value).or_else(|| window.loss());
+    let rtt = window.judged_rtt.map(|us| us.0 as f64).or_else(|| window.rtt.quantile(0.5));
+    let told = |figure: Option<f64>| figure.map_or_else(|| "?".to_owned(), |figure| format!("{figure:.2}"));
+    let mut reason = Reason::new(code)
+        .with("load_percent", format!("{:.0}", load.ratio * 100.0))
+        .with("loss_percent", told(loss.map(|loss| loss * 100.0)))
+        .with("rtt_ms", told(rtt.map(|us| us / 1000.0)));
+    if code == reasons::LINK_CONGESTED {
+        reason = reason.with("direction", load.direction.as_str());
+    }
+    (Judgement { reason, ..judged }, Some(blame))
+}
+
+#[cfg(test)]
+mod tests;
