@@ -95,6 +95,7 @@ impl Judging {
         for ((agent, subject), latest) in &live.read().values {
             let every = intent.every(agent, subject);
             let word = words::of_value(latest, subject, &settings, every);
+            let word = words::after_restart(word, before.get(subject), subject, latest.at, every);
             if let Some(word) = word.filter(|_| intent.may_speak(agent, subject)) {
                 said.entry(subject.clone()).or_default().push((Some(agent.clone()), word));
             }

@@ -37,6 +37,7 @@ type Known<K, V> = Mutex<BTreeMap<K, (Timestamp, V)>>;
 pub struct Past {
     months: Known<(String, Month), Arc<MonthView>>,
     forecasts: Known<(String, bool), ForecastView>,
+    shares: Known<String, Vec<[Option<f64>; 2]>>,
 }
 
 impl Past {
@@ -82,6 +83,47 @@ impl Past {
             month = month.before();
         }
         Ok(out)
+    }
+
+    /// Fills in what each institution on a shared line used of it in this month: the 95th percentile of the
+    /// five-minute means, each way.
+    pub(crate) async fn fill_shares(
+        &self,
+        store: &dyn Store,
+        link: &mut LinkView,
+        now: Timestamp,
+        zone: &TimeZone,
+    ) -> Result<(), Error> {
+        let Some(accounting) = link.accounting.as_mut().filter(|accounting| !accounting.shares.is_empty())
+        else {
+            return Ok(());
+        };
+        let mut known = self.shares.lock().await;
+        let fresh = known
+            .get(&link.id)
+            .filter(|(at, found)| now.since(*at) < GOOD_FOR && found.len() == accounting.shares.len());
+        let found = if let Some((_, found)) = fresh {
+            found.clone()
+        } else {
+            let within = Month::of(now, zone).span(zone);
+            let within = report::Span { to: within.to.min(now.0).max(within.from), ..within };
+            let mut found = Vec::new();
+            for share in &accounting.shares {
+                let (down, up) = (&share.down, &share.up);
+                let carried =
+                    [read::carried(store, down, within).await?, read::carried(store, up, within).await?];
+                found.push(carried.map(|carried| carried.p95));
+            }
+            if known.len() >= REMEMBERED {
+                known.clear();
+            }
+            known.insert(link.id.clone(), (now, found.clone()));
+            found
+        };
+        for (share, [down, up]) in accounting.shares.iter_mut().zip(found) {
+            (share.down_p95, share.up_p95) = (down, up);
+        }
+        Ok(())
     }
 
     /// When a direction of a link will be full. `down`: towards its last place.

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::net::Place;
+use crate::wait;
 
 /// The headers of IPv4 and UDP, in bytes.
 const HEADERS: u64 = 28;
@@ -39,7 +40,7 @@ impl Traffic {
                         count.fetch_add(packet, Ordering::Relaxed);
                     }
                 }
-                std::thread::sleep(Duration::from_millis(5));
+                wait::during(Duration::from_millis(5), || {});
             }
         });
         Self { sent, over, sender: Some(sender) }

@@ -76,7 +76,28 @@ pub fn permissions(policy: &Policy) -> impl Iterator<Item = String> + '_ {
 
 #[cfg(test)]
 mod tests {
+    use wasl_model::assignment::Way;
+
     use super::*;
+    use crate::count::{Interface, Line};
+
+    /// Catches: an interface that is counted because another one may be.
+    #[test]
+    fn every_interface_that_is_counted_must_be_allowed() {
+        let line = |interface: &str| Line {
+            interface: Interface::try_from(interface.to_owned()).expect("a name"),
+            down: Way::In,
+            shares: Vec::new(),
+            talkers: true,
+        };
+        let lines = Lines::try_from(vec![line("wan0"), line("wan1")]).expect("within bounds");
+        let request = Request::AccountingSet { lines: lines.clone() };
+        let one = Policy::parse("account wan0").expect("sound");
+        let refusal = decide(&request, &one, 7).expect_err("wan1 is not allowed");
+        assert!(refusal.contains("`account wan1`"), "{refusal}");
+        let both = Policy::parse("account wan0\naccount wan1").expect("sound");
+        assert_eq!(decide(&request, &both, 7), Ok(Action::Count(lines)));
+    }
 
     #[test]
     fn each_verb_needs_its_own_permission() {
@@ -112,6 +133,12 @@ mod tests {
             let refusal = decide(request, &others, 7).expect_err("not allowed");
             assert!(refusal.contains(&format!("`{line}`")), "{refusal}");
         }
+        let read = (Request::AccountingRead {}, Request::AccountingClear {});
+        let none = Policy::parse("power off").expect("sound");
+        assert!(decide(&read.0, &none, 7).is_err() && decide(&read.1, &none, 7).is_err());
+        let counting = Policy::parse("account wan0").expect("sound");
+        assert_eq!(decide(&read.0, &counting, 7), Ok(Action::ReadCounts));
+        assert_eq!(decide(&read.1, &counting, 7), Ok(Action::StopCounting));
         let other = Policy::parse("reload b.service").expect("sound");
         assert!(decide(&Request::ServiceReload { unit: unit("a.service") }, &other, 7).is_err());
     }

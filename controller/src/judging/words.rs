@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasl_health::{Judgement, Word, judge};
+use wasl_health::{Judgement, Word, judge, reasons};
 use wasl_model::health::EntityState;
 use wasl_model::{AgentId, AgentSample, EntityKind, Subject, Timestamp, Value};
 use wasl_settings::Settings;
@@ -69,13 +69,36 @@ pub(super) fn of_agent_after_restart(
 ) -> Word {
     let away = Word::of_agent(false, last_seen.map(|_| started), None, started);
     let Some(before) = before.filter(|_| last_seen.is_some()) else { return away };
-    let kept = Judgement {
+    let kept = kept(before);
+    let gone = started.plus(judge::SESSION_GRACE);
+    Word::new(kept, started).turning(gone, judge::agent(false, Some(started), None, gone))
+}
+
+/// What was found from more than one observation holds over a restart until there are new ones: who exceeds a share,
+/// and why a line is poor that is still poor.
+pub(super) fn after_restart(
+    word: Option<Word>,
+    before: Option<&EntityState>,
+    subject: &Subject,
+    at: Timestamp,
+    every: Duration,
+) -> Option<Word> {
+    let Some(before) = before else { return word };
+    let laid = [reasons::LINK_CONGESTED, reasons::LINK_FAULTY].contains(&before.reason.code.as_str());
+    let still = word.as_ref().is_some_and(|word| word.judgement.health == before.health);
+    match subject.kind {
+        EntityKind::Share if subject.id.contains('/') => Some(Word::sampled(kept(before), at, every)),
+        EntityKind::Link if laid && still => Some(Word::sampled(kept(before), at, every)),
+        _ => word,
+    }
+}
+
+fn kept(before: &EntityState) -> Judgement {
+    Judgement {
         health: before.health,
         activity: before.activity.clone(),
         proof: before.proof,
         reason: before.reason.clone(),
         confidence: before.confidence,
-    };
-    let gone = started.plus(judge::SESSION_GRACE);
-    Word::new(kept, started).turning(gone, judge::agent(false, Some(started), None, gone))
+    }
 }

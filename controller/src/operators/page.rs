@@ -241,8 +241,9 @@ const MONTHS: usize = 6;
 /// Changes on a link's page.
 const CHANGES: usize = 30;
 
-async fn link_page(context: &PageContext, link: LinkView) -> Result<Response, Problem> {
+async fn link_page(context: &PageContext, mut link: LinkView) -> Result<Response, Problem> {
     let operators = &context.operators;
+    reports::fill_shares(operators, &mut link).await?;
     let months = reports::months(operators, &link, MONTHS).await?;
     let (down_forecast, up_forecast) = reports::forecasts(operators, &link).await?;
     let changes = operators.boards.latest_of(&format!("link/{}", link.id), CHANGES);

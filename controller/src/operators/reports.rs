@@ -77,6 +77,12 @@ pub(super) async fn months(
     found.map_err(|e| Problem::internal("reading the months of a link", &e))
 }
 
+/// Fills in what each institution on a shared line used of it in this month.
+pub(super) async fn fill_shares(operators: &Operators, link: &mut LinkView) -> Result<(), Problem> {
+    let filled = operators.past.fill_shares(&*operators.store, link, now(), &zone(operators)).await;
+    filled.map_err(|e| Problem::internal("reading the traffic of those who share a link", &e))
+}
+
 /// When both directions of a link will be full.
 pub(super) async fn forecasts(
     operators: &Operators,

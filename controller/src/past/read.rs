@@ -312,7 +312,7 @@ pub(super) async fn averages(
     Ok(out)
 }
 
-async fn carried(store: &dyn Store, flow: &FlowView, within: Span) -> Result<CarriedView, Error> {
+pub(super) async fn carried(store: &dyn Store, flow: &FlowView, within: Span) -> Result<CarriedView, Error> {
     let averages = match &flow.series {
         Some(series) => averages(store, series, within).await?,
         None => Vec::new(),

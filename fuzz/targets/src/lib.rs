@@ -15,6 +15,13 @@ mod backup {
     }
 }
 
+#[path = "../../../agent/full/src/accounting"]
+#[allow(dead_code, unreachable_pub, reason = "private modules of another crate")]
+mod accounting {
+    #[rustfmt::skip]
+    pub(crate) mod table;
+}
+
 #[path = "../../../agent/full/src/polling"]
 #[allow(dead_code, unreachable_pub, reason = "private modules of another crate")]
 mod polling {
@@ -77,6 +84,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("spool_damage", disk::spool_damage),
     ("ranges", history::ranges),
     ("block", history::block),
+    ("counts", text::counts),
     ("token", text::token),
     ("settings", text::settings),
     ("rfc3339", text::rfc3339),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use wasl_pki::EnrolToken;
 
+use crate::accounting::table;
+
 /// An enrolment token.
 pub(crate) fn token(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -34,6 +36,16 @@ pub(crate) fn settings(data: &[u8]) {
                 assert!(!problem.to_string().is_empty());
             }
         }
+    }
+}
+
+/// The table of counts of a packet filter.
+pub(crate) fn counts(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(counts) = table::read(&text) {
+        let elements: usize = counts.sets.values().map(Vec::len).sum();
+        // Each takes at least its brackets, a name and a number.
+        assert!(elements + counts.counters.len() <= text.len() / 10, "more was read than was written");
     }
 }
 

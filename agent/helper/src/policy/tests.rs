@@ -14,13 +14,14 @@ fn unit(name: &str) -> Unit {
 
 #[test]
 fn what_is_written_is_allowed_and_nothing_else() {
-    let text = "# ours\npeer wasl-agent\n\n  peer  root # both\nping-group-range\nstatus a.service\nreload b.service\npower reboot\n";
+    let text = "# ours\npeer wasl-agent\n\n  peer  root # both\nping-group-range\nstatus a.service\nreload b.service\npower reboot\naccount wan0\n";
     let policy = Policy::parse(text).expect("sound");
     assert_eq!(policy.peers.iter().collect::<Vec<_>>(), ["root", "wasl-agent"]);
     assert!(policy.ping_group_range);
     assert_eq!(policy.status, BTreeSet::from([unit("a.service")]));
     assert_eq!(policy.reload, BTreeSet::from([unit("b.service")]));
     assert_eq!(policy.power, BTreeSet::from([PowerAction::Reboot]));
+    assert_eq!(policy.account.iter().map(Interface::as_str).collect::<Vec<_>>(), ["wan0"]);
     assert_eq!(Policy::parse("").expect("sound"), Policy::default());
 }
 
@@ -32,6 +33,8 @@ fn a_fault_is_named_with_its_line() {
         ("\n\nreload a.service b.service\n", 3),
         ("power on\n", 1),
         ("reload *.service\n", 1),
+        ("account wan*\n", 1),
+        ("account\n", 1),
         ("peer\n", 1),
         ("ping-group-range 0 1\n", 1),
     ] {

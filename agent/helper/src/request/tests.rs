@@ -1,6 +1,19 @@
 use proptest::prelude::*;
 
+use wasl_model::assignment::Way;
+
 use super::*;
+use crate::count::Line;
+
+fn one_line(interface: &str) -> Lines {
+    let line = Line {
+        interface: interface.to_owned().try_into().expect("a name"),
+        down: Way::In,
+        shares: vec![vec!["10.1.0.0/16".parse().expect("a block")]],
+        talkers: true,
+    };
+    vec![line].try_into().expect("within bounds")
+}
 
 #[test]
 fn each_verb_is_read_and_reads_back_as_itself() {
@@ -12,6 +25,12 @@ fn each_verb_is_read_and_reads_back_as_itself() {
         (r#"{"verb":"service-reload","unit":"unbound.service"}"#, Request::ServiceReload { unit: unit() }),
         (r#"{"verb":"power","action":"off"}"#, Request::Power { action: PowerAction::Off }),
         (r#"{"verb":"power","action":"reboot"}"#, Request::Power { action: PowerAction::Reboot }),
+        (r#"{"verb":"accounting-read"}"#, Request::AccountingRead {}),
+        (r#"{"verb":"accounting-clear"}"#, Request::AccountingClear {}),
+        (
+            r#"{"verb":"accounting-set","lines":[{"interface":"wan0","down":"in","shares":[["10.1.0.0/16"]],"talkers":true}]}"#,
+            Request::AccountingSet { lines: one_line("wan0") },
+        ),
     ] {
         assert_eq!(parse(text.as_bytes()), Ok(request.clone()));
         assert_eq!(serde_json::to_string(&request).expect("text"), text);
@@ -36,6 +55,13 @@ fn whatever_is_not_exactly_a_request_is_none() {
         r#"{"verb":"service-reload","unit":["a.service"]}"#,
         r#"{"verb":"service-reload","unit":"a.service","unit":"b.service"}"#,
         r#"{"verb":"service-reload","unit":"a.service","force":true}"#,
+        r#"{"verb":"accounting-set","lines":[]}"#,
+        r#"{"verb":"accounting-set","lines":[{"interface":"wan*","down":"in","shares":[],"talkers":true}]}"#,
+        r#"{"verb":"accounting-set","lines":[{"interface":"wan0","down":"both","shares":[],"talkers":true}]}"#,
+        r#"{"verb":"accounting-set","lines":[{"interface":"wan0","down":"in","shares":[["10.1.2.3/16"]],"talkers":true}]}"#,
+        r#"{"verb":"accounting-set","lines":[{"interface":"wan0","down":"in","shares":[["0/0; flush ruleset"]],"talkers":true}]}"#,
+        r#"{"verb":"accounting-set","lines":[{"interface":"wan0","down":"in","shares":[],"talkers":true,"hook":"x"}]}"#,
+        r#"{"verb":"accounting-read","table":"filter"}"#,
         r#"{"verb":"power","action":"halt"}"#,
         r#"{"verb":"power","action":{"off":null,"reboot":null}}"#,
     ] {

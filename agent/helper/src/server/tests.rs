@@ -1,8 +1,11 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use wasl_model::assignment::Way;
+
 use super::*;
-use crate::request::{MAX_REPLY, PowerAction, Unit};
+use crate::count::{Interface, Line, Lines};
+use crate::request::{COUNTS, MAX_REPLY, PowerAction, Unit};
 
 /// A helper at a socket of its own, with a systemctl that writes down its arguments.
 struct Bench {
@@ -146,6 +149,41 @@ async fn what_is_allowed_is_done_and_becomes_exactly_these_arguments() {
     assert!(broken.message.contains("no such thing"), "{broken:?}");
     let slow = bench.ask(&Request::ServiceReload { unit: unit("slow.service") }).await;
     assert!(slow.message.contains("took longer than 1 s"), "{slow:?}");
+    bench.end().await;
+}
+
+/// Catches: a ruleset that comes from elsewhere than from the checked request, and counts that are cut in the middle.
+#[tokio::test]
+async fn counting_is_one_ruleset_and_a_listing_of_one_table() {
+    let bench = Bench::new("account wan0\n");
+    let script = "#!/bin/sh\necho \"$@\" >>\"${0%/*}/calls\"\n\
+        case $1 in -f) cat >\"${0%/*}/ruleset\";; -j) cat \"${0%/*}/listing\";; esac\n";
+    std::fs::write(bench.path("nft"), script).expect("written");
+    std::fs::set_permissions(bench.path("nft"), PermissionsExt::from_mode(0o755)).expect("ours");
+    let line = Line {
+        interface: Interface::try_from("wan0".to_owned()).expect("a name"),
+        down: Way::In,
+        shares: vec![vec!["10.1.0.0/16".parse().expect("a block")]],
+        talkers: true,
+    };
+    let lines = Lines::try_from(vec![line]).expect("within bounds");
+    let set = bench.ask(&Request::AccountingSet { lines: lines.clone() }).await;
+    assert_eq!(set.outcome, Outcome::Done, "{set:?}");
+    assert_eq!(std::fs::read_to_string(bench.path("ruleset")).expect("read"), lines.ruleset());
+
+    let listing = format!("{{\"nftables\": [{}0]}}", "\"l0s0_down\", ".repeat(60_000));
+    std::fs::write(bench.path("listing"), &listing).expect("written");
+    let mut read = bench.ask(&Request::AccountingRead {}).await;
+    assert_eq!(read.facts.remove(COUNTS).as_deref(), Some(listing.as_str()));
+    std::fs::write(bench.path("listing"), listing.repeat(3)).expect("written");
+    let read = bench.ask(&Request::AccountingRead {}).await;
+    assert_eq!((read.outcome, read.facts.len()), (Outcome::Failed, 0), "{}", read.message);
+
+    let cleared = bench.ask(&Request::AccountingClear {}).await;
+    assert_eq!(cleared.outcome, Outcome::Done, "{cleared:?}");
+    assert_eq!(std::fs::read_to_string(bench.path("ruleset")).expect("read"), crate::count::without());
+    let list = "-j list table inet wasl_acct";
+    assert_eq!(bench.calls(), ["-f -", list, list, "-f -"]);
     bench.end().await;
 }
 

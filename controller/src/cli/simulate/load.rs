@@ -366,8 +366,12 @@ fn wasl_scalars(value: &Value) -> u64 {
         Value::Stamp(sample) => cells(sample),
         Value::Sensor(sample) => cells(sample),
         Value::Share(sample) => cells(sample),
-        Value::Talkers(_) => 0,
-        Value::Backup(_) | Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => 0,
+        Value::Talkers(_)
+        | Value::Backup(_)
+        | Value::Notice(_)
+        | Value::Event(_)
+        | Value::Neighbour(_)
+        | Value::Station(_) => 0,
     }
 }
 

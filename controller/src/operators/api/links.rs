@@ -529,7 +529,8 @@ pub(super) async fn one(
     State(operators): State<Operators>,
     Path(id): Path<String>,
 ) -> Result<Json<LinkBody>, Problem> {
-    let link = links::one(&operators, &id, now()).ok_or_else(|| unknown(&id))?;
+    let mut link = links::one(&operators, &id, now()).ok_or_else(|| unknown(&id))?;
+    reports::fill_shares(&operators, &mut link).await?;
     let (down, up) = reports::forecasts(&operators, &link).await?;
     let mut body = LinkBody::of(&link, &operators);
     body.forecast = Some(ForecastsBody { down: down.into(), up: up.into() });
