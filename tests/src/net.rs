@@ -298,11 +298,6 @@ impl Net {
         self.branches[usize::from(branch) - 1].exec(&["nft", &rules]);
     }
 
-    /// Takes a table of a branch's gateway away behind everybody's back.
-    pub fn delete_table(&self, branch: u8, name: &str) {
-        self.branches[usize::from(branch) - 1].exec(&["nft", "delete", "table", "inet", name]);
-    }
-
     /// Lays a second line to a branch, with its own interface `backup` there, by which the branch's traffic goes from
     /// now on: what is cut is then told by another way.
     pub fn second_line(&self, branch: u8) {

@@ -24,7 +24,7 @@ use wasl_helper::client::{self, AskError};
 use wasl_helper::count::{BadLines, Interface, Line, Lines, NoInterface};
 use wasl_helper::request::{COUNTS, Outcome, Reply, Request};
 use wasl_model::assignment::{AccountingAssignment, Assignment};
-use wasl_model::{EntityKind, NoticeCode, Severity, Subject};
+use wasl_model::{AgentId, EntityKind, NoticeCode, Severity, Subject};
 
 use increments::Reading;
 use table::TableError;
@@ -57,14 +57,26 @@ enum CountError {
 /// Counts as assigned until `shutdown`.
 ///
 /// Reports a `ShareSample` about each share of each line, and `Talkers` about each line that asks for them. While
-/// a line is not counted it has a notice that says why.
+/// a line is not counted its interface has a notice that says why.
 pub async fn run(
     reporter: Reporter,
-    mut assignment: watch::Receiver<Arc<Assignment>>,
+    agent: AgentId,
+    assignment: watch::Receiver<Arc<Assignment>>,
     shutdown: CancellationToken,
 ) {
     let socket = std::env::var_os(SOCKET).map_or_else(|| client::SOCKET.into(), PathBuf::from);
-    let mut counting = Counting::new(reporter, socket);
+    run_with(socket, reporter, agent, assignment, shutdown).await;
+}
+
+/// [`run`] with a helper that listens elsewhere.
+async fn run_with(
+    socket: PathBuf,
+    reporter: Reporter,
+    agent: AgentId,
+    mut assignment: watch::Receiver<Arc<Assignment>>,
+    shutdown: CancellationToken,
+) {
+    let mut counting = Counting::new(reporter, agent, socket);
     // What the last run left is taken away or made anew; a machine without a helper has nothing to take away.
     counting.table = counting.socket.exists();
     loop {
@@ -92,6 +104,7 @@ pub async fn run(
 
 struct Counting {
     reporter: Reporter,
+    agent: AgentId,
     socket: PathBuf,
     epoch: Instant,
     wanted: Vec<AccountingAssignment>,
@@ -107,10 +120,11 @@ struct Counting {
 }
 
 impl Counting {
-    fn new(reporter: Reporter, socket: PathBuf) -> Self {
+    fn new(reporter: Reporter, agent: AgentId, socket: PathBuf) -> Self {
         let now = Instant::now();
         Self {
             reporter,
+            agent,
             socket,
             epoch: now,
             wanted: Vec::new(),
@@ -126,8 +140,10 @@ impl Counting {
         if wanted == self.wanted {
             return;
         }
-        for former in self.wanted.iter().filter(|former| wanted.iter().all(|line| line.id != former.id)) {
-            self.reporter.clear(about(former), NoticeCode::NotSupported).await;
+        let stays =
+            |former: &AccountingAssignment| wanted.iter().any(|line| line.interface == former.interface);
+        for former in self.wanted.iter().filter(|former| !stays(former)) {
+            self.reporter.clear(self.end_of(former), NoticeCode::NotSupported).await;
         }
         (self.wanted, self.made, self.before, self.due) = (wanted, false, None, Instant::now());
     }
@@ -151,7 +167,7 @@ impl Counting {
         match outcome {
             Ok(()) => {
                 for line in &self.wanted {
-                    self.reporter.clear(about(line), NoticeCode::NotSupported).await;
+                    self.reporter.clear(self.end_of(line), NoticeCode::NotSupported).await;
                 }
                 self.due += every;
                 if self.due < Instant::now() {
@@ -162,12 +178,12 @@ impl Counting {
                 // Whoever took the table away may have wanted it so; it is made anew, but not at once.
                 (self.made, self.before, self.due) = (false, None, Instant::now() + RETRY);
                 let words = format!(
-                    "the traffic of this line is not told apart: {}. It needs wasl-helper on the gateway, with the lines `peer wasl-agent` and `account INTERFACE` in its policy",
+                    "whose traffic goes over this interface is not counted: {}. Counting needs wasl-helper on the gateway, with the lines `peer wasl-agent` and `account INTERFACE` in its policy",
                     wasl_runtime::chain(&error)
                 );
                 for line in &self.wanted {
                     self.reporter
-                        .raise(about(line), NoticeCode::NotSupported, Severity::Warning, words.clone())
+                        .raise(self.end_of(line), NoticeCode::NotSupported, Severity::Warning, words.clone())
                         .await;
                 }
             }
@@ -216,6 +232,11 @@ impl Counting {
         Ok(())
     }
 
+    /// The interface that a line ends in here.
+    fn end_of(&self, line: &AccountingAssignment) -> Subject {
+        Subject::lenient(EntityKind::Interface, &format!("{}/{}", self.agent, line.interface))
+    }
+
     async fn take_away(&mut self) {
         if std::mem::take(&mut self.table)
             && let Err(error) = self.ask(Request::AccountingClear {}).await
@@ -240,3 +261,6 @@ impl Counting {
 fn about(line: &AccountingAssignment) -> Subject {
     Subject::lenient(EntityKind::Share, &line.id)
 }
+
+#[cfg(test)]
+mod tests;

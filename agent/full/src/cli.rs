@@ -69,8 +69,9 @@ fn add_collectors(agent: &Agent) {
         }
     });
     let (reporter, assignment, token) = (agent.reporter.clone(), agent.assignment.clone(), stop.clone());
+    let id = agent.id.clone();
     agent.collectors.spawn("accounting", OnFailure::Restart, move || {
-        let task = accounting::run(reporter.clone(), assignment.clone(), token.clone());
+        let task = accounting::run(reporter.clone(), id.clone(), assignment.clone(), token.clone());
         async {
             let _: () = task.await;
             Ok::<(), std::convert::Infallible>(())

@@ -277,6 +277,9 @@ fn page(link: &LinkBody) -> String {
 /// Who shares it, and who uses it most.
 fn shared(out: &mut String, accounting: &AccountingBody) {
     let _ = writeln!(out, "\n  shared by (counted by {} at {})", accounting.agent, accounting.interface);
+    if let Some(trouble) = &accounting.trouble {
+        let _ = writeln!(out, "    {trouble}");
+    }
     let part = |used: &UseBody| {
         let of = |part: Option<f64>| part.map_or_else(dash, wasl_pages::format::percent_coarse);
         let due = rate(used.due.map(|bits| bits as f64));

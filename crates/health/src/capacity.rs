@@ -140,7 +140,8 @@ pub fn lay(
     load: Option<Load>,
     before: Option<Blame>,
 ) -> (Judgement, Option<Blame>) {
-    let comes_of_load = [reasons::LINK_LOSSY, reasons::LINK_SLOW, reasons::LINK_JITTERY];
+    let comes_of_load =
+        [reasons::LINK_LOSSY, reasons::LINK_SLOW, reasons::LINK_JITTERY, reasons::LINK_FLAPPING];
     if judged.health != Health::Degraded || !comes_of_load.contains(&judged.reason.code.as_str()) {
         return (judged, None);
     }
@@ -149,6 +150,9 @@ pub fn lay(
         Some(load) if load.ratio < UNLOADED => Some(Blame::Fault(load)),
         Some(_) | None => before,
     };
+    // What goes up and down on a line with room says more than that it is faulty.
+    let told_better = judged.reason.code == reasons::LINK_FLAPPING;
+    let blame = blame.filter(|blame| !told_better || matches!(blame, Blame::Congestion(_)));
     let Some(blame) = blame else { return (judged, None) };
     let (code, load) = match blame {
         Blame::Congestion(load) => (reasons::LINK_CONGESTED, load),

@@ -338,7 +338,7 @@ fn shared() -> AccountingView {
         at: Some(ago(4)),
         old: false,
     };
-    let university = bilingual("Islamic University", "الجامعة الإسلامية");
+    let university = bilingual("Partner university", "الجامعة الشريكة");
     let exceeded =
         Reason::new("share_exceeded").with("direction", "down").with("percent", 168).with("load_percent", 97);
     let talker = |address: &str, share: Option<&Localized>, down, up| TalkerView {
@@ -352,15 +352,15 @@ fn shared() -> AccountingView {
         interface: "wan0".into(),
         shares: vec![
             share(
-                "islamic",
+                "partner",
                 university.clone(),
                 Judgement { health: Health::Degraded, reason: exceeded, since: Some(ago(12 * MINUTE)) },
                 2_100_000.0,
                 130_000.0,
             ),
             share(
-                "azhar",
-                bilingual("Al-Azhar University", "جامعة الأزهر"),
+                "college",
+                bilingual("Technical college", "الكلية التقنية"),
                 Judgement {
                     health: Health::Ok,
                     reason: Reason::new("share_fair").with("percent", 26),
@@ -370,6 +370,7 @@ fn shared() -> AccountingView {
                 41_000.0,
             ),
         ],
+        trouble: None,
         talkers: Some(TalkersView {
             at: ago(4),
             old: false,

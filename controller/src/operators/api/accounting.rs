@@ -16,6 +16,8 @@ pub struct AccountingBody {
     pub interface: String,
     /// The institutions that share the line.
     pub shares: Vec<ShareBody>,
+    /// Why it is not counted, in words.
+    pub trouble: Option<String>,
     /// Who uses it most.
     pub talkers: Option<TalkersBody>,
 }
@@ -96,6 +98,7 @@ impl AccountingBody {
             agent: view.agent.clone(),
             interface: view.interface.clone(),
             shares: view.shares.iter().map(|share| ShareBody::of(share, operators)).collect(),
+            trouble: view.trouble.clone(),
             talkers: view.talkers.as_ref().map(TalkersBody::from),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wasl_health::judge;
-use wasl_model::{EntityKind, Localized, SeriesKey, Subject, Talkers, Timestamp, Value};
+use wasl_model::{EntityKind, Localized, NoticeCode, SeriesKey, Subject, Talkers, Timestamp, Value};
 use wasl_pages::view::{AccountingView, FlowView, ShareView, TalkerView, TalkersView};
 use wasl_settings::{Accounting, Link, Rate, Settings, ShareOf};
 
@@ -29,8 +29,17 @@ pub(super) fn view(
             .iter()
             .map(|of| share(board, live, accounting, id, link, of, now, patience))
             .collect(),
+        trouble: trouble(live, accounting),
         talkers: talkers(live, accounting, id, now, patience),
     })
+}
+
+/// What the gateway says of counting, if it cannot.
+fn trouble(live: &State, accounting: &Accounting) -> Option<String> {
+    let here = (accounting.from.clone(), accounting.interface());
+    let mut notices =
+        live.notices().filter(|(key, _, notice)| **key == here && notice.code == NoticeCode::NotSupported);
+    notices.next().map(|(_, _, notice)| notice.detail.clone())
 }
 
 #[expect(clippy::too_many_arguments, reason = "one share out of all that is known")]

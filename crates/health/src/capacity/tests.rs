@@ -54,7 +54,10 @@ fn a_full_line_is_congested_an_idle_one_faulty_and_an_unknown_one_is_not_guessed
     let full = Load { direction: Direction::Up, ratio: 1.0 };
     assert_eq!(lay(judge::link(&down), &down, Some(full), congested).0.reason.code, "link_cut");
     let flaps = window(LinkVerdict::Degraded, Some(LinkCause::Flapping));
-    assert_eq!(lay(judge::link(&flaps), &flaps, Some(full), congested).0.reason.code, "link_flapping");
+    let idle = Load { ratio: 0.1, ..full };
+    let flapping = |load| lay(judge::link(&flaps), &flaps, load, None).0.reason.code;
+    assert_eq!(flapping(Some(full)), "link_congested", "so full that hardly a probe comes through");
+    assert_eq!(flapping(Some(idle)), "link_flapping");
 }
 
 #[test]

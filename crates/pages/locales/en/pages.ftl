@@ -349,6 +349,7 @@ m-times = Round-trip times are put together from each window's least, median, 95
 m-carried = Traffic is averaged over five minutes; of the averages of the calendar month the highest 5 % are left out, and the next one is the 95th percentile, as lines are billed. Missing averages are not made up.
 m-planned = Planned maintenance is what was announced here for the link or its place. The availability that is held against the promise leaves it out on both sides.
 
+not-counted = Whose traffic the line carries is not counted:
 shares = Who shares the line
 shares-counted = counted by { $agent } at { $interface }
 col-institution = Institution

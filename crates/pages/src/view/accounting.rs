@@ -15,6 +15,8 @@ pub struct AccountingView {
     pub interface: String,
     /// The institutions that share the line, in the order of the configuration.
     pub shares: Vec<ShareView>,
+    /// Why it is not counted, in words of the agent's.
+    pub trouble: Option<String>,
     /// Who uses it most; `None` where that is not asked or nothing was counted yet.
     pub talkers: Option<TalkersView>,
 }
