@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use wasl_health::capacity::{Blame, Fairness, Loads, Use, lay};
+use wasl_health::capacity::{Blame, Direction, Fairness, Loads, Use, lay};
 use wasl_health::{Engine, Judgement, Word, judge, reasons};
 use wasl_model::health::EntityState;
 use wasl_model::{AgentId, EntityKind, Subject, Timestamp, Value};
@@ -77,7 +77,8 @@ impl Capacity {
                         continue;
                     };
                     if line.asked.replace(place) != Some(place) {
-                        line.loads = Loads::default();
+                        let down = line.meters[place].receives_down;
+                        line.loads = Loads::new(if down { Direction::Down } else { Direction::Up });
                     }
                     let used = line.meters[place].fields().map(|field| number(&latest.value, field));
                     let ratio = |way: usize| {

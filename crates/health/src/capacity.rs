@@ -63,6 +63,8 @@ pub struct Load {
     pub direction: Direction,
     /// Used over bought.
     pub ratio: f64,
+    /// Whether so much arrived over the line that it cannot have been cut meanwhile.
+    pub arrived: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,9 +79,16 @@ struct Spell {
 pub struct Loads {
     /// By their ends.
     spells: VecDeque<Spell>,
+    /// What arrives where it is read; the other direction is read before it has passed the line.
+    arriving: Option<Direction>,
 }
 
 impl Loads {
+    /// Nothing is known yet; `arriving`: which direction has passed the line where it is read.
+    pub fn new(arriving: Direction) -> Self {
+        Self { arriving: Some(arriving), ..Self::default() }
+    }
+
     /// Between two times so much of what was bought was used, down and up; `None` where that is not known.
     pub fn add(&mut self, from: Timestamp, to: Timestamp, ratio: [Option<f64>; 2]) {
         if self.spells.back().is_some_and(|last| last.to >= to) {
@@ -95,6 +104,10 @@ impl Loads {
 
     /// The largest load between two times; `None` unless all of that time is known in a direction.
     pub fn during(&self, from: Timestamp, to: Timestamp) -> Option<Load> {
+        let least_of = |direction: Direction| {
+            let within = self.spells.iter().filter(|spell| spell.to > from && spell.from < to);
+            within.filter_map(|spell| spell.ratio[direction as usize]).fold(f64::INFINITY, f64::min)
+        };
         let most = |direction: Direction| {
             let mut known = from;
             let mut most: Option<f64> = None;
@@ -109,10 +122,12 @@ impl Loads {
                 }
             }
             let ratio = most.filter(|_| known.plus(SLACK) >= to)?;
-            Some(Load { direction, ratio })
+            let arrived = self.arriving == Some(direction) && least_of(direction) >= CONGESTED;
+            Some(Load { direction, ratio, arrived })
         };
+        // What is sent into a line that is cut may be counted as more than what arrived before.
         let both = Direction::ALL.into_iter().filter_map(most);
-        both.max_by(|a, b| a.ratio.total_cmp(&b.ratio))
+        both.max_by(|a, b| a.arrived.cmp(&b.arrived).then(a.ratio.total_cmp(&b.ratio)))
     }
 
     /// How much is used now, down and up.
@@ -126,6 +141,8 @@ impl Loads {
 pub enum Blame {
     /// It was full.
     Congestion(Load),
+    /// It was so full that no probe came through.
+    Drowned(Load),
     /// It had room.
     Fault(Load),
 }
@@ -142,6 +159,9 @@ pub fn lay(
 ) -> (Judgement, Option<Blame>) {
     let comes_of_load =
         [reasons::LINK_LOSSY, reasons::LINK_SLOW, reasons::LINK_JITTERY, reasons::LINK_FLAPPING];
+    if judged.reason.code == reasons::LINK_CUT {
+        return drowned(judged, window, load, before);
+    }
     if judged.health != Health::Degraded || !comes_of_load.contains(&judged.reason.code.as_str()) {
         return (judged, None);
     }
@@ -152,10 +172,40 @@ pub fn lay(
     };
     // What goes up and down on a line with room says more than that it is faulty.
     let told_better = judged.reason.code == reasons::LINK_FLAPPING;
-    let blame = blame.filter(|blame| !told_better || matches!(blame, Blame::Congestion(_)));
+    let blame =
+        blame.filter(|blame| !told_better || matches!(blame, Blame::Congestion(_) | Blame::Drowned(_)));
     let Some(blame) = blame else { return (judged, None) };
+    (because(judged, window, blame), Some(blame))
+}
+
+/// A line that seems cut, because so much traffic goes over it that no probe comes through. Only traffic that has
+/// arrived over it shows that. Once it was shown, it holds until something else is known; before, and where nothing
+/// is known, what seems cut is cut.
+fn drowned(
+    judged: Judgement,
+    window: &ProbeWindow,
+    load: Option<Load>,
+    before: Option<Blame>,
+) -> (Judgement, Option<Blame>) {
+    let blame = match load {
+        // Of a window in which it was still whole nothing can be said.
+        Some(load) if load.arrived && !window.has_turned() => Some(Blame::Drowned(load)),
+        Some(_) => None,
+        None => before.filter(|before| matches!(before, Blame::Drowned(_))),
+    };
+    match blame {
+        Some(blame) => {
+            let poor = Judgement { health: Health::Degraded, ..judged };
+            (because(poor, window, blame), Some(blame))
+        }
+        None => (judged, None),
+    }
+}
+
+/// The judgement with the reason that was found.
+fn because(judged: Judgement, window: &ProbeWindow, blame: Blame) -> Judgement {
     let (code, load) = match blame {
-        Blame::Congestion(load) => (reasons::LINK_CONGESTED, load),
+        Blame::Congestion(load) | Blame::Drowned(load) => (reasons::LINK_CONGESTED, load),
         Blame::Fault(load) => (reasons::LINK_FAULTY, load),
     };
     let loss = window.judged_loss.map(Scalar::value).or_else(|| window.loss());
@@ -168,7 +218,7 @@ pub fn lay(
     if code == reasons::LINK_CONGESTED {
         reason = reason.with("direction", load.direction.as_str());
     }
-    (Judgement { reason, ..judged }, Some(blame))
+    Judgement { reason, ..judged }
 }
 
 #[cfg(test)]

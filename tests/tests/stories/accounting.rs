@@ -29,10 +29,14 @@ struct Shared {
 }
 
 impl Shared {
-    fn open() -> Self {
+    /// `apart`: the agent speaks to the centre by a line of its own.
+    fn open(apart: bool) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let mut net = Net::centre_and_branches(1);
         net.settle_partners(1, 2);
+        if apart {
+            net.second_line(1);
+        }
         let to = net.centre_address();
         let (one, two) = (partner_network(1), partner_network(2));
         let configuration = format!(
@@ -107,7 +111,7 @@ fn a_line_that_one_of_two_institutions_fills_is_congested_and_the_other_goes_sho
     if let Err(reason) = packages::need_network() {
         skip!("a_line_that_one_of_two_institutions_fills_is_congested_and_the_other_goes_short", reason);
     }
-    let mut story = Shared::open();
+    let mut story = Shared::open(false);
     story.net.foreign_table(1, "others");
     let narrow = story.net.rate_up(1, 2_000);
     let (greedy, modest) = (story.net.partner(1), story.net.partner(2));
@@ -168,4 +172,24 @@ fn a_line_that_one_of_two_institutions_fills_is_congested_and_the_other_goes_sho
     story.agent.end();
     assert_eq!(story.net.table(1, "wasl_acct"), None, "it goes with the agent");
     assert!(story.net.table(1, "others").is_some());
+}
+
+/// Catches: a line that is called cut because it is so full that no probe comes through, and one that is cut and still
+/// called full.
+#[test]
+fn a_line_that_drowns_its_probes_is_full_and_not_cut() {
+    if let Err(reason) = packages::need_network() {
+        skip!("a_line_that_drowns_its_probes_is_full_and_not_cut", reason);
+    }
+    let story = Shared::open(true);
+    let narrow = story.net.rate(1, 2_000);
+    let flood = Traffic::start(&story.net.centre(), story.net.partner_address(1), CONTRACT * 10);
+    let line = story.line("link_congested");
+    assert_eq!((&line["health"], &line["reason"]["args"]["direction"]), (&"degraded".into(), &"down".into()));
+    let cut = story.net.cut(1);
+    assert_eq!(story.line("link_cut")["health"], "down");
+    cut.heal();
+    flood.end();
+    story.line("link_up");
+    narrow.heal();
 }

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use wasl_model::units::{Count, Micros};
+use wasl_model::units::{Count, Micros, Millis};
 use wasl_model::{LinkCause, LinkVerdict};
 
 use super::*;
@@ -10,7 +10,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn loads(spells: &[(i64, i64, f64)]) -> Loads {
-    let mut loads = Loads::default();
+    let mut loads = Loads::new(Direction::Down);
     for (from, to, down) in spells {
         loads.add(at(*from), at(*to), [Some(*down), Some(0.1)]);
     }
@@ -30,7 +30,7 @@ fn window(verdict: LinkVerdict, cause: Option<LinkCause>) -> ProbeWindow {
 
 fn laid(load: Option<f64>, before: Option<Blame>) -> (String, Option<Blame>) {
     let window = window(LinkVerdict::Degraded, Some(LinkCause::Latency));
-    let load = load.map(|ratio| Load { direction: Direction::Down, ratio });
+    let load = load.map(|ratio| Load { direction: Direction::Down, ratio, arrived: false });
     let (judgement, blame) = lay(judge::link(&window), &window, load, before);
     assert_eq!(judgement.health, Health::Degraded, "why it is poor makes it no better");
     (judgement.reason.code, blame)
@@ -51,7 +51,7 @@ fn a_full_line_is_congested_an_idle_one_faulty_and_an_unknown_one_is_not_guessed
     let (judgement, blame) = lay(judge::link(&up), &up, None, congested);
     assert_eq!((judgement.health, blame), (Health::Ok, None));
     let down = window(LinkVerdict::Down, Some(LinkCause::BlackHole));
-    let full = Load { direction: Direction::Up, ratio: 1.0 };
+    let full = Load { direction: Direction::Up, ratio: 1.0, arrived: false };
     assert_eq!(lay(judge::link(&down), &down, Some(full), congested).0.reason.code, "link_cut");
     let flaps = window(LinkVerdict::Degraded, Some(LinkCause::Flapping));
     let idle = Load { ratio: 0.1, ..full };
@@ -60,10 +60,47 @@ fn a_full_line_is_congested_an_idle_one_faulty_and_an_unknown_one_is_not_guessed
     assert_eq!(flapping(Some(idle)), "link_flapping");
 }
 
+/// Catches: a line that is cut and called full, and one that is so full that it is called cut.
+#[test]
+fn only_what_arrives_shows_that_a_line_is_not_cut() {
+    let cut = ProbeWindow {
+        verdict_age: Some(Millis(30_000)),
+        window: Some(Millis(10_000)),
+        received: Some(Count(0)),
+        ..window(LinkVerdict::Down, Some(LinkCause::BlackHole))
+    };
+    let says = |window: &ProbeWindow, load, before| {
+        let (judged, blame) = lay(judge::link(window), window, load, before);
+        (judged.health, judged.reason.code, blame)
+    };
+    let sent = Load { direction: Direction::Up, ratio: 1.2, arrived: false };
+    let came = Load { direction: Direction::Down, ratio: 0.99, arrived: true };
+    let is_cut = (Health::Down, "link_cut".to_owned(), None);
+    assert_eq!(says(&cut, None, None), is_cut);
+    assert_eq!(says(&cut, Some(sent), Some(Blame::Congestion(sent))), is_cut, "sent into nowhere");
+    assert_eq!(says(&cut, None, Some(Blame::Congestion(came))), is_cut, "told at once");
+    let (health, code, drowned) = says(&cut, Some(came), None);
+    assert_eq!((health, code.as_str()), (Health::Degraded, "link_congested"));
+    assert_eq!(says(&cut, None, drowned).0, Health::Degraded, "until something else is known");
+    assert_eq!(says(&cut, Some(sent), drowned), is_cut, "nothing arrives any more");
+    let turned = ProbeWindow { verdict_age: Some(Millis(500)), ..cut };
+    assert_eq!(says(&turned, Some(came), None), is_cut, "it arrived before the cut");
+}
+
+#[test]
+fn what_arrives_must_arrive_all_the_time() {
+    let mut loads = Loads::new(Direction::Down);
+    loads.add(at(0), at(10), [Some(0.95), Some(0.5)]);
+    loads.add(at(10), at(20), [Some(0.2), Some(1.3)]);
+    let during = |from, to| loads.during(at(from), at(to)).expect("known");
+    assert_eq!(during(1, 9), Load { direction: Direction::Down, ratio: 0.95, arrived: true });
+    assert_eq!(during(5, 15), Load { direction: Direction::Up, ratio: 1.3, arrived: false });
+}
+
 #[test]
 fn a_congested_line_tells_its_figures() {
     let window = window(LinkVerdict::Degraded, Some(LinkCause::Loss));
-    let full = Load { direction: Direction::Up, ratio: 0.987 };
+    let full = Load { direction: Direction::Up, ratio: 0.987, arrived: false };
     let reason = lay(judge::link(&window), &window, Some(full), None).0.reason;
     let told = ["direction", "load_percent", "loss_percent", "rtt_ms"].map(|arg| reason.args[arg].as_str());
     assert_eq!(told, ["up", "99", "20.00", "240.00"]);
