@@ -110,6 +110,7 @@ package() {
         case $name in
             wasl) echo "Suggests: wasl-agent" ;;
             *agent) echo "Suggests: wasl-helper" ;;
+            wasl-helper) echo "Suggests: nftables" ;;
         esac
         echo "Installed-Size: $(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f1)"
         echo "Description: $summary"
