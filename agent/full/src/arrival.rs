@@ -3,14 +3,20 @@
 //! The stamp (`SO_TIMESTAMPNS`) is taken when the packet enters the network stack, so what is measured does not
 //! depend on when this process gets to run.
 
+use std::array;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, recvmsg,
+};
 use nix::sys::time::TimeSpec;
+
+/// The most packets that [`receive_many`] takes.
+pub(crate) const AT_ONCE: usize = 64;
 
 /// A packet that was received.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +48,42 @@ pub(crate) fn receive(
         Err(Errno::EAGAIN) => return Ok(None),
         Err(errno) => return Err(errno.into()),
     };
+    Ok(Some(arrival(&message)?))
+}
+
+/// The packets that wait at a datagram socket, as many as `packets` has room for at `size` bytes each, by one
+/// call and without waiting; how many they were.
+///
+/// # Errors
+///
+/// Of the call; what `take` was given before is whole.
+pub(crate) fn receive_many(
+    socket: &impl AsRawFd,
+    packets: &mut [u8],
+    size: usize,
+    mut take: impl FnMut(&[u8], &Arrival),
+) -> io::Result<usize> {
+    let mut rooms = packets.chunks_exact_mut(size);
+    // Made anew each time, because the kernel notes in the headers how much room it has used, and would find only
+    // so much the next time.
+    let mut headers = MultiHeaders::<SockaddrStorage>::preallocate(rooms.len().min(AT_ONCE), Some(control()));
+    let mut slices: [_; AT_ONCE] = array::from_fn(|_| [IoSliceMut::new(rooms.next().unwrap_or_default())]);
+    let fd = socket.as_raw_fd();
+    let messages = match recvmmsg(fd, &mut headers, &mut slices, MsgFlags::MSG_DONTWAIT, None) {
+        Ok(messages) => messages,
+        Err(Errno::EAGAIN) => return Ok(0),
+        Err(errno) => return Err(errno.into()),
+    };
+    let mut count = 0;
+    for message in messages {
+        take(message.iovs().next().unwrap_or_default(), &arrival(&message)?);
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// What the kernel says of a packet.
+fn arrival(message: &RecvMsg<'_, '_, SockaddrStorage>) -> io::Result<Arrival> {
     let (mut at, mut overflowed) = (None, None);
     for control in message.cmsgs()? {
         match control {
@@ -51,7 +93,7 @@ pub(crate) fn receive(
         }
     }
     let from = message.address.as_ref().and_then(address_of).ok_or(Errno::EAFNOSUPPORT)?;
-    Ok(Some(Arrival { length: message.bytes, from, at, overflowed }))
+    Ok(Arrival { length: message.bytes, from, at, overflowed })
 }
 
 fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {

@@ -5,22 +5,22 @@
 //! CAP_NET_RAW. The stamp (`SO_TIMESTAMPNS`) is taken when the packet enters the network stack, so
 //! the round-trip time does not depend on when this process gets to run.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::sys::socket::{
-    setsockopt,
+    MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg, setsockopt,
     sockopt::{RcvBufForce, ReceiveTimestampns, RxqOvfl},
 };
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 use thiserror::Error;
 use wasl_model::ProbeMethod;
 use wasl_model::assignment::Via;
-use wasl_probe::icmp::{Family, MAGIC, MAGIC_OFFSET, V4_ECHO_REPLY, V6_ECHO_REPLY};
+use wasl_probe::icmp::{Family, MAGIC, MAGIC_OFFSET, MESSAGE_LEN, V4_ECHO_REPLY, V6_ECHO_REPLY};
 
-use crate::arrival;
+use crate::arrival::{self, AT_ONCE};
 
 /// Answers to some thousand probes may wait while the machine is busy.
 const RECEIVE_BUFFER: usize = 4 << 20;
@@ -46,10 +46,12 @@ pub(super) enum OpenError {
 pub(super) struct EchoSocket {
     socket: Socket,
     method: ProbeMethod,
-    packet: [u8; PACKET],
-    control: Vec<u8>,
+    packets: Vec<u8>,
     overflowed: u32,
 }
+
+/// A request that is ready to be sent.
+pub(super) type Request = ([u8; MESSAGE_LEN], SocketAddr);
 
 /// A packet that was received; its bytes are not checked.
 pub(super) struct Received<'a> {
@@ -93,7 +95,7 @@ impl EchoSocket {
         if method == ProbeMethod::IcmpRaw {
             let _ = socket.attach_filter(&only_our_replies(family));
         }
-        Ok(Self { socket, method, packet: [0; PACKET], control: arrival::control(), overflowed: 0 })
+        Ok(Self { socket, method, packets: vec![0; PACKET * AT_ONCE], overflowed: 0 })
     }
 
     /// Which kind it became.
@@ -101,20 +103,31 @@ impl EchoSocket {
         self.method
     }
 
-    /// Sends one message.
-    pub(super) fn send(&self, message: &[u8], to: SocketAddr) -> io::Result<()> {
-        self.socket.send_to(message, &SockAddr::from(to)).map(drop)
+    /// Sends requests in their order by one call; how many have left. If that is not all, the next could not be
+    /// sent, and sending it again tells why.
+    ///
+    /// # Errors
+    ///
+    /// That of the first request.
+    pub(super) fn send(&self, requests: &[Request]) -> io::Result<usize> {
+        if let [(message, to)] = requests {
+            return self.socket.send_to(message, &SockAddr::from(*to)).map(|_| 1);
+        }
+        let slices: Vec<_> = requests.iter().map(|(message, _)| [IoSlice::new(message)]).collect();
+        let to: Vec<_> = requests.iter().map(|(_, to)| Some(SockaddrStorage::from(*to))).collect();
+        let mut headers = MultiHeaders::preallocate(requests.len(), None);
+        let sent = sendmmsg(self.socket.as_raw_fd(), &mut headers, &slices, to, [], MsgFlags::empty())?;
+        Ok(sent.count())
     }
 
-    /// The next packet; `None` if there is none.
-    pub(super) fn receive(&mut self) -> io::Result<Option<Received<'_>>> {
-        let Some(arrival) = arrival::receive(&self.socket, &mut self.packet, &mut self.control)? else {
-            return Ok(None);
-        };
-        let overflowed = arrival.overflowed.unwrap_or(self.overflowed);
-        let overflow = std::mem::replace(&mut self.overflowed, overflowed) != overflowed;
-        let bytes = &self.packet[..arrival.length];
-        Ok(Some(Received { bytes, from: arrival.from.ip(), arrived: arrival.at, overflow }))
+    /// Hands over packets that wait, as many as one call takes; how many they were.
+    pub(super) fn receive(&mut self, mut take: impl FnMut(&Received<'_>)) -> io::Result<usize> {
+        let Self { socket, packets, overflowed, .. } = self;
+        arrival::receive_many(socket, packets, PACKET, |bytes, arrival| {
+            let before = std::mem::replace(overflowed, arrival.overflowed.unwrap_or(*overflowed));
+            let overflow = before != *overflowed;
+            take(&Received { bytes, from: arrival.from.ip(), arrived: arrival.at, overflow });
+        })
     }
 }
 
