@@ -188,6 +188,9 @@ struct Prober {
     targets: HashMap<Subject, Target>,
     lookups: JoinSet<Found>,
     lookup_slots: Arc<Semaphore>,
+    /// Nothing is to be looked up before; kept, because to ask every target at every report would cost more than
+    /// all else.
+    look_up_next: Option<Instant>,
     /// When the clock step that was told of is taken back.
     stepped_until: Option<Instant>,
     /// Whether the lanes have yet to hear of something.
@@ -204,6 +207,7 @@ impl Prober {
             targets: HashMap::new(),
             lookups: JoinSet::new(),
             lookup_slots: Arc::new(Semaphore::new(LOOKUPS)),
+            look_up_next: None,
             stepped_until: None,
             changed: false,
         }
@@ -229,6 +233,7 @@ impl Prober {
             };
             self.targets.insert(target.watched.subject.clone(), target);
         }
+        self.look_up_next = None;
         for former in before.into_values() {
             self.forget(Some(former)).await;
         }
@@ -243,6 +248,9 @@ impl Prober {
 
     fn look_up_due(&mut self) {
         let now = Instant::now();
+        if self.look_up_next.is_some_and(|next| next > now) {
+            return;
+        }
         for (id, target) in &mut self.targets {
             if target.look_up_at.is_none_or(|at| at > now) {
                 continue;
@@ -256,6 +264,7 @@ impl Prober {
                 Found { id, address, result }
             });
         }
+        self.look_up_next = self.targets.values().filter_map(|target| target.look_up_at).min();
     }
 
     async fn on_found(&mut self, found: Found) {
@@ -269,6 +278,7 @@ impl Prober {
             _ => self.options.local_every,
         };
         target.look_up_at = address::can_change(&found.address).then(|| Instant::now() + again);
+        self.look_up_next = self.look_up_next.into_iter().chain(target.look_up_at).min();
         match found.result {
             Ok(address) => {
                 self.changed |= target.address.replace(address) != Some(address);
@@ -315,15 +325,15 @@ impl Prober {
             target.silent_windows = target.silent_windows.saturating_add(1);
             if target.silent_windows == SILENT_WINDOWS {
                 target.look_up_at = target.look_up_at.map(|_| Instant::now());
+                self.look_up_next = self.look_up_next.into_iter().chain(target.look_up_at).min();
             }
         }
     }
 
     /// When there is something to do that nothing else will wake us for.
     fn next_wake(&self, lanes: &Lanes) -> Instant {
-        let lookups = self.targets.values().filter_map(|target| target.look_up_at);
         let others = lanes.next_retry().into_iter().chain(self.stepped_until);
-        lookups.chain(others).min().unwrap_or_else(|| Instant::now() + LONGEST_SLEEP)
+        others.chain(self.look_up_next).min().unwrap_or_else(|| Instant::now() + LONGEST_SLEEP)
     }
 
     async fn on_time(&mut self, lanes: &mut Lanes) {

@@ -9,7 +9,8 @@
 //! under suspicion its target is probed at a faster pace; and when its verdict changes, the target's
 //! window ends at once and carries the new one, so that nothing waits for a window to fill.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use wasl_model::{ProbeMethod, ProbeWindow};
 
 use crate::clock::Reading;
 use crate::detector::{Baseline, Cause, Detector, Lost};
-use crate::schedule::{Schedule, phase};
+use crate::keys::ByKey;
+use crate::schedule::{Nanos, Schedule, nanos, phase};
 use crate::window::{Tracker, Verdict};
 
 use watch::Watch;
@@ -32,6 +34,9 @@ pub const FIRST_WINDOW: Duration = Duration::from_secs(2);
 
 /// A target's first probe is sent within this, however long its period is.
 pub const FIRST_PROBE: Duration = Duration::from_secs(1);
+
+/// So many deadlines may lie in the queue for each target.
+const STALE: usize = 4;
 
 /// What is to be probed, where, and how often.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,11 +82,12 @@ pub struct Closed {
 pub struct Fleet {
     window: Duration,
     last_key: u64,
-    targets: HashMap<u64, Target>,
+    targets: HashMap<u64, Target, ByKey>,
     probes: Schedule<u64>,
     windows: Schedule<u64>,
-    /// For each target with undecided probes, when to look for lost ones.
-    deadlines: BTreeSet<(Duration, u64)>,
+    /// For each target with undecided probes, when to look for lost ones; and moments that were given up since, at
+    /// which there is nothing to do.
+    deadlines: BinaryHeap<Reverse<(Nanos, u64)>>,
     /// Targets that are probed at the faster pace.
     confirming: usize,
     /// Targets whose verdict has changed since the changes were last taken.
@@ -90,10 +96,12 @@ pub struct Fleet {
 
 #[derive(Debug)]
 struct Target {
-    plan: Plan,
+    /// Apart, so that what each probe needs lies together.
+    plan: Box<Plan>,
+    to: SocketAddr,
     tracker: Tracker,
     /// When to look for overdue and lost probes.
-    deadline: Option<Duration>,
+    deadline: Option<Nanos>,
     watch: Option<Box<Watch>>,
 }
 
@@ -117,7 +125,7 @@ impl Fleet {
         }
         let mut gone = Vec::new();
         for (key, target) in &self.targets {
-            if wanted.get(target.plan.id.as_str()).is_some_and(|plan| **plan == target.plan) {
+            if wanted.get(target.plan.id.as_str()).is_some_and(|plan| **plan == *target.plan) {
                 wanted.remove(target.plan.id.as_str());
             } else {
                 gone.push(*key);
@@ -156,7 +164,7 @@ impl Fleet {
 
     /// When there is something to do next: a probe, a deadline or the end of a window.
     pub fn next_wake(&self) -> Option<Duration> {
-        let deadline = self.deadlines.first().map(|(at, _)| *at);
+        let deadline = self.deadlines.peek().map(|Reverse((at, _))| Duration::from_nanos(*at));
         [self.probes.next_due(), self.windows.next_due(), deadline].into_iter().flatten().min()
     }
 
@@ -164,8 +172,8 @@ impl Fleet {
     pub fn pop_probe(&mut self, now: Duration) -> Option<Due> {
         let key = self.probes.pop_due(now)?;
         let target = self.targets.get(&key)?;
-        let due =
-            Due { key, number: target.tracker.upcoming(), to: target.plan.to, timeout: target.plan.timeout };
+        let (number, timeout) = (target.tracker.upcoming(), target.tracker.timeout());
+        let due = Due { key, number, to: target.to, timeout };
         if target.watch.as_ref().is_some_and(|watch| watch.confirming) {
             self.set_pace(key, now); // suspicion ends by itself, even if no probe can be sent
         }
@@ -177,7 +185,7 @@ impl Fleet {
         if let Some(target) = self.targets.get_mut(&due.key) {
             target.tracker.on_sent(at);
             let patience = target.watch.as_ref().map(|watch| watch.detector.patience());
-            let first = at.mono + patience.unwrap_or(target.plan.timeout);
+            let first = nanos(at.mono + patience.unwrap_or(due.timeout));
             if target.deadline.is_none_or(|deadline| first < deadline) {
                 self.arm(due.key);
             }
@@ -214,12 +222,16 @@ impl Fleet {
         now: Reading,
     ) -> Verdict {
         let Some(target) = self.targets.get_mut(&key) else { return Verdict::Unknown };
-        if target.plan.to.ip() != from {
+        if target.to.ip() != from {
             target.tracker.on_forged();
             return Verdict::Unknown;
         }
         let probe = target.tracker.undecided(number);
         let verdict = target.tracker.on_reply(number, arrived, now);
+        if target.deadline.is_some() && !target.tracker.is_waiting() {
+            target.deadline = None;
+            self.tidy();
+        }
         let now = now.mono;
         match (verdict, probe) {
             (Verdict::Fresh(rtt), _) => self.watch(key, now, |detector| detector.answered(rtt, now)),
@@ -241,9 +253,10 @@ impl Fleet {
     /// Tells overdue probes to the detectors, and gives up every probe whose time-out has passed. Read
     /// all answers first.
     pub fn on_deadline(&mut self, now: Duration) {
-        while let Some((at, key)) = self.deadlines.first().copied().filter(|(at, _)| *at <= now) {
-            self.deadlines.remove(&(at, key));
-            if let Some(target) = self.targets.get_mut(&key) {
+        let by = nanos(now);
+        while let Some(Reverse((at, key))) = self.deadlines.peek().copied().filter(|first| first.0.0 <= by) {
+            self.deadlines.pop();
+            if let Some(target) = self.targets.get_mut(&key).filter(|target| target.deadline == Some(at)) {
                 target.deadline = None;
                 self.look_for_overdue(key, now);
                 while let Some(probe) = self.targets.get_mut(&key).and_then(|t| t.tracker.give_up(now)) {
@@ -313,7 +326,7 @@ impl Fleet {
         let first = now + Duration::from_nanos((phase.as_nanos() % FIRST_PROBE.as_nanos()) as u64);
         self.probes.insert(key, plan.every, phase, first);
         self.windows.insert(key, self.window, Duration::ZERO, now + self.window.min(FIRST_WINDOW));
-        let tracker = Tracker::new(plan.timeout, now);
+        let (to, tracker) = (plan.to, Tracker::new(plan.timeout, now));
         let watch = plan.detect.as_ref().map(|detect| {
             let mut detector = Detector::new(detect.thresholds.clone(), detect.contract, plan.timeout);
             if let Some(baseline) = baseline {
@@ -321,7 +334,8 @@ impl Fleet {
             }
             Box::new(Watch::new(detector))
         });
-        self.targets.insert(key, Target { plan, tracker, deadline: None, watch });
+        let plan = Box::new(plan);
+        self.targets.insert(key, Target { plan, to, tracker, deadline: None, watch });
     }
 
     /// Takes a target away; what was usual for it, if that is known.
@@ -330,22 +344,34 @@ impl Fleet {
         self.windows.remove(key);
         self.changed.retain(|changed| *changed != key);
         let target = self.targets.remove(&key)?;
-        if let Some(deadline) = target.deadline {
-            self.deadlines.remove(&(deadline, key));
-        }
+        self.tidy();
         let watch = target.watch?;
         self.confirming -= usize::from(watch.confirming);
-        Some((target.plan.id, target.plan.to, watch.detector.baseline()?))
+        Some((target.plan.id, target.to, watch.detector.baseline()?))
     }
 
     /// Sets the moment of the target's deadline anew.
     fn arm(&mut self, key: u64) {
         if let Some(target) = self.targets.get_mut(&key) {
-            if let Some(before) = target.deadline.take() {
-                self.deadlines.remove(&(before, key));
+            let next = target.next_deadline().map(nanos);
+            if target.deadline != next {
+                target.deadline = next;
+                self.deadlines.extend(next.map(|at| Reverse((at, key))));
+                self.tidy();
             }
-            target.deadline = target.next_deadline();
-            self.deadlines.extend(target.deadline.map(|at| (at, key)));
+        }
+    }
+
+    /// Drops moments at which there is nothing to do: from the front, and all of them where they have become many.
+    fn tidy(&mut self) {
+        if self.deadlines.len() > STALE * (self.targets.len() + 1) {
+            let armed = |(key, target): (&u64, &Target)| target.deadline.map(|at| Reverse((at, *key)));
+            self.deadlines = self.targets.iter().filter_map(armed).collect();
+        }
+        while let Some(Reverse((at, key))) = self.deadlines.peek()
+            && self.targets.get(key).is_none_or(|target| target.deadline != Some(*at))
+        {
+            self.deadlines.pop();
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod clock;
 pub mod detector;
 pub mod fleet;
 pub mod icmp;
+mod keys;
 pub mod lldp;
 pub mod schedule;
 pub mod snmp;

@@ -16,6 +16,7 @@ use wasl_model::units::{Count, Micros, Millis};
 use wasl_model::{Histogram, ProbeMethod, ProbeWindow};
 
 use crate::clock::{Reading, round_trip};
+use crate::schedule::{Nanos, nanos};
 
 /// Probes that may wait for their fate at once; beyond, the oldest is given up early.
 pub const MAX_OUTSTANDING: usize = 4096;
@@ -50,10 +51,27 @@ enum Fate {
     Voided,
 }
 
+/// In nanoseconds, because of these there are many, and this is half of what a [`Reading`] takes.
 #[derive(Debug, Clone, Copy)]
 struct Probe {
-    sent: Reading,
+    mono: Nanos,
+    wall: Nanos,
     fate: Fate,
+}
+
+impl Probe {
+    fn new(at: Reading) -> Self {
+        Self { mono: nanos(at.mono), wall: nanos(at.wall), fate: Fate::Pending }
+    }
+
+    /// When it was sent, monotonic.
+    fn mono(&self) -> Duration {
+        Duration::from_nanos(self.mono)
+    }
+
+    fn sent(&self) -> Reading {
+        Reading { mono: self.mono(), wall: Duration::from_nanos(self.wall) }
+    }
 }
 
 /// A probe whose fate is, or was until now, undecided.
@@ -83,7 +101,7 @@ pub struct Tracker {
     opened: Duration,
     open: Totals,
     /// The latest probe of an earlier window with its round-trip time, so that jitter knows no boundary.
-    previous: Option<(u32, u64)>,
+    previous: Option<(u32, u32)>,
 }
 
 /// What the open window has come to so far.
@@ -96,10 +114,12 @@ struct Totals {
     voided: u64,
     reordered: u64,
     forged: u64,
+    /// The shortest and the longest round-trip time, in microseconds.
+    extremes: Option<(u32, u32)>,
+    /// Number and round-trip time in microseconds of the first answered probes, as the answers came.
+    times: Vec<(u32, u32)>,
+    /// The round-trip times of all others, in microseconds.
     rtt: Histogram,
-    extremes: Option<(u64, u64)>,
-    /// Number and round-trip time in microseconds of each answered probe, as the answers came.
-    times: Vec<(u32, u64)>,
 }
 
 impl Tracker {
@@ -118,6 +138,11 @@ impl Tracker {
         }
     }
 
+    /// After which a probe is given up.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// The number that the next probe will have.
     pub fn upcoming(&self) -> u32 {
         self.first.wrapping_add(self.probes.len() as u32)
@@ -127,7 +152,7 @@ impl Tracker {
     pub fn on_sent(&mut self, at: Reading) -> u32 {
         let number = self.upcoming();
         self.make_room();
-        self.probes.push_back(Probe { sent: at, fate: Fate::Pending });
+        self.probes.push_back(Probe::new(at));
         number
     }
 
@@ -142,7 +167,7 @@ impl Tracker {
             return Verdict::Unknown;
         };
         match probe.fate {
-            Fate::Pending => match round_trip(probe.sent, arrived, now) {
+            Fate::Pending => match round_trip(probe.sent(), arrived, now) {
                 None => {
                     probe.fate = Fate::Voided;
                     self.open.voided += 1;
@@ -158,6 +183,7 @@ impl Tracker {
                     probe.fate = Fate::Answered;
                     self.open.answered(number, rtt);
                     self.note_order(number);
+                    self.note_settled();
                     Verdict::Fresh(rtt)
                 }
             },
@@ -183,11 +209,11 @@ impl Tracker {
     pub fn give_up(&mut self, now: Duration) -> Option<Undecided> {
         while let Some(probe) = self.probes.get_mut(self.settled) {
             if probe.fate == Fate::Pending {
-                if probe.sent.mono + self.timeout > now {
+                if probe.mono() + self.timeout > now {
                     return None;
                 }
                 probe.fate = Fate::Lost;
-                let was = Undecided { sent: probe.sent.mono, overdue: self.settled < self.examined };
+                let was = Undecided { sent: probe.mono(), overdue: self.settled < self.examined };
                 self.open.decided += 1;
                 self.settled += 1;
                 return Some(was);
@@ -207,12 +233,12 @@ impl Tracker {
     pub fn overdue(&mut self, patience: Duration, now: Duration) -> Option<Duration> {
         while let Some(probe) = self.probes.get(self.examined) {
             let pending = probe.fate == Fate::Pending;
-            if pending && probe.sent.mono + patience > now {
+            if pending && probe.mono() + patience > now {
                 return None;
             }
             self.examined += 1;
             if pending {
-                return Some(probe.sent.mono);
+                return Some(probe.mono());
             }
         }
         None
@@ -221,7 +247,7 @@ impl Tracker {
     /// When the next probe will be [overdue](Self::overdue).
     pub fn next_overdue(&self, patience: Duration) -> Option<Duration> {
         let pending = |probe: &&Probe| probe.fate == Fate::Pending;
-        self.probes.range(self.examined..).find(pending).map(|probe| probe.sent.mono + patience)
+        self.probes.range(self.examined..).find(pending).map(|probe| probe.mono() + patience)
     }
 
     /// How many undecided probes were told to be [overdue](Self::overdue).
@@ -234,13 +260,13 @@ impl Tracker {
     pub fn undecided(&self, number: u32) -> Option<Undecided> {
         let index = number.wrapping_sub(self.first) as usize;
         let probe = self.probes.get(index).filter(|probe| probe.fate == Fate::Pending)?;
-        Some(Undecided { sent: probe.sent.mono, overdue: index < self.examined })
+        Some(Undecided { sent: probe.mono(), overdue: index < self.examined })
     }
 
     /// When the oldest undecided probe is to be given up.
     pub fn next_deadline(&self) -> Option<Duration> {
         let pending = |probe: &&Probe| probe.fate == Fate::Pending;
-        self.probes.range(self.settled..).find(pending).map(|probe| probe.sent.mono + self.timeout)
+        self.probes.range(self.settled..).find(pending).map(|probe| probe.mono() + self.timeout)
     }
 
     /// Decides at once that an undecided probe is lost, because it found no way out.
@@ -280,11 +306,16 @@ impl Tracker {
     pub fn close(&mut self, now: Duration, method: ProbeMethod) -> Option<ProbeWindow> {
         let length = now.saturating_sub(self.opened);
         self.opened = now;
-        let totals = std::mem::take(&mut self.open);
+        let mut totals = std::mem::take(&mut self.open);
         if totals.is_idle() {
             return None;
         }
-        let jitter = self.jitter(totals.times);
+        for (_, micros) in &totals.times {
+            totals.rtt.record(u64::from(*micros));
+        }
+        let jitter = self.jitter(&mut totals.times);
+        totals.times.clear();
+        self.open.times = totals.times; // its room serves the next window
         Some(ProbeWindow {
             window: Some(Millis(length.as_millis() as u64)),
             method: Some(method),
@@ -292,8 +323,8 @@ impl Tracker {
             received: Some(Count(totals.received)),
             late: Some(Count(totals.late)),
             duplicates: Some(Count(totals.duplicates)),
-            rtt_min: totals.extremes.map(|(min, _)| Micros(min)),
-            rtt_max: totals.extremes.map(|(_, max)| Micros(max)),
+            rtt_min: totals.extremes.map(|(min, _)| Micros(min.into())),
+            rtt_max: totals.extremes.map(|(_, max)| Micros(max.into())),
             jitter,
             voided: Some(Count(totals.voided)),
             reordered: Some(Count(totals.reordered)),
@@ -301,6 +332,20 @@ impl Tracker {
             rtt: totals.rtt,
             ..ProbeWindow::default()
         })
+    }
+
+    /// Whether a probe's fate is undecided. May say so of one that was decided out of turn.
+    pub fn is_waiting(&self) -> bool {
+        self.settled < self.probes.len()
+    }
+
+    /// Counts the probes at the front whose fate is known.
+    fn note_settled(&mut self) {
+        let known = |at: usize| self.probes.get(at).is_some_and(|probe| probe.fate != Fate::Pending);
+        while known(self.settled) {
+            self.settled += 1;
+        }
+        self.examined = self.examined.max(self.settled);
     }
 
     /// An answer is reordered if it comes after that of a later probe (RFC 4737, section 3.3).
@@ -317,12 +362,12 @@ impl Tracker {
         ProbeWindow { window: Some(Millis(0)), method, sent: none, received: none, ..ProbeWindow::default() }
     }
 
-    fn jitter(&mut self, mut times: Vec<(u32, u64)>) -> Option<Micros> {
+    fn jitter(&mut self, times: &mut Vec<(u32, u32)>) -> Option<Micros> {
         times.extend(self.previous);
         let first = self.first;
         times.sort_unstable_by_key(|(number, _)| number.wrapping_sub(first) as i32);
         self.previous = times.last().copied();
-        let sum: u64 = times.windows(2).map(|pair| pair[0].1.abs_diff(pair[1].1)).sum();
+        let sum: u64 = times.windows(2).map(|pair| u64::from(pair[0].1.abs_diff(pair[1].1))).sum();
         let pairs = times.len().saturating_sub(1) as u64;
         sum.checked_div(pairs).map(Micros)
     }
@@ -343,8 +388,10 @@ impl Tracker {
 
     /// Forgets the oldest probes until one more has room.
     fn make_room(&mut self) {
-        while let Some(oldest) = self.probes.front() {
-            let pending = oldest.fate == Fate::Pending;
+        while self.probes.len() >= MEMORY
+            && let Some(oldest) = self.probes.front()
+        {
+            let pending = self.settled == 0 && oldest.fate == Fate::Pending;
             if self.probes.len() < if pending { MAX_OUTSTANDING } else { MEMORY } {
                 break;
             }
@@ -359,14 +406,16 @@ impl Tracker {
 
 impl Totals {
     fn answered(&mut self, number: u32, rtt: Duration) {
-        let micros = rtt.as_micros() as u64;
+        let micros = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX);
         self.decided += 1;
         self.received += 1;
-        self.rtt.record(micros);
         let (min, max) = self.extremes.unwrap_or((micros, micros));
         self.extremes = Some((min.min(micros), max.max(micros)));
+        // Counted by time when the window is closed, all at once.
         if self.times.len() < MAX_JITTER_TIMES {
             self.times.push((number, micros));
+        } else {
+            self.rtt.record(u64::from(micros));
         }
     }
 

@@ -24,21 +24,20 @@ use super::lane::{Desired, Lane, Report, close_windows, timestamp};
 use super::socket::{EchoSocket, Request};
 use crate::arrival::AT_ONCE;
 
-/// Of the probes that are due at once, so many are sent one by one, each stamped right before it leaves; the rest leave
-/// together with one stamp. A call to the kernel for each is worth its exactness (of a few microseconds) as long as the
-/// probes are few.
-const ALONE: usize = 64;
+/// So many probes leave together, if so many are due: by one call, with one stamp right before it. Each further one waits
+/// for those before it, for some 2 to 4 µs each; their median is longer by so much. Beyond [`FEW`] in a round it is
+/// twice as many, when exactness gives way to keeping up.
+const TOGETHER: usize = 4;
 
-/// So many leave together. Each further one waits for those before it, some 2 to 3 µs each, after their stamp; the
-/// median of their times is longer by less than 10 µs.
-const TOGETHER: usize = 8;
+/// With fewer probes than this in a round, they leave in small batches.
+const FEW: usize = 64;
 
 /// After so many sends in a row, answers are read, so that a burst does not overflow the buffer.
 const BURST: usize = 64;
 
-/// Rounds may follow each other at once, but no more than two in this time: beyond a few hundred probes a second,
-/// waking for each would cost more than the probe. Nothing is measured worse by it, because the kernel stamps what arrives
-/// meanwhile.
+/// When a third round would begin within this time, it is put off until the time is over, and so is every further one
+/// while they follow so closely: beyond a few hundred probes a second, waking for each would cost more than the probe.
+/// Nothing is measured worse by it, because the kernel stamps what arrives meanwhile.
 const ROUND: Duration = Duration::from_millis(4);
 
 /// The longest that the thread sleeps; it only bounds the argument of `poll`.
@@ -63,8 +62,10 @@ struct EchoLane {
     /// Probes that leave together, and what is sent for them.
     due: Vec<Due>,
     requests: Vec<Request>,
-    /// When the last two rounds began.
+    /// When the last two rounds began, the later one first.
     rounds: [Duration; 2],
+    /// Whether the last one was put off.
+    busy: bool,
     orders: watch::Receiver<Desired>,
     outlet: mpsc::Sender<Report>,
 }
@@ -104,9 +105,10 @@ pub(super) fn start(
         fleet: Fleet::default(),
         socket,
         wake,
-        due: Vec::with_capacity(TOGETHER),
-        requests: Vec::with_capacity(TOGETHER),
+        due: Vec::with_capacity(2 * TOGETHER),
+        requests: Vec::with_capacity(2 * TOGETHER),
         rounds: [Duration::ZERO; 2],
+        busy: false,
         orders,
         outlet,
     };
@@ -160,14 +162,18 @@ impl EchoLane {
     /// Waits for something to do.
     fn wait(&mut self) {
         let now = self.clock.mono();
-        let [_, before_last] = self.rounds;
-        let rest = (before_last + ROUND).saturating_sub(now);
-        if rest.is_zero() || !self.sleep(rest, false) {
-            let until =
-                self.fleet.next_wake().map_or(LONGEST_SLEEP, |at| at.saturating_sub(self.clock.mono()));
-            self.sleep(until, true);
+        let [last, before] = self.rounds;
+        let rest = (if self.busy { last } else { before } + ROUND).saturating_sub(now);
+        self.busy = !rest.is_zero();
+        if !self.busy || !self.sleep(rest, false) {
+            let now = self.clock.mono();
+            let until = self.fleet.next_wake().map_or(LONGEST_SLEEP, |at| at.saturating_sub(now));
+            // After a rest there mostly is something due.
+            if !(self.busy && until.is_zero()) {
+                self.sleep(until, true);
+            }
         }
-        self.rounds = [self.clock.mono(), self.rounds[0]];
+        self.rounds = [self.clock.mono(), last];
     }
 
     /// Sleeps so long, or until there are orders, or until there are answers if they may wake; whether it was
@@ -228,7 +234,7 @@ impl EchoLane {
     fn send_due(&mut self, now: Duration) {
         let mut sent = 0;
         loop {
-            let at_once = if sent < ALONE { 1 } else { TOGETHER };
+            let at_once = if sent < FEW { TOGETHER } else { 2 * TOGETHER };
             self.due.clear();
             self.due.extend(std::iter::from_fn(|| self.fleet.pop_probe(now)).take(at_once));
             if self.due.is_empty() {
