@@ -38,7 +38,7 @@ const BURST: usize = 64;
 /// When a third round would begin within this time, it is put off until the time is over, and so is every further one
 /// while they follow so closely: beyond a few hundred probes a second, waking for each would cost more than the probe.
 /// Nothing is measured worse by it, because the kernel stamps what arrives meanwhile.
-const ROUND: Duration = Duration::from_millis(4);
+const ROUND: Duration = Duration::from_millis(8);
 
 /// The longest that the thread sleeps; it only bounds the argument of `poll`.
 const LONGEST_SLEEP: Duration = Duration::from_mins(1);

@@ -176,3 +176,6 @@ fn only_our_replies(family: Family) -> Vec<SockFilter> {
     ]);
     program
 }
+
+#[cfg(test)]
+mod tests;

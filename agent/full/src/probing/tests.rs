@@ -104,7 +104,7 @@ fn tcp() -> Options {
 }
 
 /// Whether this process may open an ICMP socket; tells if not.
-fn icmp_is_permitted() -> bool {
+pub(super) fn icmp_is_permitted() -> bool {
     let permitted = EchoSocket::open(Family::V4, None).is_ok();
     if !permitted {
         crate::skips::skip("probing by ICMP", "ICMP sockets need ping_group_range or CAP_NET_RAW");
