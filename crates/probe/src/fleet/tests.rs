@@ -93,6 +93,24 @@ fn a_silent_target_is_lost_beside_one_that_answers() {
 }
 
 #[test]
+fn nothing_is_waited_for_once_everything_is_answered() {
+    let mut fleet = Fleet::default();
+    fleet.set(WINDOW, &[plan("a", 1_000), plan("b", 60_000)], ms(0));
+    let mut sent = Vec::new();
+    while let Some(due) = fleet.pop_probe(ms(1_000)) {
+        fleet.on_sent(&due, at(ms(1_000)));
+        sent.push(due);
+    }
+    assert_eq!((sent.len(), fleet.next_wake()), (2, Some(ms(1_500))), "the time-out of both");
+    for due in sent {
+        assert!(fleet.next_wake() <= Some(ms(1_500)));
+        fleet.on_reply(due.key, due.number, due.to.ip(), None, at(ms(1_005)));
+    }
+    let next = fleet.next_wake().expect("there will be more probes");
+    assert!(next > ms(1_500) && fleet.deadlines.is_empty(), "woken at {next:?} for nothing");
+}
+
+#[test]
 fn a_rare_target_is_probed_soon_for_the_first_time() {
     let mut fleet = Fleet::default();
     fleet.set(WINDOW, &[plan("rare", 60_000)], ms(0));

@@ -56,6 +56,20 @@ fn a_postponed_turn_keeps_its_grid_and_a_removed_one_is_gone() {
 }
 
 #[test]
+fn turns_that_are_moved_again_and_again_take_no_more_room() {
+    let mut schedule = Schedule::default();
+    for key in 0..10u32 {
+        schedule.insert(key, ms(1_000), ms(0), ms(1_000));
+    }
+    for n in 0..10_000 {
+        schedule.postpone(n as u32 % 10, ms(2_000 + n));
+        assert!(schedule.due.len() <= STALE * 11 + 1, "{} turns after {n} moves", schedule.due.len());
+    }
+    assert_eq!(schedule.next_due(), Some(ms(11_990)), "the last move of each counts");
+    assert_eq!(turns(&mut schedule, ms(11_999)).len(), 10);
+}
+
+#[test]
 fn targets_with_names_in_a_row_are_spread_over_the_period() {
     let period = ms(1_000);
     let mut tenths = [0; 10];
