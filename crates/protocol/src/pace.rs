@@ -1,7 +1,7 @@
 //! How much of the past may be on the line while the present goes by.
 //!
 //! A backfill that fills the line's queues makes everything behind it late, the present too. So its requests are kept so
-//! small that what is under way needs about 0.4 s: a fresh batch never waits longer than that. Two requests
+//! small that what is under way needs about 0.5 s: a fresh batch never waits longer than that. Some requests
 //! at once, because the line would stand idle while the controller commits one. The line's speed is learned from the
 //! requests themselves; how long an exchange takes beside the line (the way, the commit) from the shortest of them. Pure.
 
@@ -11,9 +11,9 @@ use std::time::Duration;
 use crate::limits;
 
 /// How much line time may be under way, over all requests of the backfill.
-const UNDER_WAY: Duration = Duration::from_millis(400);
+const UNDER_WAY: Duration = Duration::from_millis(500);
 /// Backfill requests under way at once.
-pub const DEPTH: usize = 2;
+pub const DEPTH: usize = 3;
 /// The smallest and the largest request; bytes.
 const SIZE: (usize, usize) = (16 * 1024, limits::MAX_UPLOAD_BYTES - limits::MAX_REQUEST_BYTES);
 /// The first request, before anything is known.
