@@ -1,0 +1,253 @@
+//! A link as the API tells it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use wasl_pages::view::{EndView, FlowView, ForecastView, LinkView};
+
+use crate::operators::Operators;
+use crate::operators::api::accounting::AccountingBody;
+use crate::operators::api::entities::{ReasonBody, reason};
+
+/// A link now. Times of round trips are seconds, shares 0 to 1, moments milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LinkBody {
+    /// The identifier.
+    pub id: String,
+    /// Its name in English.
+    pub name_en: String,
+    /// Its name in Arabic.
+    pub name_ar: Option<String>,
+    /// The sites that it joins; one for a line to the Internet.
+    pub between: Vec<String>,
+    /// `uplink`, `link` or `target`: how closely it is watched.
+    pub class: String,
+    /// `primary`, `backup` or `standby`.
+    pub activity: String,
+    /// `ok`, `degraded`, `down`, `unknown` or `maintenance`.
+    pub health: String,
+    /// Why.
+    pub reason: ReasonBody,
+    /// Since when.
+    pub since: Option<i64>,
+    /// The entity whose trouble causes this one's, `kind/identifier`.
+    pub caused_by: Option<String>,
+    /// The open incident that it is part of.
+    pub incident: Option<u64>,
+    /// Whether the ends disagree.
+    pub ends_differ: bool,
+    /// The agent whose figures decide.
+    pub deciding: Option<String>,
+    /// What each end sees.
+    pub ends: Vec<LinkEndBody>,
+    /// Traffic towards the last of `between`, or from the Internet.
+    pub down: FlowBody,
+    /// Traffic the other way.
+    pub up: FlowBody,
+    /// What the provider owes.
+    pub contract: ContractBody,
+    /// Whose traffic it carries, where that is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accounting: Option<AccountingBody>,
+    /// Median round-trip time in each minute of the last hour, oldest first, by the deciding end.
+    pub rtt_history: Vec<Option<f64>>,
+    /// Loss likewise.
+    pub loss_history: Vec<Option<f64>>,
+    /// When it will be full. Only for single links.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<ForecastsBody>,
+}
+
+/// What one end sees of a link.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LinkEndBody {
+    /// The agent that probes.
+    pub agent: String,
+    /// What it probes.
+    pub to: String,
+    /// By which way the probes leave, where that is bound.
+    pub via: Option<String>,
+    /// How it is probed, such as `icmp`.
+    pub method: Option<String>,
+    /// What its detector holds: `up`, `degraded` or `down`.
+    pub verdict: Option<String>,
+    /// Since when.
+    pub verdict_since: Option<i64>,
+    /// Round-trip time, median.
+    pub rtt_p50: Option<f64>,
+    /// 95th percentile.
+    pub rtt_p95: Option<f64>,
+    /// 99th percentile.
+    pub rtt_p99: Option<f64>,
+    /// Share of probes that were lost.
+    pub loss: Option<f64>,
+    /// Jitter.
+    pub jitter: Option<f64>,
+    /// Mean opinion score of a call, 1 to 4.5, estimated (ITU-T G.107).
+    pub mos: Option<f64>,
+    /// Transmission rating R of a call, 0 to 93.2.
+    pub rating: Option<f64>,
+    /// When its last window ended.
+    pub observed_at: Option<i64>,
+    /// Whether that is too long ago to say anything of now.
+    pub old: bool,
+}
+
+/// Traffic in one direction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FlowBody {
+    /// Bits per second now.
+    pub bits_per_second: Option<f64>,
+    /// Bits per second that were bought.
+    pub contracted: Option<u64>,
+    /// The share that is used.
+    pub share: Option<f64>,
+    /// The interface that it is read from, `interface/owner/name`.
+    pub interface: Option<String>,
+    /// `receive` or `transmit` of that interface.
+    pub direction: Option<String>,
+    /// Its history, for `/api/v1/history`.
+    pub series: Option<String>,
+}
+
+/// What a provider owes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ContractBody {
+    /// Bits per second towards the last of `between`.
+    pub down: Option<u64>,
+    /// Bits per second the other way.
+    pub up: Option<u64>,
+    /// The longest median round-trip time, seconds.
+    pub rtt: Option<f64>,
+    /// The most jitter, seconds.
+    pub jitter: Option<f64>,
+    /// The most loss.
+    pub loss: Option<f64>,
+    /// The least availability in a calendar month.
+    pub availability: Option<f64>,
+}
+
+/// When both directions will be full.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ForecastsBody {
+    /// Towards the last of `between`.
+    pub down: ForecastBody,
+    /// The other way.
+    pub up: ForecastBody,
+}
+
+/// When a direction will be full: the trend of its busy hours over up to 90 days (Theil–Sen), at 95 %.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ForecastBody {
+    /// `unasked` (no rate or no interface is configured), `too_little`, `full`, `steady` or `grows`.
+    pub state: String,
+    /// Days with a busy hour, where they are too few.
+    pub days: Option<u64>,
+    /// The busy hour by the trend now, a share of what was bought.
+    pub now: Option<f64>,
+    /// Growth in 30 days, in such shares.
+    pub per_month: Option<f64>,
+    /// When it is full; none beyond two years.
+    pub at: Option<i64>,
+    /// At the earliest.
+    pub earliest: Option<i64>,
+    /// At the latest; none where it may also never be.
+    pub latest: Option<i64>,
+}
+
+impl From<&EndView> for LinkEndBody {
+    fn from(end: &EndView) -> Self {
+        Self {
+            agent: end.agent.clone(),
+            to: end.to.clone(),
+            via: end.via.clone(),
+            method: end.method.map(str::to_owned),
+            verdict: end.verdict.map(str::to_owned),
+            verdict_since: end.verdict_since.map(|at| at.0),
+            rtt_p50: end.rtt_p50,
+            rtt_p95: end.rtt_p95,
+            rtt_p99: end.rtt_p99,
+            loss: end.loss,
+            jitter: end.jitter,
+            mos: end.mos,
+            rating: end.rating,
+            observed_at: end.at.map(|at| at.0),
+            old: end.old,
+        }
+    }
+}
+
+impl From<&FlowView> for FlowBody {
+    fn from(flow: &FlowView) -> Self {
+        Self {
+            bits_per_second: flow.rate.map(|bytes| bytes * 8.0),
+            contracted: flow.contracted,
+            share: flow.share(),
+            interface: flow.interface.as_ref().map(|(subject, _)| subject.to_string()),
+            direction: flow.interface.as_ref().map(|(_, direction)| (*direction).to_owned()),
+            series: flow.series.clone(),
+        }
+    }
+}
+
+impl LinkBody {
+    pub(super) fn of(link: &LinkView, operators: &Operators) -> Self {
+        let contract = &link.contract;
+        Self {
+            id: link.id.clone(),
+            name_en: link.name.en.clone(),
+            name_ar: link.name.ar.clone(),
+            between: link.places.iter().map(|(id, _)| id.clone()).collect(),
+            class: link.class.to_owned(),
+            activity: link.activity.to_owned(),
+            health: link.state.health.as_str().to_owned(),
+            reason: reason(&link.state.reason, &operators.texts),
+            since: link.state.since.map(|at| at.0),
+            caused_by: link.caused_by.as_ref().map(ToString::to_string),
+            incident: link.incident,
+            ends_differ: link.differs(),
+            deciding: link.decider().map(|end| end.agent.clone()),
+            ends: link.ends.iter().map(LinkEndBody::from).collect(),
+            down: FlowBody::from(&link.down),
+            up: FlowBody::from(&link.up),
+            contract: ContractBody {
+                down: contract.down,
+                up: contract.up,
+                rtt: contract.rtt,
+                jitter: contract.jitter,
+                loss: contract.loss,
+                availability: contract.availability,
+            },
+            accounting: link.accounting.as_ref().map(|view| AccountingBody::of(view, operators)),
+            rtt_history: link.rtt_history.clone(),
+            loss_history: link.loss_history.clone(),
+            forecast: None,
+        }
+    }
+}
+
+impl From<ForecastView> for ForecastBody {
+    fn from(view: ForecastView) -> Self {
+        let mut body = Self {
+            state: view.word().to_owned(),
+            days: None,
+            now: None,
+            per_month: None,
+            at: None,
+            earliest: None,
+            latest: None,
+        };
+        match view {
+            ForecastView::Unasked | ForecastView::Full => {}
+            ForecastView::TooLittle { days, .. } => body.days = Some(days),
+            ForecastView::Steady { now } => body.now = Some(now),
+            ForecastView::Grows { now, per_month, at, earliest, latest } => {
+                body.now = Some(now);
+                body.per_month = Some(per_month);
+                body.at = at.map(|at| at.0);
+                body.earliest = earliest.map(|at| at.0);
+                body.latest = latest.map(|at| at.0);
+            }
+        }
+        body
+    }
+}

@@ -1,0 +1,132 @@
+//! A month's report as CSV (RFC 4180).
+
+use std::fmt::Write as _;
+
+use wasl_model::Timestamp;
+use wasl_pages::view::{LinkView, MonthView};
+
+use crate::time::rfc3339;
+
+/// A field as RFC 4180 wants it. What a spreadsheet would take for a formula is made a text.
+fn field(text: &str) -> String {
+    let number = text.parse::<f64>().is_ok();
+    let formula = !number && text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+/// The report as `by` has it made at this time: `part,item,value,unit,from,until`.
+pub(super) fn csv(link: &LinkView, month: &MonthView, by: &str, made: Timestamp) -> String {
+    let mut out = "part,item,value,unit,from,until\r\n".to_owned();
+    let mut row = |part: &str, item: &str, value: &str, unit: &str, span: [&str; 2]| {
+        let cells = [part, item, value, unit, span[0], span[1]].map(field);
+        let _ = write!(out, "{}\r\n", cells.join(","));
+    };
+    let none = ["", ""];
+    let some = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let at = [rfc3339(month.from), rfc3339(month.to)];
+    row("report", "link", &link.id, "", [&at[0], &at[1]]);
+    row("report", "name", &link.name.en, "", none);
+    row("report", "month", &month.month, "", none);
+    row("report", "over", if month.over { "yes" } else { "no" }, "", none);
+    row("report", "generated_at", &rfc3339(made), "", none);
+    row("report", "generated_by", by, "", none);
+    row("report", "version", env!("CARGO_PKG_VERSION"), "", none);
+    row("method", "class", link.class, "", none);
+    row("method", "window", &month.window.to_string(), "s", none);
+    row("method", "from_windows", &month.from_windows.to_string(), "s", none);
+    row("method", "from_means", &month.from_means.to_string(), "s", none);
+    for end in &link.ends {
+        let probe = format!("{} to {} via {}", end.agent, end.to, end.via.as_deref().unwrap_or("any route"));
+        row("method", "probe", &probe, end.method.unwrap_or_default(), none);
+    }
+    for (item, value, unit) in [
+        ("down", link.contract.down.map(|n| n as f64), "bit/s"),
+        ("up", link.contract.up.map(|n| n as f64), "bit/s"),
+        ("rtt", link.contract.rtt, "s"),
+        ("jitter", link.contract.jitter, "s"),
+        ("loss", link.contract.loss, "ratio"),
+        ("availability", link.contract.availability, "ratio"),
+    ] {
+        row("contract", item, &some(value), unit, none);
+    }
+    for (item, value, unit) in [
+        ("observed", month.observed, "ratio"),
+        ("outside_maintenance", month.owed, "ratio"),
+        ("best_case", month.best, "ratio"),
+        ("worst_case", month.worst, "ratio"),
+        ("time_observed", month.covered, "ratio"),
+        ("total", Some(month.total), "s"),
+        ("up", Some(month.up), "s"),
+        ("down", Some(month.down), "s"),
+        ("unobserved", Some(month.unobserved), "s"),
+        ("hidden_in_means", Some(month.hidden), "s"),
+        ("planned", Some(month.planned), "s"),
+        ("planned_down", Some(month.planned_down), "s"),
+    ] {
+        row("availability", item, &some(value), unit, none);
+    }
+    row("availability", "verdict", month.verdict, "", none);
+    for (part, quality) in std::iter::once(("quality".to_owned(), &month.quality))
+        .chain(month.ends.iter().map(|end| (format!("quality of {}", end.agent), &end.quality)))
+    {
+        for (item, value, unit) in [
+            ("probes_expected", Some(quality.expected as f64), "count"),
+            ("probes_decided", Some(quality.sent as f64), "count"),
+            ("probes_lost", Some(quality.lost as f64), "count"),
+            ("loss", quality.loss, "ratio"),
+            ("loss_low_95", quality.loss_between.map(|(low, _)| low), "ratio"),
+            ("loss_high_95", quality.loss_between.map(|(_, high)| high), "ratio"),
+            ("rtt_p50", quality.rtt_p50, "s"),
+            ("rtt_p95", quality.rtt_p95, "s"),
+            ("rtt_p99", quality.rtt_p99, "s"),
+            ("rtt_max", quality.rtt_max, "s"),
+            ("jitter_p50", quality.jitter_p50, "s"),
+            ("jitter_p95", quality.jitter_p95, "s"),
+            ("mos", quality.mos, ""),
+        ] {
+            row(&part, item, &some(value), unit, none);
+        }
+    }
+    for (part, flow) in [("carried down", &month.down_flow), ("carried up", &month.up_flow)] {
+        let bits = |value: Option<f64>| value.map(|bytes| bytes * 8.0);
+        for (item, value, unit) in [
+            ("p95", bits(flow.p95), "bit/s"),
+            ("max", bits(flow.max), "bit/s"),
+            ("mean", bits(flow.mean), "bit/s"),
+            ("averages", Some(flow.samples as f64), "count"),
+            ("averages_expected", Some(flow.expected as f64), "count"),
+        ] {
+            row(part, item, &some(value), unit, none);
+        }
+    }
+    for end in &month.ends {
+        let (low, high) = end.clock.map_or((None, None), |(low, high)| (Some(low), Some(high)));
+        row(&format!("clock of {}", end.agent), "offset_low", &some(low), "s", none);
+        row(&format!("clock of {}", end.agent), "offset_high", &some(high), "s", none);
+    }
+    for planned in &month.maintenances {
+        let span = [rfc3339(planned.from), rfc3339(planned.until)];
+        row("maintenance", &planned.by, &planned.note, "", [&span[0], &span[1]]);
+    }
+    for (index, outage) in month.outages.iter().enumerate() {
+        let span = [rfc3339(outage.from), rfc3339(outage.to)];
+        let part = if outage.open { "outage (may be longer)" } else { "outage" };
+        row(part, &(index + 1).to_string(), &outage.seconds().to_string(), "s", [&span[0], &span[1]]);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_stays_one_field_and_no_formula() {
+        assert_eq!(field("plain"), "plain");
+        assert_eq!(field("a \"b\", c"), "\"a \"\"b\"\", c\"");
+        assert_eq!(field("=HYPERLINK(1)"), "'=HYPERLINK(1)");
+        assert_eq!(field("-0.25"), "-0.25", "a number is one");
+        assert_eq!(field("-cmd"), "'-cmd");
+    }
+}
