@@ -17,6 +17,7 @@ if [ "${1:-}" != inside ]; then
     if [ ! -d "$base" ]; then
         echo "== a clean Debian 12 is fetched once"
         rm -rf "$base.new"
+        mkdir -p "$(dirname "$base")"
         debootstrap --variant=minbase --include=systemd-standalone-sysusers,systemd-standalone-tmpfiles \
             bookworm "$base.new" "${MIRROR:-http://deb.debian.org/debian}" >target/deb-root.log 2>&1 \
             || { tail -5 target/deb-root.log; exit 1; }
