@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -99,25 +100,10 @@ async fn serve(
         return Ok(());
     }
     let shed = guest.shed();
-    let handshake = async {
-        let _turn = handshakes.acquire().await;
-        tls.accept(tcp).into_fallible().await
-    };
-    // It is gone when the connection begins, which may stay for weeks; in a box it takes no room of that.
-    let handshake = Box::pin(tokio::time::timeout(HANDSHAKE, handshake));
-    let outcome = tokio::select! {
-        outcome = handshake => outcome,
-        () = shed.cancelled() => return Ok(()),
-    };
-    let stream = match outcome {
-        Ok(Ok(stream)) => stream,
-        Ok(Err((error, tcp))) => {
-            // The agent sees an alert only; the reason stands here.
-            tracing::info!(%from, %error, "a TLS handshake on the agents' listener failed");
-            let _ = tokio::time::timeout(LAST_WORD, last_word(tcp)).await;
-            return Ok(());
-        }
-        Err(_) => return Ok(()),
+    // Five thousand connections stay for weeks. What only their beginning needs lies in a box that is gone then, and what
+    // they are made of is moved by its address: a future has room for each place in which a thing has ever been.
+    let Some(stream) = Box::pin(secure(tcp, from, tls, handshakes, shed.clone())).await else {
+        return Ok(());
     };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let peer = certificate.map(|der| wasl_pki::peer_identity(der)).transpose()?.map(Arc::new);
@@ -143,17 +129,18 @@ async fn serve(
             router.clone().oneshot(request)
         })
     };
-    let connection = http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(16)
-        .max_header_list_size(HEADERS)
-        .max_pending_accept_reset_streams(RESETS)
-        .max_local_error_reset_streams(RESETS)
-        .max_send_buf_size(64 * 1024)
-        .keep_alive_interval(PING.0)
-        .keep_alive_timeout(PING.1)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
+    let mut connection = Box::pin(
+        http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(16)
+            .max_header_list_size(HEADERS)
+            .max_pending_accept_reset_streams(RESETS)
+            .max_local_error_reset_streams(RESETS)
+            .max_send_buf_size(64 * 1024)
+            .keep_alive_interval(PING.0)
+            .keep_alive_timeout(PING.1)
+            .serve_connection(TokioIo::new(stream), service),
+    );
     let result = tokio::select! {
         result = connection.as_mut() => result,
         () = caller.end.cancelled() => Ok(()),
@@ -171,6 +158,33 @@ async fn serve(
         tracing::info!(%agent, "an agent's session ended");
     }
     Ok(result?)
+}
+
+/// The handshake; nothing if it failed, took too long or was shed.
+async fn secure(
+    tcp: TcpStream,
+    from: SocketAddr,
+    tls: &TlsAcceptor,
+    handshakes: &Semaphore,
+    shed: CancellationToken,
+) -> Option<Box<TlsStream<TcpStream>>> {
+    let handshake = async {
+        let _turn = handshakes.acquire().await;
+        tls.accept(tcp).into_fallible().await
+    };
+    let outcome = tokio::select! {
+        outcome = tokio::time::timeout(HANDSHAKE, handshake) => outcome.ok()?,
+        () = shed.cancelled() => return None,
+    };
+    match outcome {
+        Ok(stream) => Some(Box::new(stream)),
+        Err((error, tcp)) => {
+            // The agent sees an alert only; the reason stands here.
+            tracing::info!(%from, %error, "a TLS handshake on the agents' listener failed");
+            let _ = tokio::time::timeout(LAST_WORD, last_word(tcp)).await;
+            None
+        }
+    }
 }
 
 /// A connection ends with the certificate that opened it; an agent that has renewed comes back with the new one.
