@@ -102,6 +102,16 @@ fn batches(put: Put<'_>) {
         both(name, std::slice::from_ref(observation));
     }
     both("all", &all.iter().map(|(_, observation)| observation.clone()).collect::<Vec<_>>());
+    let several = [1, 2, 3].map(|sequence| {
+        let seen: Vec<Observation> = all.iter().map(|(_, observation)| observation.clone()).collect();
+        UploadItem { sequence, body: batch::encode(&seen) }
+    });
+    for level in 1..=wasl_protocol::LEVEL {
+        let frame = wasl_protocol::pack::pack(&several, level).expect("they are alike");
+        put("pack", &format!("level-{level}"), &frame);
+        let plain = wasl_protocol::limits::unpack(&frame, 1 << 20).expect("just packed");
+        put("pack", &format!("level-{level}-plain"), &plain);
+    }
     both(
         "many",
         &(0..20)

@@ -69,6 +69,7 @@ pub type Target = fn(&[u8]);
 /// All targets by name, which is also the name of the corpus folder.
 pub const TARGETS: &[(&str, Target)] = &[
     ("batch", wire::batch),
+    ("pack", wire::packed),
     ("messages", wire::messages),
     ("downlink", wire::downlink),
     ("icmp", device::icmp),

@@ -1,11 +1,11 @@
 //! What comes over the network between agents and the controller.
 
 use prost::Message;
-use wasl_protocol::batch;
 use wasl_protocol::message::{
     Certificate, Deframer, Downlink, EnrolRequest, Refusal, RenewRequest, SessionRequest, SessionResponse,
-    Upload, UploadResponse,
+    Upload, UploadItem, UploadResponse,
 };
+use wasl_protocol::{batch, limits, pack};
 
 /// A batch as it arrives, and one whose frame is sound whatever is inside.
 pub(crate) fn batch(data: &[u8]) {
@@ -16,6 +16,28 @@ pub(crate) fn batch(data: &[u8]) {
             batch::decode(&batch::encode(&decoded.observations)).expect("what was encoded can be read");
         assert_eq!(again.observations, decoded.observations);
         assert_eq!((again.unknown, again.invalid), (0, 0));
+    }
+}
+
+/// Packed batches as they arrive, and some whose frame is sound whatever is inside. What comes out goes the same way
+/// again, for controllers of each level.
+pub(crate) fn packed(data: &[u8]) {
+    let _ = pack::unpack(data);
+    let Ok(items) = pack::unpack(&zstd::bulk::compress(data, 1).expect("from memory into memory")) else {
+        return;
+    };
+    // A batch may come compressed in another way than ours.
+    let plain = |items: &[UploadItem]| -> Vec<(u64, Vec<u8>)> {
+        let one = |item: &UploadItem| {
+            let plain = limits::unpack(&item.body, limits::MAX_BATCH_PLAIN);
+            (item.sequence, plain.unwrap_or_else(|_| item.body.clone()))
+        };
+        items.iter().map(one).collect()
+    };
+    for level in 1..=wasl_protocol::LEVEL {
+        if let Some(again) = pack::pack(&items, level) {
+            assert_eq!(plain(&pack::unpack(&again).expect("what was packed comes out")), plain(&items));
+        }
     }
 }
 
