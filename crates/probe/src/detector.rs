@@ -297,10 +297,11 @@ impl Detector {
         }
     }
 
-    /// Tells what has become, unless it flaps.
+    /// Tells what has become. A target that flaps is called down as soon as any other; only that it is well again is
+    /// believed later.
     fn tell(&mut self, now: Duration) -> Option<Change> {
         let held = self.damper.holds(now, self.thresholds.flap_steady);
-        let (state, since) = if held {
+        let (state, since) = if held && !self.raw.is_down() {
             let changes = self.damper.recent(now, self.thresholds.flap_within);
             (State::Degraded(Cause::Flapping { changes }), now)
         } else {

@@ -110,7 +110,8 @@ impl Engine {
         entity.flap.note(entity.base.health, own_change, clock, policy);
         self.alarms.set(&Alarm::Flap(subject.clone()), entity.flap.next(policy));
         entity.own = entity.base.clone();
-        if entity.flap.held && entity.base.health != Health::Unknown {
+        // What is down is called so at once, however often it was; only that it is well again is believed later.
+        if entity.flap.held && matches!(entity.base.health, Health::Ok | Health::Degraded) {
             redundancy = false;
             entity.own.health = Health::Degraded;
             entity.own.reason = Reason::new(reasons::FLAPPING)

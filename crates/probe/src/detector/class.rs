@@ -94,7 +94,7 @@ pub struct Thresholds {
     pub flap_changes: u32,
     /// See [`flap_changes`](Self::flap_changes).
     pub flap_within: Duration,
-    /// A flapping link is called anything else once it has not changed for this long.
+    /// A flapping link is called up or merely degraded once it has not changed for this long. Down it is called at once.
     pub flap_steady: Duration,
     /// A degradation against the baseline that has lasted this long is the new normal.
     pub rebase_after: Duration,

@@ -51,7 +51,7 @@ pub enum Cause {
         /// Where the limit comes from.
         against: Yardstick,
     },
-    /// The state changes too often to be called anything else.
+    /// It answers now, but its state changes too often for that to be believed.
     Flapping {
         /// Changes in the stretch that is looked at.
         changes: u32,

@@ -21,6 +21,22 @@ fn what_changes_again_and_again_is_one_trouble_until_it_is_steady() {
 }
 
 #[test]
+fn what_flaps_is_called_down_whenever_it_is_and_stays_one_trouble() {
+    let mut story = Story::new(Graph::default());
+    story.says("target/t", OK);
+    for _ in 0..3 {
+        story.wait(10).says("target/t", DOWN).wait(10).says("target/t", OK);
+    }
+    assert_eq!(story.is("target/t"), (DEGRADED, "flapping", None));
+    let id = story.only().id;
+    for _ in 0..10 {
+        assert_eq!(story.wait(10).says("target/t", DOWN).is("target/t").0, DOWN);
+        assert_eq!(story.wait(10).says("target/t", OK).is("target/t"), (DEGRADED, "flapping", None));
+    }
+    assert_eq!(story.only().id, id);
+}
+
+#[test]
 fn what_goes_up_and_down_with_its_cause_does_not_flap() {
     let mut graph = Graph::default();
     graph.insert(s("device/core"), Node::default());

@@ -68,10 +68,7 @@ proptest! {
                     prop_assert!(!change.from.is_like(&change.to));
                     prop_assert_eq!(change.at, now);
                     if matches!(event, Event::Answered(_) | Event::Late) {
-                        prop_assert!(
-                            !change.to.is_down() || matches!(before.cause(), Some(Cause::Flapping { .. })),
-                            "no answer makes a target down"
-                        );
+                        prop_assert!(!change.to.is_down(), "no answer makes a target down");
                     }
                 }
                 None => prop_assert!(before.is_like(&d.state())),

@@ -93,14 +93,21 @@ fn losses_of_an_outage_that_are_found_after_it_belong_to_it() {
 }
 
 #[test]
-fn a_flapping_link_is_told_once_and_again_when_it_is_steady() {
+fn a_flapping_link_is_down_while_it_is_silent_and_well_only_once_it_is_steady() {
     let mut rig = Rig::new(Class::Link);
     let up = |at: Duration| at > ms(300_000) || at.as_millis() % 15_000 < 10_000;
     let changes = rig.run(ms(600_000), |at, _| up(at).then_some(ms(20)));
     let causes: Vec<_> = changes.iter().map(|change| change.to.cause().map(|c| c.word())).collect();
     let (hole, flaps) = (Some(LinkCause::BlackHole), Some(LinkCause::Flapping));
-    assert_eq!(causes, [None, hole, None, hole, None, hole, flaps, None]);
+    assert_eq!(causes[..8], [None, hole, None, hole, None, hole, flaps, hole]);
+    assert_eq!(causes.iter().filter(|cause| **cause == hole).count(), 20, "each silence: {causes:?}");
+    for down in changes.iter().filter(|change| change.to.is_down()) {
+        let silent_from = ms(down.at.as_millis() as u64 / 15_000 * 15_000 + 10_000);
+        assert!(down.at - silent_from <= ms(1_400), "as soon as on any other link: {down:?}");
+    }
+    assert_eq!(causes.iter().filter(|cause| cause.is_none()).count(), 4, "up thrice, and at the end");
     let steady = changes.last().expect("it is steady at last");
+    assert_eq!(steady.to.verdict(), Some(LinkVerdict::Up));
     assert!((ms(330_000)..ms(335_000)).contains(&steady.at), "{steady:?}");
 }
 
