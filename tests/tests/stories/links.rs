@@ -122,7 +122,7 @@ fn a_lossy_line_is_poor_and_not_dead() {
         .iter()
         .filter(|event| {
             let event = event.json();
-            event["subject"] == FIRST && event["after"]["health"] == "down"
+            event["subject"] == FIRST && event["health"] == "down"
         })
         .count();
     assert_eq!(downs, 0);
