@@ -1,5 +1,6 @@
 //! Builds the parts of an agent, runs them, and drains them in the order in which data flows.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,8 @@ pub struct Agent {
     pub assignment: watch::Receiver<Arc<Assignment>>,
     /// The secrets on this host.
     pub secrets: Secrets,
+    /// The state folder, where collectors may keep a file of their own.
+    pub folder: PathBuf,
     /// The collectors' supervisor: the first to be drained.
     pub collectors: Supervisor,
     keeping: Supervisor,
@@ -71,7 +74,7 @@ impl Agent {
         let id = AgentId::new(bootstrap.agent)?;
         let about = Subject::lenient(EntityKind::Agent, id.as_str());
         let (spool, recovery) = SpoolHandle::open(&state.spool(), &options, Epoch(random()?))?;
-        let secrets = Secrets::new(state.secrets());
+        let (secrets, folder) = (Secrets::new(state.secrets()), state.path().to_owned());
         let timeline = Arc::new(Mutex::new(Timeline::default()));
         let uplink = Uplink::build(state, spool.clone(), facts::read(version), random()?, timeline.clone())?;
         let (assignment, uplink_status) = (uplink.assignment(), uplink.status());
@@ -84,7 +87,7 @@ impl Agent {
         keeper::tell_recovery(&recovery, &reporter, &about).await;
 
         let (collectors, beat) = (Supervisor::new(), Beat::begin(Instant::now()));
-        let agent = Self { id, reporter, assignment, secrets, collectors, keeping, delivery, finish };
+        let agent = Self { id, reporter, assignment, secrets, folder, collectors, keeping, delivery, finish };
         let (reporter, stop) = (agent.reporter.clone(), agent.collectors.stopping());
         agent.collectors.spawn("self", OnFailure::Restart, move || {
             selfwatch::run(

@@ -7,6 +7,7 @@
 //! | `authorities.pem` | whom the agent trusts |
 //! | `ledger.json` | the last assignment, so that the agent works while the centre is away |
 //! | `spool/` | observations that wait for the controller |
+//! | `usual.json` | what is usual for the targets that are probed |
 //! | `secrets/` | what tools and devices ask for, one file each; put there by people |
 
 use std::fs;

@@ -98,7 +98,13 @@ async fn main() {
         watch::channel(Arc::new(Assignment { window_ms, targets, ..Assignment::default() }));
     let shutdown = CancellationToken::new();
     let agent = Subject::lenient(EntityKind::Agent, "bench");
-    let probing = tokio::spawn(probing::run(reporter, assignment, agent, shutdown.clone()));
+    let probing = tokio::spawn(probing::run_with(
+        probing::Options::default(),
+        reporter,
+        assignment,
+        agent,
+        shutdown.clone(),
+    ));
 
     let begin = Instant::now() + Duration::from_secs(warm_up);
     let before = collect(&mut out, begin).await;

@@ -24,8 +24,10 @@ fn add_collectors(agent: &Agent) {
     let stop = agent.collectors.stopping();
     measure_paths(agent, &about);
     let (reporter, assignment, token) = (agent.reporter.clone(), agent.assignment.clone(), stop.clone());
+    let usual = agent.folder.join("usual.json");
     agent.collectors.spawn("probing", OnFailure::Restart, move || {
-        let task = probing::run(reporter.clone(), assignment.clone(), about.clone(), token.clone());
+        let task =
+            probing::run(reporter.clone(), assignment.clone(), about.clone(), usual.clone(), token.clone());
         async {
             let _: () = task.await;
             Ok::<(), std::convert::Infallible>(())

@@ -12,8 +12,9 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -27,6 +28,7 @@ use wasl_model::{NoticeCode, ProbeWindow, Severity, Subject};
 use address::{LookupError, look_up};
 use lane::Report;
 use lanes::{Lanes, Located};
+use usual::Usual;
 use watched::Watched;
 
 mod address;
@@ -36,6 +38,7 @@ mod echo;
 mod lane;
 mod lanes;
 mod socket;
+mod usual;
 mod watched;
 
 pub use address::Sources;
@@ -81,6 +84,8 @@ pub struct Options {
     pub icmp_retry: Duration,
     /// How often a name is looked up again.
     pub name_every: Duration,
+    /// Where what is usual for targets is kept over a restart; nowhere, if nothing stands here.
+    pub usual: Option<PathBuf>,
     /// How often the gateway and the name server are looked up again, and a name without an address.
     pub local_every: Duration,
 }
@@ -91,6 +96,7 @@ impl Default for Options {
             transport: Transport::Auto,
             sources: Sources::default(),
             icmp_retry: Duration::from_secs(30),
+            usual: None,
             name_every: Duration::from_mins(5),
             local_every: Duration::from_secs(10),
         }
@@ -107,14 +113,17 @@ pub fn icmp_permitted() -> Result<&'static str, &'static str> {
 
 /// Probes the assigned targets until shutdown, and then hands in the open windows.
 ///
-/// `agent_subject` is the agent itself, for notices about the whole of probing.
+/// `agent_subject` is the agent itself, for notices about the whole of probing; `usual` the file that remembers what is
+/// usual for targets.
 pub async fn run(
     reporter: Reporter,
     assignment: watch::Receiver<Arc<Assignment>>,
     agent_subject: Subject,
+    usual: PathBuf,
     shutdown: CancellationToken,
 ) {
-    run_with(Options::default(), reporter, assignment, agent_subject, shutdown).await;
+    let options = Options { usual: Some(usual), ..Options::default() };
+    run_with(options, reporter, assignment, agent_subject, shutdown).await;
 }
 
 /// [`run`] with other than the usual options.
@@ -126,7 +135,13 @@ pub async fn run_with(
     shutdown: CancellationToken,
 ) {
     let (outlet, mut reports) = mpsc::channel(OUTLET);
-    let mut lanes = Lanes::new(options.transport, options.icmp_retry, outlet);
+    let usual = Usual::read(options.usual.clone(), SystemTime::now().into());
+    let mut lanes = Lanes::new(options.transport, options.icmp_retry, usual.clone(), outlet);
+    let mut keep = time::interval_at(Instant::now() + usual::KEEP_EVERY, usual::KEEP_EVERY);
+    let write = |usual: &Usual| {
+        let usual = usual.clone();
+        tokio::task::spawn_blocking(move || usual.write(SystemTime::now().into()))
+    };
     let mut prober = Prober::new(options, reporter, agent_subject);
     let first = assignment.borrow_and_update().clone();
     prober.assign(&first).await;
@@ -150,6 +165,8 @@ pub async fn run_with(
                 }
             }
             () = time::sleep_until(wake) => prober.on_time(&mut lanes).await,
+            // The disk may take its time; the next reports need not wait for it.
+            _ = keep.tick() => drop(write(&usual)),
         }
     }
     // The lanes hand in their open windows, and the outlet closes after the last.
@@ -161,6 +178,9 @@ pub async fn run_with(
         if thread.join().is_err() {
             tracing::error!("a probing thread has panicked; its last windows are lost");
         }
+    }
+    if write(&usual).await.is_err() {
+        tracing::error!("what is usual for targets was not kept");
     }
 }
 

@@ -22,6 +22,7 @@ use wasl_probe::fleet::{Due, Fleet};
 use super::clock::Clock;
 use super::lane::{Desired, Lane, Report, close_windows, timestamp};
 use super::socket;
+use super::usual::{KEEP_EVERY, Usual};
 
 /// Connection attempts at once; each takes a file descriptor, of which a service has 1024.
 const AT_ONCE: usize = 512;
@@ -42,13 +43,19 @@ enum Outcome {
 }
 
 /// Starts the task. It ends when the lane is dropped.
-pub(super) fn start(via: Option<Via>, outlet: mpsc::Sender<Report>) -> Lane {
+pub(super) fn start(via: Option<Via>, usual: Usual, outlet: mpsc::Sender<Report>) -> Lane {
     let (lane, orders) = Lane::new(None);
-    tokio::spawn(run(via.map(Arc::new), orders, outlet));
+    tokio::spawn(run(via.map(Arc::new), orders, usual, outlet));
     lane
 }
 
-async fn run(via: Option<Arc<Via>>, mut orders: watch::Receiver<Desired>, outlet: mpsc::Sender<Report>) {
+async fn run(
+    via: Option<Arc<Via>>,
+    mut orders: watch::Receiver<Desired>,
+    usual: Usual,
+    outlet: mpsc::Sender<Report>,
+) {
+    let mut learnt = Duration::ZERO;
     let clock = Clock::new();
     let mut fleet = Fleet::default();
     let mut attempts: JoinSet<(Due, Outcome, Reading)> = JoinSet::new();
@@ -66,6 +73,7 @@ async fn run(via: Option<Arc<Via>>, mut orders: watch::Receiver<Desired>, outlet
                         return;
                     }
                 }
+                usual.tell(&mut fleet, via.as_deref());
             }
             Some(Ok((due, outcome, at))) = attempts.join_next() => settle(&mut fleet, &due, &outcome, at),
             () = time::sleep_until(clock.instant(wake).into()) => {}
@@ -88,8 +96,13 @@ async fn run(via: Option<Arc<Via>>, mut orders: watch::Receiver<Desired>, outlet
             }
         }
         close_windows(&mut fleet, now, &outlet);
+        if now.mono.saturating_sub(learnt) >= KEEP_EVERY {
+            learnt = now.mono;
+            usual.learn(&fleet, via.as_deref(), timestamp(now));
+        }
     }
     let now = clock.read();
+    usual.learn(&fleet, via.as_deref(), timestamp(now));
     for closed in fleet.set(Duration::ZERO, &[], now.mono) {
         if outlet.send(Report::Window(timestamp(now), closed)).await.is_err() {
             return;

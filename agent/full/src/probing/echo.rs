@@ -22,6 +22,7 @@ use wasl_probe::icmp::{self, Echo, Family};
 use super::clock::Clock;
 use super::lane::{Desired, Lane, Report, close_windows, timestamp};
 use super::socket::{EchoSocket, Request};
+use super::usual::{KEEP_EVERY, Usual};
 use crate::arrival::AT_ONCE;
 
 /// So many probes leave together, if so many are due: by one call, with one stamp right before it. Each further one waits
@@ -57,6 +58,9 @@ struct EchoLane {
     clock: Clock,
     steps: StepDetector,
     fleet: Fleet,
+    usual: Usual,
+    /// When what is usual was last handed over.
+    learnt: Duration,
     socket: EchoSocket,
     wake: UnixStream,
     /// Probes that leave together, and what is sent for them.
@@ -85,6 +89,7 @@ pub(super) fn start(
     via: Option<Via>,
     socket: EchoSocket,
     nonce: u64,
+    usual: Usual,
     outlet: mpsc::Sender<Report>,
 ) -> io::Result<(Lane, JoinHandle<()>)> {
     let (waker, wake) = UnixStream::pair()?;
@@ -103,6 +108,8 @@ pub(super) fn start(
         clock: Clock::new(),
         steps: StepDetector::default(),
         fleet: Fleet::default(),
+        usual,
+        learnt: Duration::ZERO,
         socket,
         wake,
         due: Vec::with_capacity(2 * TOGETHER),
@@ -132,8 +139,13 @@ impl EchoLane {
             self.fleet.on_deadline(now.mono);
             self.send_due(now.mono);
             close_windows(&mut self.fleet, now, &self.outlet);
+            if now.mono.saturating_sub(self.learnt) >= KEEP_EVERY {
+                self.learnt = now.mono;
+                self.usual.learn(&self.fleet, self.via.as_ref(), timestamp(now));
+            }
         }
         let now = self.clock.read();
+        self.usual.learn(&self.fleet, self.via.as_ref(), timestamp(now));
         for closed in self.fleet.set(Duration::ZERO, &[], now.mono) {
             if self.outlet.blocking_send(Report::Window(timestamp(now), closed)).is_err() {
                 break;
@@ -154,6 +166,7 @@ impl EchoLane {
                         tracing::warn!(%error, "a removed target's last window could not be handed in");
                     }
                 }
+                self.usual.tell(&mut self.fleet, self.via.as_ref());
                 true
             }
         }

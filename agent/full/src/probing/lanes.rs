@@ -20,6 +20,7 @@ use wasl_probe::icmp::Family;
 
 use super::lane::{Desired, Lane, Report};
 use super::socket::{EchoSocket, OpenError};
+use super::usual::Usual;
 use super::watched::Watched;
 use super::{Transport, connect, echo, in_words};
 
@@ -43,6 +44,7 @@ pub(super) struct Lanes {
     transport: Transport,
     retry: Duration,
     nonce: u64,
+    usual: Usual,
     outlet: mpsc::Sender<Report>,
     echoes: HashMap<Key, Echo>,
     tcp: HashMap<Option<Via>, Lane>,
@@ -67,12 +69,18 @@ enum Echo {
 
 impl Lanes {
     /// No lane yet. Windows go to `outlet`; ICMP is tried again every `retry` after a refusal.
-    pub(super) fn new(transport: Transport, retry: Duration, outlet: mpsc::Sender<Report>) -> Self {
+    pub(super) fn new(
+        transport: Transport,
+        retry: Duration,
+        usual: Usual,
+        outlet: mpsc::Sender<Report>,
+    ) -> Self {
         Self {
             transport,
             retry,
             // The standard library seeds its hasher from the kernel's random numbers.
             nonce: RandomState::new().build_hasher().finish(),
+            usual,
             outlet,
             echoes: HashMap::new(),
             tcp: HashMap::new(),
@@ -104,9 +112,11 @@ impl Lanes {
         }
         self.tcp.retain(|via, _| tcp.contains_key(via));
         for (via, plans) in tcp {
-            let outlet = &self.outlet;
-            let lane =
-                self.tcp.entry(via).or_insert_with_key(|via| connect::start(via.clone(), outlet.clone()));
+            let (usual, outlet) = (&self.usual, &self.outlet);
+            let lane = self
+                .tcp
+                .entry(via)
+                .or_insert_with_key(|via| connect::start(via.clone(), usual.clone(), outlet.clone()));
             lane.set(Desired { window, plans });
         }
     }
@@ -152,7 +162,14 @@ impl Lanes {
         let again = Instant::now() + self.retry;
         let started = EchoSocket::open(*family, via.as_ref()).and_then(|socket| {
             let method = socket.method();
-            let started = echo::start(*family, via.clone(), socket, self.nonce, self.outlet.clone());
+            let started = echo::start(
+                *family,
+                via.clone(),
+                socket,
+                self.nonce,
+                self.usual.clone(),
+                self.outlet.clone(),
+            );
             let (lane, thread) = started.map_err(|error| OpenError::Unavailable(*family, error))?;
             Ok((lane, thread, method))
         });

@@ -4,7 +4,7 @@ mod namespace;
 
 use std::net::TcpListener;
 
-use wasl_model::{Notice, Observation, ProbeMethod, Value};
+use wasl_model::{Notice, Observation, ProbeMethod, Timestamp, Value};
 use wasl_probe::icmp::Family;
 
 use super::socket::EchoSocket;
@@ -126,6 +126,31 @@ fn assert_answered(window: &ProbeWindow) {
     assert_eq!(window.voided, Some(Count(0)), "{window:?}");
     assert_eq!(window.duplicates, Some(Count(0)), "{window:?}");
     assert_eq!(Some(Count(window.rtt.count())), window.received, "{window:?}");
+}
+
+#[tokio::test]
+async fn what_is_usual_is_read_at_the_start_and_written_at_the_end() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("usual.json");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let to = listener.local_addr().expect("bound");
+    let began = Timestamp::from(SystemTime::now());
+    let kept = serde_json::json!({ "version": 1, "targets": [{
+        "id": "target/near", "to": to, "at": began.0 - 60_000,
+        "usual": { "rtt": 123, "jitter": 7, "parts": 700 },
+    }]});
+    std::fs::write(&file, kept.to_string()).expect("written");
+    let near = TargetAssignment { tcp_port: to.port(), ..target("near", "127.0.0.1") };
+    let mut rig = Rig::start(Options { usual: Some(file.clone()), ..tcp() }, 100, &[near]);
+    rig.window("near", |window| window.received > Some(Count(0))).await;
+    rig.end().await;
+    let kept: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&file).expect("it is there")).expect("it is JSON");
+    let targets = kept["targets"].as_array().expect("a list");
+    assert_eq!(targets.len(), 1, "{kept}");
+    assert_eq!((&targets[0]["id"], &targets[0]["to"]), (&"target/near".into(), &to.to_string().into()));
+    assert!(targets[0]["at"].as_i64() >= Some(began.0), "the lane knew it and handed it back: {kept}");
+    assert!(targets[0]["usual"]["parts"].as_i64() >= Some(700), "it was not learnt anew: {kept}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Fleet;
+use super::{Fleet, Plan};
 use crate::detector::{Baseline, Change, Class, Contract, Detector, State, Thresholds};
 use crate::schedule::phase;
 
@@ -70,16 +70,19 @@ impl Fleet {
     }
 
     /// What is usual for each watched target, to be kept over a restart.
-    pub fn baselines(&self) -> impl Iterator<Item = (&str, Baseline)> {
+    pub fn baselines(&self) -> impl Iterator<Item = (&Plan, Baseline)> {
         self.targets
             .values()
-            .filter_map(|target| Some((target.plan.id.as_str(), target.watch.as_ref()?.detector.baseline()?)))
+            .filter_map(|target| Some((&*target.plan, target.watch.as_ref()?.detector.baseline()?)))
     }
 
-    /// Tells what was usual for a target before the process was started.
-    pub fn restore(&mut self, id: &str, baseline: Baseline) {
-        for target in self.targets.values_mut().filter(|target| target.plan.id == id) {
-            if let Some(watch) = &mut target.watch {
+    /// Tells what was usual before the process was started, for those watched targets that have learnt nothing yet.
+    pub fn restore(&mut self, known: impl Fn(&Plan) -> Option<Baseline>) {
+        for target in self.targets.values_mut() {
+            if let Some(watch) = &mut target.watch
+                && watch.detector.baseline().is_none()
+                && let Some(baseline) = known(&target.plan)
+            {
                 watch.detector.restore(baseline);
             }
         }

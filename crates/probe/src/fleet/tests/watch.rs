@@ -174,12 +174,14 @@ fn what_is_usual_stays_when_the_pace_changes_and_goes_with_the_address() {
     let known = fleet.baselines().next().expect("it has learnt").1;
     let slower = watched("link", Class::Target);
     fleet.set(WINDOW, std::slice::from_ref(&slower), ms(30_000));
-    assert_eq!(fleet.baselines().next(), Some(("link", known)));
+    assert_eq!(fleet.baselines().next(), Some((&slower, known)));
     let elsewhere = Plan { to: SocketAddr::from(([192, 0, 2, 7], 0)), ..slower };
     fleet.set(WINDOW, std::slice::from_ref(&elsewhere), ms(30_000));
     assert_eq!(fleet.baselines().next(), None);
-    fleet.restore("link", known);
-    assert_eq!(fleet.baselines().next(), Some(("link", known)));
+    fleet.restore(|plan| (*plan == elsewhere).then_some(known));
+    assert_eq!(fleet.baselines().next(), Some((&elsewhere, known)));
+    fleet.restore(|_| Some(Baseline { parts: 1, ..known }));
+    assert_eq!(fleet.baselines().next(), Some((&elsewhere, known)), "what it has learnt stays");
 }
 
 #[test]
