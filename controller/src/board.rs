@@ -65,6 +65,9 @@ pub struct Event {
     /// The code of the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The figures of the reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, String>,
     /// What happened, where it is no change of health.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub occurrence: Option<OccurrenceBody>,
@@ -109,13 +112,15 @@ impl From<Occurrence> for OccurrenceBody {
 impl From<StoredEvent> for Event {
     fn from(stored: StoredEvent) -> Self {
         let StoredEvent { id, event } = stored;
+        let (reason, args) = event.reason.map(|reason| (reason.code, reason.args)).unzip();
         Self {
             id,
             at_ms: event.at.0,
             subject: event.subject.to_string(),
             was: event.was.map(|h| h.as_str().to_owned()),
             health: event.health.map(|h| h.as_str().to_owned()),
-            reason: event.reason.map(|r| r.code),
+            reason,
+            args: args.unwrap_or_default(),
             occurrence: event.occurrence.map(Into::into),
         }
     }

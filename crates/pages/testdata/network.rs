@@ -387,17 +387,17 @@ fn shared() -> AccountingView {
 }
 
 pub(crate) fn link_page() -> LinkPageView {
-    let change = |hours: i64, health, reason: &str| ChangeView {
+    let change = |hours: i64, health, reason: Reason| ChangeView {
         at: ago(hours * HOUR),
         health: Some(health),
-        reason: Some(reason.to_owned()),
+        reason: Some(reason),
     };
     LinkPageView {
         link: LinkView { accounting: Some(shared()), ..gaza() },
         changes: vec![
-            change(2, Health::Degraded, "link_lossy"),
-            change(50, Health::Ok, "link_up"),
-            change(51, Health::Down, "link_cut"),
+            change(2, Health::Degraded, Reason::new("link_lossy").with("loss_percent", "4.2")),
+            change(50, Health::Ok, Reason::new("link_up").with("rtt_ms", "48.1")),
+            change(51, Health::Down, Reason::new("link_cut")),
         ],
         months: vec![
             month("2026-11", false, "open"),

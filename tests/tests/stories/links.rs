@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use wasl_tests::centre::{Agent, Centre};
+use wasl_tests::clock::{self, Settable};
 use wasl_tests::net::Net;
-use wasl_tests::{packages, skip};
+use wasl_tests::{packages, skip, wait};
 
 /// How soon a change is seen. The detector takes a second; two processors shared with a compiler take the rest.
 const SEEN: Duration = Duration::from_secs(25);
@@ -17,8 +18,8 @@ const SECOND: &str = "link/second";
 struct Branch {
     centre: Centre,
     net: Net,
-    _agent: Agent,
-    _dir: TempDir,
+    agent: Agent,
+    dir: TempDir,
 }
 
 impl Branch {
@@ -44,7 +45,7 @@ links:
         let centre = Centre::start(&net.centre(), dir.path(), &configuration, http, net.agents_listener());
         let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "gw");
         agent.start();
-        let open = Self { centre, net, _agent: agent, _dir: dir };
+        let open = Self { centre, net, agent, dir };
         open.await_code(FIRST, "link_up");
         open.await_code(SECOND, "link_up");
         open
@@ -113,7 +114,7 @@ fn a_lossy_line_is_poor_and_not_dead() {
     let events = branch.centre.client.events("/api/v1/events");
     let first = branch.await_code(FIRST, "link_lossy");
     assert_eq!(first["health"], "degraded");
-    wasl_tests::wait::during(Duration::from_secs(5), || {
+    wait::during(Duration::from_secs(5), || {
         assert_ne!(branch.is(FIRST).0, "down", "every fifth packet is lost, not all");
     });
     loss.heal();
@@ -126,6 +127,50 @@ fn a_lossy_line_is_poor_and_not_dead() {
         })
         .count();
     assert_eq!(downs, 0);
+}
+
+/// Catches: a wall clock that is set under a prober, whose samples on their way then are losses, or an hour long, or the end
+/// of the line.
+#[test]
+fn a_clock_that_is_set_makes_no_line_dead_or_slow() {
+    if let Err(reason) = packages::need_network().and_then(|()| clock::need()) {
+        skip!("a_clock_that_is_set_makes_no_line_dead_or_slow", reason);
+    }
+    let mut branch = Branch::open();
+    branch.agent.end();
+    let clock = Settable::new(branch.dir.path(), "gw");
+    branch.agent.set_environment(clock.environment());
+    let (events, began) = (branch.centre.client.events("/api/v1/events"), wait::now_ms());
+    branch.agent.start();
+    branch.await_code(FIRST, "link_up");
+    // The kernel's stamps are right all the while: between two steps here, no sample can be trusted, and none may be.
+    let hour = 3_600;
+    for off in [hour, 0, -hour, 0, hour, -hour, 0] {
+        clock.set(off);
+        wait::during(Duration::from_secs(3), || {
+            assert_ne!(branch.is(FIRST).0, "down", "the clock is off by {off} s");
+        });
+    }
+    branch.await_code(FIRST, "link_up");
+    let told: Vec<Value> = events.so_far().iter().map(wasl_tests::client::Event::json).collect();
+    assert!(told.iter().any(|event| event["subject"] == FIRST), "{told:?}");
+    let about = |event: &&Value| event["subject"] == FIRST || event["subject"] == SECOND;
+    let bad: Vec<_> = told.iter().filter(about).filter(|event| event["health"] == "down").collect();
+    assert!(bad.is_empty(), "{bad:?}");
+
+    let of = |field: &str| {
+        let margin = 2 * 3_600_000;
+        let series = format!("{FIRST}#{field}@gw");
+        let points = branch.centre.history(&series, began - margin, wait::now_ms() + margin);
+        points.into_iter().filter_map(|(_, value)| value).collect::<Vec<f64>>()
+    };
+    let slowest = of("rtt_max").into_iter().fold(0.0, f64::max);
+    assert!(slowest > 0.0 && slowest < 1.0, "no round trip of {slowest} s was");
+    let notices = branch.centre.client.json("/api/v1/notices").to_string();
+    assert!(notices.contains("clock_stepped"), "nobody is told of the clock: {notices}");
+    let cut = branch.net.cut(1);
+    branch.await_code(FIRST, "link_cut");
+    cut.heal();
 }
 
 /// Catches: a direction that is told wrongly or not at all on the way from the configuration to the page.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wasl_health::activity::{Contender, LinkActivity, activities};
 use wasl_model::assignment::{LinkClass, Via};
-use wasl_model::health::Health;
+use wasl_model::health::{Health, Reason};
 use wasl_model::{EntityKind, LinkVerdict, ProbeMethod, SeriesKey, SiteId, Subject, Timestamp, Value};
 use wasl_pages::view::{ChangeView, ContractView, EndView, FlowView, LinkView, PlaceView, RingView};
 use wasl_settings::{Link, LinkProbe, LinkRole, Rate, Ring, Settings};
@@ -246,6 +246,6 @@ pub(in crate::operators) fn change(event: Event) -> ChangeView {
     ChangeView {
         at: Timestamp(event.at_ms),
         health: health.and_then(|word| Health::ALL.into_iter().find(|health| health.as_str() == word)),
-        reason: event.reason,
+        reason: event.reason.map(|code| Reason { code, args: event.args }),
     }
 }

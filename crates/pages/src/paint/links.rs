@@ -193,7 +193,7 @@ impl Painter<'_> {
         let Some(health) = change.health else { return Markup(escape(&self.t("change-gone"))) };
         let mut out = self.health(health);
         if let Some(reason) = &change.reason {
-            let _ = write!(out.0, " {}", self.code(reason));
+            let _ = write!(out.0, " {}", self.because(reason));
         }
         out
     }

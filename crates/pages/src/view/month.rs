@@ -184,8 +184,8 @@ pub struct ChangeView {
     pub at: Timestamp,
     /// What it became; `None` where it left the configuration.
     pub health: Option<wasl_model::health::Health>,
-    /// The code of the reason.
-    pub reason: Option<String>,
+    /// Why.
+    pub reason: Option<wasl_model::health::Reason>,
 }
 
 /// When a direction will be full.
