@@ -152,27 +152,44 @@ impl Link {
             return Ok(code(unhealthy(&link)));
         }
         let terminal = std::io::stdout().is_terminal();
+        // One for all rounds: a Ctrl-C while the controller is asked is none that is missed.
+        let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         ticks.tick().await;
         loop {
             if terminal {
-                // Home, the page with each line's rest cleared, and what was below it.
-                let drawn = page(&link).replace('\n', "\u{1b}[K\n");
-                table::show(&format!("\u{1b}[H{drawn}\n  Ctrl-C ends this.\u{1b}[K\u{1b}[J"));
+                table::show(&screen(&page(&link)));
             } else {
                 table::show(&line(&link));
             }
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => break,
-                _ = ticks.tick() => {}
-            }
-            link = client.get(&path).await?;
+            let next = async {
+                ticks.tick().await;
+                client.get(&path).await
+            };
+            link = tokio::select! {
+                _ = &mut interrupted => break,
+                link = next => link?,
+            };
         }
         if terminal {
             table::show("\n");
         }
         Ok(code(unhealthy(&link)))
     }
+}
+
+/// A page drawn over what a terminal shows, whatever its size. Each line goes to its own place and is cut at the edge; a place
+/// below the last row is the last row, so nothing scrolls, and what is too much is overwritten by the last line.
+/// Between two pages the terminal is as it was found, so whatever ends the program leaves it sane.
+fn screen(page: &str) -> String {
+    let mut out = String::from("\u{1b}[?7l");
+    let mut row = 0;
+    for text in page.lines().chain(["", "  Ctrl-C ends this."]) {
+        row += 1;
+        let _ = write!(out, "\u{1b}[{row};1H{text}\u{1b}[K");
+    }
+    out.push_str("\u{1b}[J\u{1b}[?7h");
+    out
 }
 
 /// A path segment; identifiers hold nothing odd, but what was typed may.
@@ -237,7 +254,7 @@ fn page(link: &LinkBody) -> String {
             None => "nothing heard yet".to_owned(),
             Some(at) if end.old => format!("silent for {}", table::age(at, now)),
             Some(_) => format!(
-                "{}  rtt {} / {} / {}  loss {}  jitter {}  MOS {}",
+                "{}\n      rtt {} / {} / {}  loss {}  jitter {}  MOS {}",
                 end.verdict.as_deref().unwrap_or("-"),
                 seconds(end.rtt_p50),
                 seconds(end.rtt_p95),
@@ -363,6 +380,15 @@ mod tests {
     #[test]
     fn what_was_typed_is_one_segment() {
         assert_eq!(encoded("a/b?c"), "a%2Fb%3Fc");
+    }
+
+    #[test]
+    fn a_screen_never_scrolls_and_leaves_the_terminal_as_it_was() {
+        let drawn = screen("one\n\nthree\n");
+        assert!(!drawn.contains('\n'), "{drawn:?}");
+        assert!(drawn.contains("\u{1b}[3;1Hthree\u{1b}[K"), "{drawn:?}");
+        assert!(drawn.contains("\u{1b}[5;1H  Ctrl-C ends this.\u{1b}[K"), "{drawn:?}");
+        assert!(drawn.starts_with("\u{1b}[?7l") && drawn.ends_with("\u{1b}[J\u{1b}[?7h"), "{drawn:?}");
     }
 
     #[test]
