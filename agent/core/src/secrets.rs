@@ -2,9 +2,15 @@
 //!
 //! The controller never sees these values. A file that others can read is refused, because a secret
 //! that leaked once cannot be told from one that did not.
+//!
+//! A file `secrets/core-snmp.hosts` beside it says towards which addresses the secret may be used, whoever asks for
+//! it: a controller that was taken over chooses the addresses of an assignment, but writes no file here.
+
+mod hosts;
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +18,8 @@ use thiserror::Error;
 
 /// The longest secret in bytes.
 const MAX_SECRET: u64 = 4096;
+/// So many files are looked at where all are asked for.
+const MAX_SECRETS: usize = 10_000;
 
 /// A secret's text. It shows itself only where [`Secret::expose`] is written.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,6 +65,34 @@ pub enum SecretError {
     /// Empty, or beyond the limit.
     #[error("the secret `{0}` is empty or longer than {MAX_SECRET} bytes")]
     Size(String),
+    /// Its list of addresses names another.
+    #[error("the secret `{name}` may not be used towards {address}: if that device is yours, add its address to {}", list.display())]
+    Elsewhere {
+        /// The secret's name.
+        name: String,
+        /// The address that an assignment asks for.
+        address: IpAddr,
+        /// Where the list lies.
+        list: PathBuf,
+    },
+    /// It has a list of addresses, and is asked for something that has no address.
+    #[error("the secret `{name}` is for the devices in {} only: use another secret here", list.display())]
+    DevicesOnly {
+        /// The secret's name.
+        name: String,
+        /// Where the list lies.
+        list: PathBuf,
+    },
+    /// Its list of addresses cannot be used, so it is used nowhere.
+    #[error("the secret `{name}` is used nowhere until {} is in order: {problem}", list.display())]
+    List {
+        /// The secret's name.
+        name: String,
+        /// Where the list lies.
+        list: PathBuf,
+        /// What is the matter with it.
+        problem: String,
+    },
 }
 
 /// The folder of this host's secrets.
@@ -77,10 +113,50 @@ impl Secrets {
         Ok(self.dir.join(name))
     }
 
-    /// Reads a secret; a final newline is not part of it.
+    /// Reads a secret that is not limited to devices; a final newline is not part of it.
     pub fn read(&self, name: &str) -> Result<Secret, SecretError> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-        if name.is_empty() || name.starts_with('.') || name.len() > 64 || !name.bytes().all(plain) {
+        let secret = self.text(name)?;
+        match hosts::read(&self.dir, name)? {
+            None => Ok(secret),
+            Some(_) => {
+                Err(SecretError::DevicesOnly { name: name.to_owned(), list: hosts::path(&self.dir, name) })
+            }
+        }
+    }
+
+    /// Reads a secret for use towards a device's address, which must be in its list if it has one.
+    pub fn read_for(&self, name: &str, address: IpAddr) -> Result<Secret, SecretError> {
+        let secret = self.text(name)?;
+        let address = address.to_canonical();
+        match hosts::read(&self.dir, name)? {
+            Some(list) if !list.iter().any(|block| block.contains(address)) => Err(SecretError::Elsewhere {
+                name: name.to_owned(),
+                address,
+                list: hosts::path(&self.dir, name),
+            }),
+            _ => Ok(secret),
+        }
+    }
+
+    /// The names of the secrets without a list of addresses, in order; or what is the matter with a list.
+    pub fn unlimited(&self) -> Result<Vec<String>, SecretError> {
+        let entries = std::fs::read_dir(&self.dir).into_iter().flatten().flatten().take(MAX_SECRETS);
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| is_name(name))
+            .collect();
+        names.sort();
+        let mut unlimited = Vec::new();
+        for name in names {
+            if hosts::read(&self.dir, &name)?.is_none() {
+                unlimited.push(name);
+            }
+        }
+        Ok(unlimited)
+    }
+
+    fn text(&self, name: &str) -> Result<Secret, SecretError> {
+        if !is_name(name) {
             return Err(SecretError::Name(name.chars().take(64).collect()));
         }
         let path = self.dir.join(name);
@@ -104,6 +180,16 @@ impl Secrets {
     pub fn dir(&self) -> &Path {
         &self.dir
     }
+}
+
+/// Whether this can be the name of a secret: it does not lead out of the folder, and is no list of addresses.
+fn is_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    !name.is_empty()
+        && !name.starts_with('.')
+        && !name.ends_with(hosts::ENDING)
+        && name.len() <= 64
+        && name.bytes().all(plain)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use wasl_pki::{SwappableCertificate, client_config};
 use wasl_runtime::chain;
 
 use super::{Place, Program};
+use crate::secrets::Secrets;
 use crate::state::{Bootstrap, StateDir, StateError};
 use crate::uplink::connection::Connection;
 
@@ -41,6 +42,7 @@ impl Doctor {
                 tell(certificate(&state));
                 tell(controller(&state, &bootstrap).await);
                 tell(spool(&state, program));
+                secrets(&state).into_iter().for_each(&mut tell);
                 program.examinations.iter().for_each(|examine| tell(examine()));
             }
             Err(error) => tell(Err(chain(&error))),
@@ -78,6 +80,20 @@ async fn controller(state: &StateDir, bootstrap: &Bootstrap) -> Result<String, S
             chain(&error)
         )),
     }
+}
+
+/// Towards which addresses secrets may be used; `None` if every one has a list, or there are none.
+fn secrets(state: &StateDir) -> Option<Result<String, String>> {
+    let names = match Secrets::new(state.secrets()).unlimited() {
+        Ok(names) if names.is_empty() => return None,
+        Ok(names) => names,
+        Err(error) => return Some(Err(chain(&error))),
+    };
+    Some(Ok(format!(
+        "these secrets may be used towards any address that the controller names: {}; a file NAME.hosts beside one, \
+         with the addresses of its devices, limits it to them",
+        names.join(", ")
+    )))
 }
 
 fn spool(state: &StateDir, program: &Program) -> Result<String, String> {

@@ -5,7 +5,7 @@
 //! took 140 MB for 2 000 devices, one took 12 MB), and at most [`IN_FLIGHT`] requests are under way at once,
 //! because a burst beyond the socket's buffer loses replies.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -145,8 +145,9 @@ pub(crate) async fn connect(
     timeout: Duration,
     keys: &mut Option<Keys>,
 ) -> Result<UdpClient, ConnectError> {
-    let auth = access(secrets, &device.access, keys).await?;
+    // The address first: a secret may be limited to some.
     let address = resolve(device).await?;
+    let auth = access(secrets, &device.access, address.ip(), keys).await?;
     let transport = network.transport(address).await.map_err(ConnectError::Client)?;
     let overhead = overhead(&auth);
     let client = Client::builder(address, auth)
@@ -175,15 +176,16 @@ async fn resolve(device: &DeviceAssignment) -> Result<SocketAddr, ConnectError> 
 async fn access(
     secrets: &Secrets,
     access: &SnmpAccess,
+    address: IpAddr,
     keys: &mut Option<Keys>,
 ) -> Result<Auth, ConnectError> {
     match access {
-        SnmpAccess::V2c { community } => Ok(Auth::v2c(secrets.read(community)?.expose())),
+        SnmpAccess::V2c { community } => Ok(Auth::v2c(secrets.read_for(community, address)?.expose())),
         SnmpAccess::V3 { user, auth: None, privacy: None } => Ok(UsmConfig::new(user.clone()).into()),
         SnmpAccess::V3 { auth: None, .. } => Err(ConnectError::PrivacyAlone),
         SnmpAccess::V3 { user, auth: Some((auth, auth_secret)), privacy } => {
             let password = |name: &str| {
-                let secret = secrets.read(name)?;
+                let secret = secrets.read_for(name, address)?;
                 let long = secret.expose().len() >= SHORTEST_PASSWORD;
                 if long { Ok(secret) } else { Err(ConnectError::Short(name.to_owned())) }
             };

@@ -274,6 +274,29 @@ async fn a_wrong_community_is_told_and_mended_by_writing_the_right_one() {
 }
 
 #[tokio::test]
+async fn a_secret_is_not_sent_to_an_address_that_its_list_does_not_name() {
+    let mut stage = Stage::begin();
+    let listener = std::net::UdpSocket::bind(("127.0.0.1", stage.port)).expect("a socket");
+    listener.set_nonblocking(true).expect("set");
+    stage.secret("community", "hello\n");
+    stage.secret("community.hosts", "10.20.0.0/24\n");
+    stage.assign(v2c());
+    let refused = stage.notice().await;
+    assert_eq!((refused.code, refused.cleared), (NoticeCode::SecretMissing, false));
+    assert!(refused.detail.contains("towards 127.0.0.1"), "{}", refused.detail);
+    let mut heard = [0; 512];
+    assert!(listener.recv(&mut heard).is_err(), "something was sent");
+    // The list names it: the next poll goes there.
+    stage.secret("community.hosts", "127.0.0.1\n");
+    let allowed = stage.notice().await;
+    assert_eq!((allowed.code, allowed.cleared), (NoticeCode::SecretMissing, true));
+    let silent = stage.notice().await;
+    assert_eq!(silent.code, NoticeCode::DeviceSilent);
+    assert!(listener.recv(&mut heard).is_ok(), "it was asked");
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn a_wrong_password_and_no_answer_at_all_are_told_apart() {
     if !snmpd_is_here("a_wrong_password_and_no_answer_at_all_are_told_apart") {
         return;

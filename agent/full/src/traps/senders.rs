@@ -49,14 +49,16 @@ pub(super) async fn follow(
     loop {
         let mut senders = Senders::new();
         for device in &devices {
-            let proof = proof(device, &secrets, &mut keys).await;
-            let sender = Arc::new(Sender { device: device.id.clone(), proof });
             let host = device.host.trim_start_matches('[').trim_end_matches(']');
-            if let Ok(Ok(found)) = timeout(LOOK_UP, tokio::net::lookup_host((host, 0))).await {
-                for address in found {
-                    // Of two devices behind one address the first is taken for the sender.
-                    senders.entry(address.ip().to_canonical()).or_insert_with(|| sender.clone());
-                }
+            let Ok(Ok(found)) = timeout(LOOK_UP, tokio::net::lookup_host((host, 0))).await else { continue };
+            let found: Vec<IpAddr> = found.map(|address| address.ip().to_canonical()).collect();
+            // The poller asks the first of a name's addresses: what it may use there is used here.
+            let Some(first) = found.first() else { continue };
+            let proof = proof(device, *first, &secrets, &mut keys).await;
+            let sender = Arc::new(Sender { device: device.id.clone(), proof });
+            for address in found {
+                // Of two devices behind one address the first is taken for the sender.
+                senders.entry(address).or_insert_with(|| sender.clone());
             }
         }
         if tell.send(Arc::new(senders)).is_err() {
@@ -72,21 +74,27 @@ pub(super) async fn follow(
 /// The passwords that keys were made of, so that they are not made again.
 type Known = HashMap<String, (String, UsmUser)>;
 
-async fn proof(device: &DeviceAssignment, secrets: &Secrets, known: &mut Known) -> Option<Proof> {
+async fn proof(
+    device: &DeviceAssignment,
+    address: IpAddr,
+    secrets: &Secrets,
+    known: &mut Known,
+) -> Option<Proof> {
     match &device.access {
         SnmpAccess::V2c { community } => {
-            Some(Proof::Community(secrets.read(community).ok()?.expose().as_bytes().to_vec()))
+            Some(Proof::Community(secrets.read_for(community, address).ok()?.expose().as_bytes().to_vec()))
         }
         SnmpAccess::V3 { user, auth: None, privacy: None } => {
             Some(Proof::User(Box::new(UsmUser::new(user.clone())), SecurityLevel::NoAuthNoPriv))
         }
         SnmpAccess::V3 { auth: None, .. } => None,
         SnmpAccess::V3 { user, auth: Some((auth, secret)), privacy } => {
-            let auth_password = secrets.read(secret).ok()?.expose().to_owned();
+            let auth_password = secrets.read_for(secret, address).ok()?.expose().to_owned();
             let privacy = match privacy {
-                Some((protocol, secret)) => {
-                    Some((privacy_protocol(*protocol), secrets.read(secret).ok()?.expose().to_owned()))
-                }
+                Some((protocol, secret)) => Some((
+                    privacy_protocol(*protocol),
+                    secrets.read_for(secret, address).ok()?.expose().to_owned(),
+                )),
                 None => None,
             };
             let level = match privacy {
