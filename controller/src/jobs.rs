@@ -28,12 +28,10 @@ pub async fn registry(shared: Arc<Shared>, stop: CancellationToken) -> Result<()
     loop {
         stale.mark_unchanged();
         shared.refresh_agents().await?;
+        tokio::time::sleep(GATHER).await;
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            _ = stale.changed() => {
-                tokio::time::sleep(GATHER).await;
-                continue;
-            }
+            _ = stale.changed() => continue,
             () = tokio::time::sleep(REGISTRY) => {}
         }
         let now = now();
