@@ -45,7 +45,7 @@ reasons! {
     TARGET_SILENT = "target_silent" [] "The target answers no probe";
     TARGET_SLOW = "target_slow" ["rtt_ms"] "The target takes longer to answer than it usually does";
     TARGET_JITTERY = "target_jittery" ["jitter_ms"] "The target's round-trip times vary more than they usually do";
-    TARGET_FLAPPING = "target_flapping" [] "The target comes and goes so often that it counts as degraded until it is steady";
+    TARGET_FLAPPING = "target_flapping" [] "The target comes and goes so often that, while it answers, it counts as degraded until it is steady";
     PATH_MEASURED = "path_measured" [] "Both directions carry tests as they should";
     PATH_LOSES_THERE = "path_loses_there" ["loss_percent"] "Packets are lost on the way from the measuring end to the other";
     PATH_LOSES_BACK = "path_loses_back" ["loss_percent"] "Packets are lost on the way back to the measuring end";
@@ -58,7 +58,7 @@ reasons! {
     LINK_JITTERY = "link_jittery" ["jitter_ms"] "Round-trip times through the link vary more than they may or usually do";
     LINK_CONGESTED = "link_congested" ["direction", "load_percent", "loss_percent", "rtt_ms"] "The link loses or delays packets because it is full";
     LINK_FAULTY = "link_faulty" ["load_percent", "loss_percent", "rtt_ms"] "The link loses or delays packets although it has room, so something is wrong with it";
-    LINK_FLAPPING = "link_flapping" [] "The link goes up and down so often that it counts as degraded until it is steady";
+    LINK_FLAPPING = "link_flapping" [] "The link goes up and down so often that, while it is up, it counts as degraded until it is steady";
     SHARE_COUNTED = "share_counted" [] "What it uses of the line is counted; what it may use was not written down";
     SHARE_FAIR = "share_fair" ["percent"] "It uses no more than its share of the line, or nobody goes short of it";
     SHARE_EXCEEDED = "share_exceeded" ["direction", "load_percent", "percent"] "It uses more than its share of a full line while others get less than theirs";
@@ -82,7 +82,7 @@ reasons! {
     UPLINKS_DEGRADED = "uplinks_degraded" ["count", "names", "total"] "What leads to the site works, but not as it should";
     UPLINKS_DOWN = "uplinks_down" ["count", "names", "total"] "Some or all of what leads to the site does not work";
     REDUNDANCY_LOST = "redundancy_lost" ["count", "names", "total"] "It works, but one of several things that it could rely on does not";
-    FLAPPING = "flapping" ["count", "window_s"] "It changes so often that it counts as degraded until it is steady";
+    FLAPPING = "flapping" ["count", "window_s"] "It changes so often that, while it is not down, it counts as degraded until it is steady";
     IN_MAINTENANCE = "in_maintenance" ["until"] "It is being worked on, and its trouble is expected";
 }
 

@@ -110,12 +110,15 @@ pub fn unpack(packed: &[u8]) -> Result<Vec<UploadItem>, UnpackError> {
     let (mut before, mut room) = (Before::default(), MAX_PACKED_PLAIN);
     let item = |item: PackedItem| {
         let PackedItem { sequence, mut plain, body, relative, related } = item;
+        if plain.len() > MAX_BATCH_PLAIN || body.len() > MAX_BATCH_BYTES {
+            return Err(UnpackError::BatchTooLarge(sequence));
+        }
         if relative {
             plain = before.restore(&plain, &related).ok_or(UnpackError::Unrelated(sequence))?;
             room =
                 room.checked_sub(plain.len()).ok_or(UnpackError::TooMuch(TooMuch::Bomb(MAX_PACKED_PLAIN)))?;
         }
-        if plain.len() > MAX_BATCH_PLAIN || body.len() > MAX_BATCH_BYTES {
+        if plain.len() > MAX_BATCH_PLAIN {
             return Err(UnpackError::BatchTooLarge(sequence));
         }
         let again = if plain.is_empty() { body } else { crate::batch::compress(&plain) };

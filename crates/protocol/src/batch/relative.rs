@@ -12,7 +12,7 @@ use prost::Message;
 use super::columns::differences;
 use super::wire::{Batch, Column, Table};
 
-/// Larger tables are not kept to be compared with; values.
+/// Larger batches are not told by differences; values. What is decoded here takes eight bytes a value.
 const LARGEST: usize = 250_000;
 /// Kinds of tables that are kept; there are some ten.
 const KINDS: usize = 32;
@@ -28,7 +28,7 @@ impl Before {
     /// `None` for what would not come back byte by byte, such as a batch of a later version.
     pub(crate) fn relate(&mut self, plain: &[u8]) -> Option<(Vec<u8>, Vec<u32>)> {
         let mut batch = Batch::decode(plain).ok()?;
-        if batch.encode_to_vec() != plain {
+        if is_too_large(&batch) || batch.encode_to_vec() != plain {
             return None;
         }
         let (mut ordinal, mut related) = (0, Vec::new());
@@ -54,6 +54,9 @@ impl Before {
     /// from there.
     pub(crate) fn restore(&mut self, relative: &[u8], related: &[u32]) -> Option<Vec<u8>> {
         let mut batch = Batch::decode(relative).ok()?;
+        if is_too_large(&batch) {
+            return None;
+        }
         let (mut ordinal, mut related) = (0, related.iter().copied().peekable());
         for table in &mut batch.tables {
             let before = self.tables.remove(&table.kind).unwrap_or_default();
@@ -76,11 +79,15 @@ impl Before {
 
     /// Both sides keep the same.
     fn keep(&mut self, table: &Table, columns: BTreeMap<u32, Column>) {
-        let values: usize = columns.values().map(|column| column.values.len() + column.lengths.len()).sum();
-        if values <= LARGEST && (self.tables.len() < KINDS || self.tables.contains_key(&table.kind)) {
+        if self.tables.len() < KINDS {
             self.tables.insert(table.kind, columns);
         }
     }
+}
+
+fn is_too_large(batch: &Batch) -> bool {
+    let columns = batch.tables.iter().flat_map(|table| &table.columns);
+    columns.map(|column| column.values.len() + column.lengths.len()).sum::<usize>() > LARGEST
 }
 
 /// A column whose values are no differences to the row before.

@@ -48,6 +48,22 @@ fn a_batch_of_a_later_version_stays_as_it_is() {
     assert_eq!(Before::default().relate(b"no batch at all"), None);
 }
 
+/// Eight bytes of memory for each byte of a frame: a bound of its own.
+#[test]
+fn a_batch_of_very_many_values_is_neither_told_by_differences_nor_read_so() {
+    let column = |length| Column { field: 1, values: vec![0; length], ..Column::default() };
+    let batch = |lengths: &[usize]| {
+        let columns = lengths.iter().map(|length| column(*length)).collect();
+        Batch { tables: vec![Table { kind: 1, columns, ..Table::default() }], ..Batch::default() }
+            .encode_to_vec()
+    };
+    let (fits, too_large) = (batch(&[LARGEST]), batch(&[LARGEST, 1]));
+    assert!(Before::default().relate(&fits).is_some());
+    assert_eq!(Before::default().restore(&fits, &[]), Some(fits));
+    assert_eq!(Before::default().relate(&too_large), None);
+    assert_eq!(Before::default().restore(&too_large, &[]), None);
+}
+
 proptest! {
     #[test]
     fn whatever_was_related_is_restored(batches in prop::collection::vec(batch(), 0..6)) {
