@@ -4,6 +4,7 @@ mod accounting;
 mod api;
 mod commands;
 mod delivery;
+mod devices;
 mod discovery;
 mod enrolment;
 mod first_start;

@@ -1,0 +1,281 @@
+//! Real SNMP devices that change under the poller's eyes: their age, and whether they live.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use wasl_tests::centre::{Agent, Centre, write_secret};
+use wasl_tests::daemon::Daemon;
+use wasl_tests::net::{Net, Place};
+use wasl_tests::wait::{self, now_ms};
+use wasl_tests::{packages, skip, tool};
+
+/// Several polls and some patience.
+const SOON: Duration = Duration::from_secs(60);
+/// How often devices are polled.
+const EVERY: Duration = Duration::from_secs(5);
+const V2C: &str = "version: v2c, community: community";
+const V3: &str = "version: v3, user: wasl, auth: { protocol: sha256, secret: authentication }, privacy: { protocol: aes128, secret: privacy }";
+const PORTS: [&str; 3] = ["port1", "port2", "port3"];
+/// What a port counts before it is made anew, in bytes: as a rate it would stand out.
+const BEFORE: u64 = 40_000_000;
+
+fn need() -> Result<(), String> {
+    packages::need_network().and_then(|()| packages::need("snmpd", "snmpd"))
+}
+
+/// net-snmp's agent at an address of the branch itself.
+struct Device {
+    own: PathBuf,
+    logs: PathBuf,
+    place: Place,
+    daemon: Daemon,
+}
+
+impl Device {
+    fn start(place: &Place, logs: &Path, id: &str, address: &str) -> Self {
+        let own = logs.join(format!("snmpd-{id}"));
+        fs::create_dir_all(own.join("kept")).expect("a folder of our own");
+        write_secret(
+            &own.join("snmpd.conf"),
+            &format!(
+                "agentAddress udp:{address}:1161
+rocommunity story-community 127.0.0.0/8
+createUser wasl SHA-256 story-authentication AES story-privacy
+rouser wasl authpriv
+sysName story-{id}
+"
+            ),
+        );
+        let daemon = Self::launch(place, &own, logs);
+        Self { own, logs: logs.to_owned(), place: place.clone(), daemon }
+    }
+
+    fn launch(place: &Place, own: &Path, logs: &Path) -> Daemon {
+        let mut command = place.command("/usr/sbin/snmpd");
+        command.args(["-f", "-Lo", "-C", "-c"]).arg(own.join("snmpd.conf")).arg("-p").arg(own.join("pid"));
+        // What it keeps between its starts has the same name as its configuration.
+        command.env("SNMP_PERSISTENT_DIR", own.join("kept"));
+        Daemon::start("snmpd", command, logs)
+    }
+
+    fn kill(&mut self) {
+        self.daemon.kill();
+    }
+
+    fn live_again(&mut self) {
+        self.daemon = Self::launch(&self.place, &self.own, &self.logs);
+    }
+}
+
+/// Makes a port with this `ifIndex`.
+fn plug(place: &Place, port: &str, index: u32) {
+    let (index, far) = (index.to_string(), format!("{port}-far"));
+    let ip = |args: &[&str]| tool::finish(place.command("ip").args(args));
+    ip(&["link", "add", "name", port, "index", &index, "type", "veth", "peer", "name", &far]);
+    for end in [port, &far] {
+        ip(&["link", "set", end, "up"]);
+    }
+}
+
+fn unplug(place: &Place, port: &str) {
+    tool::finish(place.command("ip").args(["link", "del", port]));
+}
+
+/// Sends so many bytes of data out of a port.
+fn send(place: &Place, port: &str, network: u8, bytes: u64) {
+    let address = format!("10.77.{network}.1/24");
+    let ip = |args: &[&str]| tool::finish(place.command("ip").args(args));
+    ip(&["address", "replace", &address, "dev", port]);
+    let to = format!("10.77.{network}.2");
+    ip(&["neigh", "replace", &to, "lladdr", "02:00:00:00:00:01", "dev", port]);
+    place.on_a_thread(move || {
+        let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+        for _ in 0..bytes / 1_000 {
+            // Nobody listens there; what counts is that it was sent.
+            let _ = socket.send_to(&[0; 1_000], (to.as_str(), 9));
+        }
+    });
+}
+
+/// A centre, a branch whose agent polls devices at addresses of its own, and nothing else.
+struct Scene {
+    centre: Centre,
+    place: Place,
+    devices: Vec<Device>,
+    agent: Agent,
+    _net: Net,
+    _dir: tempfile::TempDir,
+}
+
+impl Scene {
+    /// The devices are asked at `127.0.0.11` and onwards; those with the same address are one `snmpd`.
+    fn open(polled: &[(&str, u8, &str)], ready: impl FnOnce(&Place)) -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let net = Net::centre_and_branches(1);
+        let place = net.branch(1);
+        ready(&place);
+        let hosts: BTreeSet<u8> = polled.iter().map(|(_, host, _)| *host).collect();
+        let devices = hosts
+            .iter()
+            .map(|host| Device::start(&place, dir.path(), &host.to_string(), &format!("127.0.0.{host}")))
+            .collect();
+        let mut configuration = "institution: { id: story, name: { en: Story }, timezone: Asia/Hebron }
+defaults: { window: 2s }
+sites: { one: { name: { en: One } } }
+agents: { branch-1: { site: one, role: gateway } }
+devices:
+"
+        .to_owned();
+        for (id, host, snmp) in polled {
+            writeln!(
+                configuration,
+                "  {id}: {{ host: 127.0.0.{host}, port: 1161, from: branch-1, every: {}s, snmp: {{ {snmp} }} }}",
+                EVERY.as_secs()
+            )
+            .expect("a string takes it");
+        }
+        let http = "127.0.0.1:8080".parse().expect("an address");
+        let centre = Centre::start(&net.centre(), dir.path(), &configuration, http, net.agents_listener());
+        let mut agent = Agent::join(&centre, &place, dir.path(), "one", "gateway", "branch-1");
+        for (name, value) in [
+            ("community", "story-community"),
+            ("authentication", "story-authentication"),
+            ("privacy", "story-privacy"),
+        ] {
+            agent.secret(name, value);
+        }
+        agent.start();
+        let scene = Self { centre, place, devices, agent, _net: net, _dir: dir };
+        for (id, ..) in polled {
+            scene.await_device(id, "device_answers");
+        }
+        scene
+    }
+
+    fn await_device(&self, id: &str, code: &str) {
+        let path = format!("device/{id}");
+        self.centre.await_entity(&format!("{id} is {code}"), &path, SOON, |e| e["reason"]["code"] == code);
+    }
+
+    /// A port's points since `from` that have a value.
+    fn points(&self, series: &str, from: i64) -> Vec<(i64, f64)> {
+        let points = self.centre.history(&format!("{series}@branch-1"), from, now_ms());
+        points.into_iter().filter_map(|(at, value)| Some((at, value?))).collect()
+    }
+
+    /// Waits until a series has so many further values.
+    fn await_points(&self, series: &str, more: usize) {
+        let from = now_ms();
+        wait::until_true(&format!("{series} goes on"), SOON, || self.points(series, from).len() >= more);
+    }
+
+    /// Panics if a rate since `from` is negative or above `limit`, in bytes per second.
+    fn assert_no_spike(&self, id: &str, from: i64, limit: f64) {
+        for port in PORTS {
+            for way in ["transmit_rate", "receive_rate"] {
+                let series = format!("interface/{id}/{port}#{way}");
+                for (at, rate) in self.points(&series, from) {
+                    assert!((0.0..=limit).contains(&rate), "{series} is {rate} at {at}");
+                }
+            }
+        }
+    }
+}
+
+fn rate_of(id: &str, port: &str) -> String {
+    format!("interface/{id}/{port}#transmit_rate")
+}
+
+/// Catches: a restart that reads as an enormous wrap, a device that is lost because its engine counts its boots and
+/// its time from anew, and counters that go back on the metrics page.
+#[test]
+fn a_device_that_restarts_makes_no_spike_and_is_polled_on() {
+    let name = "a_device_that_restarts_makes_no_spike_and_is_polled_on";
+    if let Err(reason) = need() {
+        skip!(name, reason);
+    }
+    let ids = ["plain", "secured"];
+    let mut scene = Scene::open(&[("plain", 11, V2C), ("secured", 11, V3)], |place| {
+        for (port, index) in PORTS.into_iter().zip(101..) {
+            plug(place, port, index);
+        }
+        send(place, "port2", 2, BEFORE);
+    });
+    for id in ids {
+        scene.await_points(&rate_of(id, "port2"), 2);
+    }
+    let from = now_ms();
+    scene.devices[0].kill();
+    for id in ids {
+        scene.await_device(id, "device_silent");
+    }
+    // It comes back as after a power cut: with another time, and counters that begin at nothing.
+    for (port, index) in PORTS.into_iter().zip(101..) {
+        unplug(&scene.place, port);
+        plug(&scene.place, port, index);
+    }
+    let restarted = now_ms();
+    scene.devices[0].live_again();
+    for id in ids {
+        scene.await_device(id, "device_answers");
+        scene.await_points(&rate_of(id, "port2"), 3);
+        scene.assert_no_spike(id, from, BEFORE as f64 / 8.0);
+        let age = scene.points(&format!("device/{id}#uptime"), restarted);
+        let (at, seconds) = *age.last().expect("it was polled");
+        assert!(seconds <= (at - restarted) as f64 / 1_000.0 + 1.0, "{id} is {seconds} seconds old");
+    }
+    let notices = scene.centre.client.json("/api/v1/notices");
+    for id in ids {
+        let subject = format!("device/{id}");
+        let open =
+            notices["items"].as_array().expect("a list").iter().any(|n| n["subject"] == subject.as_str());
+        assert!(!open, "{notices:#}");
+    }
+    scene.agent.daemon().assert_running();
+}
+
+/// Catches: a dead device that holds up the living ones, or that nobody is told of, or that stays dead.
+#[test]
+fn one_dead_device_of_ten_holds_up_none_of_the_others() {
+    let name = "one_dead_device_of_ten_holds_up_none_of_the_others";
+    if let Err(reason) = need() {
+        skip!(name, reason);
+    }
+    let ids: Vec<String> = (0..10).map(|n| format!("switch-{n}")).collect();
+    let polled: Vec<(&str, u8, &str)> = ids
+        .iter()
+        .zip(11..)
+        .map(|(id, host)| (id.as_str(), host, if host % 2 == 0 { V3 } else { V2C }))
+        .collect();
+    let scene = Scene::open(&polled, |_| {});
+    // It keeps its socket and says nothing, as a device that hangs.
+    scene.devices[3].daemon.signal(Signal::SIGSTOP);
+    let from = now_ms();
+    scene.await_device("switch-3", "device_silent");
+    let told = wait::until("somebody is told", SOON, || {
+        let notices = scene.centre.client.json("/api/v1/notices");
+        notices["items"].as_array()?.iter().find(|notice| notice["subject"] == "device/switch-3").cloned()
+    });
+    assert!(told["detail"].as_str().is_some_and(|words| words.len() > 20), "{told:#}");
+    // Long enough for quarantine: two polls and six tries, then turns that are left out.
+    wait::during(EVERY * 9, || {});
+    let turns = (now_ms() - from) / EVERY.as_millis() as i64;
+    for id in ids.iter().filter(|id| *id != "switch-3") {
+        let polls = scene.points(&format!("device/{id}#duration"), from).len() as i64;
+        // One under way at either end, and one that this machine was too busy for.
+        assert!(polls >= turns - 3, "{id} was polled {polls} times in {turns} turns");
+        let entity = scene.centre.entity(&format!("device/{id}")).expect("it is known");
+        assert_eq!(entity["reason"]["code"], "device_answers", "{entity:#}");
+    }
+    scene.devices[3].daemon.signal(Signal::SIGCONT);
+    scene.await_device("switch-3", "device_answers");
+    wait::until_true("the notice is taken back", SOON, || {
+        let notices = scene.centre.client.json("/api/v1/notices");
+        notices["items"].as_array().is_some_and(|all| all.iter().all(|n| n["subject"] != "device/switch-3"))
+    });
+}
