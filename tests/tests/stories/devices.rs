@@ -191,8 +191,8 @@ fn rate_of(id: &str, port: &str) -> String {
     format!("interface/{id}/{port}#transmit_rate")
 }
 
-/// Catches: a restart that reads as an enormous wrap, a device that is lost because its engine counts its boots and
-/// its time from anew, and counters that go back on the metrics page.
+/// Catches: a restart that reads as an enormous wrap, and a device that is lost because its engine counts its boots and
+/// its time from anew.
 #[test]
 fn a_device_that_restarts_makes_no_spike_and_is_polled_on() {
     let name = "a_device_that_restarts_makes_no_spike_and_is_polled_on";
@@ -262,13 +262,12 @@ fn one_dead_device_of_ten_holds_up_none_of_the_others() {
         notices["items"].as_array()?.iter().find(|notice| notice["subject"] == "device/switch-3").cloned()
     });
     assert!(told["detail"].as_str().is_some_and(|words| words.len() > 20), "{told:#}");
-    // Long enough for quarantine: two polls and six tries, then turns that are left out.
-    wait::during(EVERY * 9, || {});
-    let turns = (now_ms() - from) / EVERY.as_millis() as i64;
-    for id in ids.iter().filter(|id| *id != "switch-3") {
-        let polls = scene.points(&format!("device/{id}#duration"), from).len() as i64;
-        // One under way at either end, and one that this machine was too busy for.
-        assert!(polls >= turns - 3, "{id} was polled {polls} times in {turns} turns");
+    let others = || ids.iter().filter(|id| *id != "switch-3");
+    // Some turns of its quarantine are among these; held up, they would take far longer than the patience here.
+    wait::until_true("the others are polled as often as ever", SOON, || {
+        others().all(|id| scene.points(&format!("device/{id}#duration"), from).len() >= 8)
+    });
+    for id in others() {
         let entity = scene.centre.entity(&format!("device/{id}")).expect("it is known");
         assert_eq!(entity["reason"]["code"], "device_answers", "{entity:#}");
     }
