@@ -82,6 +82,11 @@ until_true() {
     done
 }
 
+# example NAME: builds an example program of the agent; what the checkout has, not what was built some day.
+example() {
+    [[ -n ${WASL_BENCH_INSIDE:-} ]] || (cd "$root" && cargo build --release --quiet --locked -p wasl-agent --example "$1")
+}
+
 inside_own_network() {
     if [[ -z ${WASL_BENCH_INSIDE:-} ]]; then
         need unshare nsenter ip mount awk curl

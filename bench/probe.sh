@@ -18,7 +18,7 @@
 #    by turns.
 #  - gateway: what an agent takes that reports 500 such targets to a controller, if the two programs are there.
 #
-# Needs the package fping, and cargo build --release -p wasl-agent --example probe_rate.
+# Needs the package fping.
 
 source "$(dirname "$0")/lib.bash"
 
@@ -29,7 +29,7 @@ prober=${PROBE_RATE:-$root/target/release/examples/probe_rate}
 bin=${WASL_BIN:-$root/target/release}
 readonly TARGETS=5000 GATEWAY_TARGETS=500 ONCE=12 SINGLE_MS=20
 
-[[ -x $prober ]] || die "no $prober; build it first: cargo build --release -p wasl-agent --example probe_rate"
+[[ -n ${PROBE_RATE:-} ]] || example probe_rate
 need fping python3
 inside_own_network "$@"
 

@@ -7,8 +7,7 @@
 #
 # The devices are snmpd of net-snmp, each with 48 interfaces (200 for the far one). Requests and the size of the
 # datagrams are counted on the wire. The exporter and snmpbulkwalk read what they usually read: the exporter its
-# module if_mib, snmpbulkwalk ifTable and ifXTable. Needs the packages snmpd, snmp, prometheus-snmp-exporter, and
-# cargo build --release -p wasl-agent --example snmp_poll.
+# module if_mib, snmpbulkwalk ifTable and ifXTable. Needs the packages snmpd, snmp and prometheus-snmp-exporter.
 
 source "$(dirname "$0")/lib.bash"
 
@@ -18,7 +17,7 @@ poll=${SNMP_POLL:-$root/target/release/examples/snmp_poll}
 exporter=${SNMP_EXPORTER:-prometheus-snmp-exporter}
 readonly INTERFACES=48 MANY=200 FIRST=16100
 
-[[ -x $poll ]] || die "no $poll; build it first: cargo build --release -p wasl-agent --example snmp_poll"
+[[ -n ${SNMP_POLL:-} ]] || example snmp_poll
 export PATH=$PATH:/usr/sbin
 need snmpd snmpget snmpbulkwalk python3 xargs
 inside_own_network "$@"
