@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +32,8 @@ const QUEUE: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_millis(20);
 /// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
 const QUEUED: u32 = 4096;
+/// Connections that have been sent away and are not closed yet: nobody new is let in while there are so many.
+const LEAVING: usize = 128;
 /// Descriptors that are kept for strangers, the store, the log and everything else.
 const RESERVE: u64 = 6000;
 
@@ -40,6 +42,8 @@ pub struct Door {
     known: Arc<Semaphore>,
     crowd: Mutex<Crowd>,
     ends: Mutex<HashMap<u64, CancellationToken>>,
+    /// How many have been sent away and are still here.
+    leaving: watch::Sender<usize>,
 }
 
 impl Door {
@@ -49,7 +53,15 @@ impl Door {
             known: Arc::new(Semaphore::new(known)),
             crowd: Mutex::new(Crowd::new(rooms)),
             ends: Mutex::default(),
+            leaving: watch::Sender::new(0),
         })
+    }
+
+    /// Waits until those who were sent away have gone, all but a few. Without this, whoever comes fast enough fills
+    /// the process with connections that have no place any more and have not had their turn to close.
+    async fn until_clear(&self) {
+        // The sender lives as long as this.
+        let _ = self.leaving.subscribe().wait_for(|leaving| *leaving < LEAVING).await;
     }
 
     /// Somebody has come; `None` if there is no place even for who says nothing.
@@ -77,6 +89,8 @@ impl Door {
 
     fn end(&self, id: u64) {
         if let Some(end) = self.ends().remove(&id) {
+            // Counted first: it may be gone in the next moment.
+            self.leaving.send_modify(|leaving| *leaving += 1);
             end.cancel();
         }
     }
@@ -151,6 +165,9 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         self.leave();
+        if self.end.is_cancelled() {
+            self.door.leaving.send_modify(|leaving| *leaving -= 1);
+        }
     }
 }
 
@@ -177,7 +194,10 @@ pub async fn until_stopped<F>(
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            accepted = async {
+                door.until_clear().await;
+                listener.accept().await
+            } => accepted,
         };
         match accepted {
             Ok((tcp, from)) => {

@@ -522,10 +522,11 @@ fn ten_thousand_silent_connections_keep_no_agent_out() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut centre = centre(dir.path());
     let before = resident(&centre);
+    // The rooms for those who say nothing hold 2048 agents and 512 browsers; at each door 128 more may be leaving.
     let (crowd, most) = silent(&centre, centre.agents_listener(), CONNECTIONS);
-    assert!(most < 4_000, "{most} open files: nobody makes room");
+    assert!(most < 2_500, "{most} open files: nobody makes room");
     let (browsers, most) = silent(&centre, centre.client.address(), 2_000);
-    assert!(most < 4_000, "{most} open files: nobody makes room");
+    assert!(most < 3_200, "{most} open files: nobody makes room");
 
     // While they stand there, an agent comes, and people look.
     let begun = Instant::now();

@@ -26,7 +26,9 @@ const MONTHS: usize = 12;
 
 fn unknown(id: &str) -> Problem {
     let id: String = id.chars().take(80).collect();
-    Problem::not_found(format!("there is no link {id:?}; `wasl links` and `GET /api/v1/links` list what there is"))
+    Problem::not_found(format!(
+        "there is no link {id:?}; `wasl links` and `GET /api/v1/links` list what there is"
+    ))
 }
 
 /// All links.
