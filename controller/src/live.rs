@@ -76,6 +76,8 @@ pub struct Totals {
     pub transmit_bytes: u64,
     /// Packets lost to errors.
     pub errors: u64,
+    /// Increments of a device's counters that were left out.
+    pub voided: u64,
     /// Probes decided.
     pub probes: u64,
     /// Probes lost.
@@ -362,6 +364,7 @@ impl Totals {
                 plus(&mut self.lost, lost);
                 self.rtt.merge(&p.rtt);
             }
+            Value::Device(d) => plus(&mut self.voided, d.voided.map(|v| v.0)),
             _ => {}
         }
     }

@@ -34,6 +34,23 @@ const RTT_BOUNDS: [(u64, f64); 15] = [
     (5_000_000, 5.0),
 ];
 
+/// What sensors measure, by the names of the history.
+static SENSORS: [(&str, &Metric); 13] = [
+    ("temperature", &m::SENSOR_TEMPERATURE),
+    ("voltage", &m::SENSOR_VOLTAGE),
+    ("current", &m::SENSOR_CURRENT),
+    ("power", &m::SENSOR_POWER),
+    ("frequency", &m::SENSOR_FREQUENCY),
+    ("humidity", &m::SENSOR_HUMIDITY),
+    ("charge", &m::SENSOR_CHARGE),
+    ("load", &m::SENSOR_LOAD),
+    ("runtime", &m::SENSOR_RUNTIME),
+    ("fan", &m::SENSOR_FAN),
+    ("status", &m::SENSOR_STATUS),
+    ("used", &m::SENSOR_USED),
+    ("size", &m::SENSOR_SIZE),
+];
+
 pub(super) async fn metrics(_: Viewer, State(operators): State<Operators>) -> Response {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], expose(&operators).render()).into_response()
 }
@@ -62,18 +79,20 @@ fn expose(shared: &Shared) -> Exposition {
         let open = board.incidents.values().filter(|incident| incident.severity == severity).count();
         page.add(&m::INCIDENTS_OPEN, &[severity.as_str()], open as f64);
     }
-    for entity in board.entities.values().filter(|e| e.subject.kind == EntityKind::Machine) {
+    for entity in board.entities.values() {
         let site = entity.site.as_ref().map_or("", |s| s.as_str());
+        let id = entity.subject.id.as_str();
         for health in Health::ALL {
-            let is = f64::from(entity.state.health == health);
-            page.add(&m::MACHINE_HEALTH, &[site, &entity.subject.id, health.as_str()], is);
-        }
-    }
-    for entity in board.entities.values().filter(|e| e.subject.kind == EntityKind::Link) {
-        let site = entity.site.as_ref().map_or("", |s| s.as_str());
-        for health in Health::ALL {
-            let is = f64::from(entity.state.health == health);
-            page.add(&m::LINK_STATE, &[site, &entity.subject.id, health.as_str()], is);
+            let (is, health) = (f64::from(entity.state.health == health), health.as_str());
+            match entity.subject.kind {
+                EntityKind::Machine => page.add(&m::MACHINE_HEALTH, &[site, id, health], is),
+                EntityKind::Link => page.add(&m::LINK_STATE, &[site, id, health], is),
+                EntityKind::Sensor => {
+                    let (device, sensor) = id.split_once('/').unwrap_or((id, ""));
+                    page.add(&m::SENSOR_STATE, &[site, device, sensor, health], is);
+                }
+                _ => {}
+            }
         }
     }
     page
@@ -130,6 +149,8 @@ fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject,
         Value::Device(d) => {
             put(&m::DEVICE_UP, &[site, id], value_of(d.answered));
             put(&m::DEVICE_POLL_SECONDS, &[site, id], value_of(d.duration));
+            put(&m::DEVICE_VOIDED, &[site, id], Some(latest.totals.voided as f64));
+            put(&m::DEVICE_COLUMNS_FAILED, &[site, id], value_of(d.columns_failed));
         }
         Value::Backup(b) => {
             put(&m::BACKUP_LAST_GOOD, &[site, id], b.newest_at.map(<Timestamp as Scalar>::value));
@@ -147,12 +168,13 @@ fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject,
                 put(&m::LINK_SHARE, &[site, link, share, direction], bits);
             }
         }
-        Value::Talkers(_)
-        | Value::Sensor(_)
-        | Value::Notice(_)
-        | Value::Event(_)
-        | Value::Neighbour(_)
-        | Value::Station(_) => {}
+        Value::Sensor(_) => {
+            let (device, sensor) = id.split_once('/').unwrap_or((id, ""));
+            for (field, metric) in SENSORS {
+                put(metric, &[site, device, sensor], number(&latest.value, field));
+            }
+        }
+        Value::Talkers(_) | Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => {}
     }
 }
 

@@ -6,7 +6,7 @@ pub(super) mod links;
 use std::collections::BTreeMap;
 
 use wasl_model::health::{Health, Proof};
-use wasl_model::units::Scalar;
+use wasl_model::units::{Scalar, Unit};
 use wasl_model::{
     AgentId, EntityKind, Incident, Localized, Maintenance, MaintenanceScope, SiteId, Subject, Timestamp,
     Value, series,
@@ -14,7 +14,7 @@ use wasl_model::{
 use wasl_pages::view::{
     AgentDetailView, AgentView, AgentsView, BackupView, BackupsView, ChartView, DeviceView, DiskView,
     EntityView, FigureView, IncidentView, IncidentsView, InterfaceView, JoinHint, Judgement, KindTotal,
-    LinksView, MachineView, MaintenanceView, NoticeView, OverviewView, TargetView,
+    LinksView, MachineView, MaintenanceView, NoticeView, OverviewView, PartView, TargetView,
 };
 use wasl_store::AgentRecord;
 
@@ -141,7 +141,7 @@ pub(super) fn entity(shared: &Shared, subject: &Subject) -> Option<EntityView> {
             .into_iter()
             .filter(|chart| shown(&chart.field))
             .collect(),
-        parts: parts.map(|e| (e.subject.clone(), e.state.health)).collect(),
+        parts: parts.map(|part| part_view(&live, part)).collect(),
         incident: board.incident_of(subject).map(|incident| incident.id),
     })
 }
@@ -229,10 +229,31 @@ fn is_part(part: &Subject, whole: &Subject) -> bool {
         && part.id.strip_prefix(&whole.id).is_some_and(|rest| rest.starts_with('/'))
 }
 
+fn part_view(live: &State, part: &Entity) -> PartView {
+    let wanted = |field: &str| match part.subject.kind {
+        EntityKind::Interface => matches!(field, "receive_rate" | "transmit_rate"),
+        EntityKind::Disk => matches!(field, "used" | "size"),
+        _ => true,
+    };
+    let latest = latest(live, part);
+    let figure = |&(field, unit): &(&str, Unit)| {
+        let value = latest.and_then(|latest| number(&latest.value, field))?;
+        wanted(field).then(|| FigureView { field: field.to_owned(), unit, value: Some(value) })
+    };
+    PartView {
+        subject: part.subject.clone(),
+        health: part.state.health,
+        values: series::fields(part.subject.kind).iter().filter_map(figure).collect(),
+    }
+}
+
 fn charts(subject: &Subject, agent: &AgentId) -> Vec<ChartView> {
     // A moment in time, a size that never changes and a flag draw no useful line.
     let drawn = |field: &&(&str, _)| {
-        !matches!(field.0, "booted_at" | "newest_at" | "memory_total" | "size" | "sent" | "speed")
+        !matches!(
+            field.0,
+            "booted_at" | "newest_at" | "memory_total" | "size" | "sent" | "speed" | "interfaces"
+        )
     };
     series::fields(subject.kind)
         .iter()

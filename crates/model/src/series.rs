@@ -110,9 +110,15 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             ("spool_bytes", Bytes),
             ("clock_offset", Seconds),
         ],
-        EntityKind::Device => {
-            &[("answered", Flag), ("duration", Seconds), ("requests", Count), ("uptime", Seconds)]
-        }
+        EntityKind::Device => &[
+            ("answered", Flag),
+            ("duration", Seconds),
+            ("requests", Count),
+            ("uptime", Seconds),
+            ("interfaces", Count),
+            ("voided", Count),
+            ("columns_failed", Count),
+        ],
         EntityKind::BackupJob => &[("snapshots", Count), ("newest_at", UnixSeconds), ("newest_bytes", Bytes)],
         EntityKind::Path => &[
             ("rtt_p50", Seconds),
@@ -218,6 +224,9 @@ pub fn points(value: &Value, mut add: impl FnMut(&'static str, f64)) {
             put("duration", d.duration.map(Scalar::value));
             put("requests", d.requests.map(Scalar::value));
             put("uptime", d.uptime.map(Scalar::value));
+            put("interfaces", d.interfaces.map(Scalar::value));
+            put("voided", d.voided.map(Scalar::value));
+            put("columns_failed", d.columns_failed.map(Scalar::value));
         }
         Value::Stamp(s) => {
             let seconds = |micros: f64| micros * 1e-6;

@@ -56,6 +56,7 @@ fn main() -> io::Result<()> {
             ("no-agents", pages::agents(&p, &frame, &AgentsView::default())),
             ("agent", pages::agent(&p, &frame, &fixture::agent_detail())),
             ("entity", pages::entity(&p, &frame, &fixture::target())),
+            ("device", pages::entity(&p, &frame, &fixture::device())),
             ("link", pages::link(&p, &frame, &fixture::network::link_page())),
             ("report", pages::report(&p, &frame, &fixture::network::report())),
             ("login", pages::login(&p, &stranger, &login)),

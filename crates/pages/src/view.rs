@@ -580,8 +580,19 @@ pub struct EntityView {
     pub values: Vec<FigureView>,
     /// The charts.
     pub charts: Vec<ChartView>,
-    /// Entities that belong to it: a machine's disks and interfaces.
-    pub parts: Vec<(Subject, Health)>,
+    /// Entities that belong to it: a machine's disks and interfaces, a device's sensors.
+    pub parts: Vec<PartView>,
+}
+
+/// An entity that belongs to another.
+#[derive(Debug, Clone)]
+pub struct PartView {
+    /// Which entity.
+    pub subject: Subject,
+    /// Its health.
+    pub health: Health,
+    /// What one looks for first: an interface's rates, how full a disk is, what a sensor measures.
+    pub values: Vec<FigureView>,
 }
 
 /// A named value.

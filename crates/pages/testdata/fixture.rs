@@ -11,7 +11,7 @@ use wasl_model::{
 use wasl_pages::view::{
     AgentDetailView, AgentView, AgentsView, BackupView, BackupsView, ChartView, DeviceView, DiskView,
     EntityView, FigureView, Frame, IncidentView, IncidentsView, InterfaceView, JoinHint, Judgement,
-    KindTotal, LinksView, MachineView, MaintenanceView, NoticeView, OverviewView, TargetView,
+    KindTotal, LinksView, MachineView, MaintenanceView, NoticeView, OverviewView, PartView, TargetView,
 };
 
 #[path = "network.rs"]
@@ -482,6 +482,49 @@ pub(crate) fn target() -> EntityView {
         ],
         charts: charts(EntityKind::Target, "ramallah-core", "jenin-gw"),
         parts: Vec::new(),
+    }
+}
+
+/// `/entities/device/jenin-ups`
+pub(crate) fn device() -> EntityView {
+    let figures = |kind, values: &[(&str, f64)]| -> Vec<FigureView> {
+        let figure = |&(field, value): &(&str, f64)| FigureView {
+            field: field.to_owned(),
+            unit: series::field_unit(kind, field).expect("a field of this kind"),
+            value: Some(value),
+        };
+        values.iter().map(figure).collect()
+    };
+    let part = |kind, id: &str, health, values: &[(&str, f64)]| PartView {
+        subject: subject(kind, &format!("jenin-ups/{id}")),
+        health,
+        values: figures(kind, values),
+    };
+    let rates = [("receive_rate", 1_250_000.0), ("transmit_rate", 88_000.0)];
+    EntityView {
+        subject: subject(EntityKind::Device, "jenin-ups"),
+        name: Localized::from("jenin-ups"),
+        caused_by: None,
+        incident: None,
+        state: ok("device_answers"),
+        values: figures(
+            EntityKind::Device,
+            &[
+                ("answered", 1.0),
+                ("uptime", 86_400.0),
+                ("interfaces", 2.0),
+                ("voided", 4.0),
+                ("columns_failed", 2.0),
+            ],
+        ),
+        charts: charts(EntityKind::Device, "jenin-ups", "jenin-gw"),
+        parts: vec![
+            part(EntityKind::Interface, "eth0", Health::Ok, &rates),
+            part(EntityKind::Interface, "eth1", Health::Unknown, &[]),
+            part(EntityKind::Sensor, "battery", Health::Ok, &[("charge", 0.98), ("runtime", 1_920.0)]),
+            part(EntityKind::Sensor, "inlet", Health::Degraded, &[("temperature", 41.5)]),
+        ],
+        ..target()
     }
 }
 

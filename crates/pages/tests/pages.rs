@@ -45,6 +45,7 @@ fn all(p: &Painter<'_>) -> Vec<(&'static str, String)> {
         ("no-agents", pages::agents(p, &frame, &AgentsView::default())),
         ("agent", pages::agent(p, &frame, &fixture::agent_detail())),
         ("entity", pages::entity(p, &frame, &fixture::target())),
+        ("device", pages::entity(p, &frame, &fixture::device())),
         ("link", pages::link(p, &frame, &fixture::network::link_page())),
         ("report", pages::report(p, &frame, &fixture::network::report())),
         ("login", pages::login(p, &stranger, &login(Some(LoginError::TooMany(3))))),

@@ -11,7 +11,7 @@ use wasl_probe::sweep::{Find, Plan, Sweep};
 
 use crate::Bytes;
 use crate::polling::counters::{self, Counter, Reading};
-use crate::polling::identity::Doubled;
+use crate::polling::identity::Names;
 use crate::polling::interfaces::{self, FIXED, Fixed, HEAD, LANES, MORE, NARROW, TRAFFIC};
 use crate::traps::{community, meaning};
 
@@ -117,7 +117,7 @@ pub(crate) fn snmp_walk(data: &[u8]) {
     let (traffic, narrow) = (table(TRAFFIC, LANES), table(NARROW, LANES));
     let (fixed, more) = (table(FIXED, 1), table(MORE, 1));
     assert!(first.faults.len() <= TRAFFIC.len(), "a column failed twice");
-    let fixed = Fixed::new("device", &fixed, &more, &[&traffic, &narrow], &mut Doubled::default());
+    let fixed = Fixed::new("device", &fixed, &more, [&traffic, &narrow], &mut Names::default());
     let _ = fixed.fits(&traffic);
     let readings = interfaces::readings(&fixed, &traffic, &narrow);
     let names: std::collections::HashSet<_> = readings.iter().map(|(subject, _)| subject).collect();

@@ -174,6 +174,39 @@ devices:
         wait::until_true(&format!("{series} goes on"), SOON, || self.points(series, from).len() >= more);
     }
 
+    /// The interfaces of a device that anybody has been told of; panics if one is not up.
+    fn interfaces_up(&self, device: &str) -> Vec<String> {
+        let all = self.centre.client.json("/api/v1/entities?kind=interface");
+        let mut found = Vec::new();
+        for entity in all["items"].as_array().expect("a list") {
+            let id = entity["id"].as_str().expect("an identifier");
+            if id.split('/').next() == Some(device) {
+                assert_eq!(entity["reason"]["code"], "interface_up", "{entity:#}");
+                found.push(id.to_owned());
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// Sends a lot out of one port, and waits until it is seen there; panics if it is seen at another.
+    fn await_only(&self, sender: &str, network: u8) {
+        let lot = BEFORE as f64 / 2.0 / EVERY.as_secs_f64();
+        for port in PORTS {
+            self.await_points(&rate_of("router", port), 1);
+        }
+        let from = now_ms();
+        send(&self.place, sender, network, BEFORE);
+        let most = |port| {
+            let points = self.points(&rate_of("router", port), from);
+            points.into_iter().map(|(_, rate)| rate).fold(0.0, f64::max)
+        };
+        wait::until_true("it is seen", SOON, || most(sender) > lot);
+        for port in PORTS.into_iter().filter(|port| *port != sender) {
+            assert!(most(port) < lot / 100.0, "{port} is said to have sent what {sender} sent");
+        }
+    }
+
     /// Panics if a rate since `from` is negative or above `limit`, in bytes per second.
     fn assert_no_spike(&self, id: &str, from: i64, limit: f64) {
         for port in PORTS {
@@ -277,4 +310,52 @@ fn one_dead_device_of_ten_holds_up_none_of_the_others() {
         let notices = scene.centre.client.json("/api/v1/notices");
         notices["items"].as_array().is_some_and(|all| all.iter().all(|n| n["subject"] != "device/switch-3"))
     });
+}
+
+/// Catches: a series that follows a port's number, one that a new number or a new hardware address begins, and one that
+/// the row of a port that is gone begins.
+#[test]
+fn ports_keep_their_series_whatever_their_numbers() {
+    let name = "ports_keep_their_series_whatever_their_numbers";
+    if let Err(reason) = need() {
+        skip!(name, reason);
+    }
+    let mut scene = Scene::open(&[("router", 11, V2C)], |place| {
+        for (port, index) in PORTS.into_iter().zip(101..) {
+            plug(place, port, index);
+        }
+    });
+    let mut series = vec!["router/lo".to_owned(), "router/uplink".to_owned()];
+    for port in PORTS {
+        series.extend([format!("router/{port}"), format!("router/{port}-far")]);
+    }
+    series.sort();
+    scene.await_points(&rate_of("router", "port3"), 2);
+    assert_eq!(scene.interfaces_up("router"), series);
+
+    // Made anew while it runs: other numbers, other hardware addresses, and the old rows stay for minutes.
+    let from = now_ms();
+    for (port, index) in PORTS.into_iter().zip(201..) {
+        unplug(&scene.place, port);
+        plug(&scene.place, port, index);
+    }
+    scene.await_only("port2", 2);
+    let voided: f64 = scene.points("device/router#voided", from).into_iter().map(|(_, count)| count).sum();
+    assert!(voided >= PORTS.len() as f64, "{voided} increments were left out: each port began anew");
+    assert_eq!(scene.interfaces_up("router"), series);
+
+    // A restart, after which each has another's number.
+    scene.devices[0].kill();
+    scene.await_device("router", "device_silent");
+    for port in PORTS {
+        unplug(&scene.place, port);
+    }
+    for (port, index) in PORTS.into_iter().zip([202, 203, 201]) {
+        plug(&scene.place, port, index);
+    }
+    scene.devices[0].live_again();
+    scene.await_device("router", "device_answers");
+    scene.await_only("port3", 3);
+    assert_eq!(scene.interfaces_up("router"), series);
+    scene.agent.daemon().assert_running();
 }

@@ -244,7 +244,8 @@ fn broken(previous: &Reading, current: &Reading) -> Option<VoidReason> {
     {
         return Some(VoidReason::Discontinuity);
     }
-    None
+    // Made anew, with counters of its own (RFC 2863, 3.1.5).
+    (previous.index != current.index).then_some(VoidReason::Discontinuity)
 }
 
 /// Whether the device did not simply run on for `elapsed` between two values of `sysUpTime`.

@@ -12,7 +12,7 @@ use wasl_probe::snmp::walk::{Row, Table};
 use wasl_probe::snmp::{Datum, Oid};
 
 use super::counters::{Counter, Reading};
-use super::identity::{self, Doubled, Identity, Label};
+use super::identity::{self, Identity, Label, Names};
 
 /// `ifNumber` and `ifTableLastChange`: whether the table is another than before.
 pub(crate) const HEAD: &[&[u32]] = &[&[1, 3, 6, 1, 2, 1, 2, 1], &[1, 3, 6, 1, 2, 1, 31, 1, 5]];
@@ -45,6 +45,8 @@ const OCTETS: [usize; 2] = [0, 1];
 const DISCONTINUITY: usize = 2;
 const OPER_STATUS: usize = 3;
 const ADMIN_STATUS: usize = 4;
+/// `notPresent` of `ifOperStatus`.
+const NOT_PRESENT: i64 = 6;
 /// Unicast, multicast and broadcast, in and out, in 64 bits.
 const PACKETS: [[usize; 3]; 2] = [[5, 6, 7], [10, 11, 12]];
 const ERRORS: [usize; 2] = [8, 13];
@@ -151,6 +153,8 @@ pub(crate) fn lacks_names(fixed: &Table) -> bool {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fixed {
     interfaces: BTreeMap<u32, Port>,
+    /// Rows that a device still has of interfaces that were replaced.
+    remains: BTreeSet<u32>,
     last_change: Option<u32>,
 }
 
@@ -162,17 +166,18 @@ struct Port {
 }
 
 impl Fixed {
-    /// From the rows of [`FIXED`] and [`MORE`], for the interfaces that these and `others` show.
+    /// From the rows of [`FIXED`] and [`MORE`], for the interfaces that these and those of [`TRAFFIC`] and [`NARROW`]
+    /// show.
     pub(crate) fn new(
         device: &str,
         fixed: &Table,
         more: &Table,
-        others: &[&Table],
-        doubled: &mut Doubled,
+        [traffic, narrow]: [&Table; 2],
+        names: &mut Names,
     ) -> Self {
         let none = Row::default();
         let mut labels = BTreeMap::new();
-        for index in indices([fixed, more].into_iter().chain(others.iter().copied())) {
+        for index in indices([fixed, more, traffic, narrow]) {
             let (fixed, more) = rows(&fixed.rows, &more.rows, index, &none);
             let text = |row: &Row, column| row.cells.get(&column).and_then(Datum::text);
             let hardware = match more.cells.get(&HARDWARE) {
@@ -184,6 +189,7 @@ impl Fixed {
                 alias: text(more, ALIAS),
                 hardware,
                 description: text(more, DESCRIPTION),
+                alive: is_alive(traffic, index),
             };
             labels.insert(index, label);
         }
@@ -196,20 +202,32 @@ impl Fixed {
             let speed = positive(fixed, HIGH_SPEED).map(|n| n.saturating_mul(1_000_000)).or(low);
             (index, Port { identity, speed, connector: number(fixed, CONNECTOR).map(|n| n == 1) })
         };
-        let interfaces = identity::identify(device, &labels, doubled).into_iter().map(port).collect();
-        Self { interfaces, last_change: last_change(fixed) }
+        let interfaces: BTreeMap<_, _> =
+            identity::identify(device, &labels, names).into_iter().map(port).collect();
+        let remains = labels.into_keys().filter(|index| !interfaces.contains_key(index)).collect();
+        Self { interfaces, remains, last_change: last_change(fixed) }
     }
 
     /// Whether these are still the interfaces of a table that was read later.
     pub(crate) fn fits(&self, traffic: &Table) -> bool {
         let now = last_change(traffic);
-        self.last_change == now && indices([traffic]).iter().all(|index| self.interfaces.contains_key(index))
+        let knows = |index: &u32| {
+            self.interfaces.contains_key(index) || self.remains.contains(index) && !is_alive(traffic, *index)
+        };
+        self.last_change == now && indices([traffic]).iter().all(knows)
     }
 
     /// Whether the device tells when its table changes; where it does not, one has to look more often.
     pub(crate) fn is_announced(&self) -> bool {
         self.last_change.is_some()
     }
+}
+
+/// Whether an interface is neither disabled nor away, as far as its row tells.
+fn is_alive(traffic: &Table, index: u32) -> bool {
+    let key: &[u32] = &[index];
+    let status = |column| traffic.rows.get(key).and_then(|row| number(row, column));
+    status(ADMIN_STATUS) != Some(2) && status(OPER_STATUS) != Some(NOT_PRESENT)
 }
 
 fn last_change(table: &Table) -> Option<u32> {
@@ -305,8 +323,8 @@ mod tests {
         Datum::Text(text.into())
     }
 
-    fn fixed(fixed: &Table, more: &Table, others: &[&Table]) -> Fixed {
-        Fixed::new("r", fixed, more, others, &mut Doubled::default())
+    fn fixed(fixed: &Table, more: &Table, traffic: &Table) -> Fixed {
+        Fixed::new("r", fixed, more, [traffic, &Table::default()], &mut Names::default())
     }
 
     #[test]
@@ -318,7 +336,7 @@ mod tests {
         (row.at, row.uptime) = (Duration::from_secs(9), Some(900));
         let names = table([(7, vec![(NAME, text("ppp0"))])]);
         assert!(lacks_names(&names), "it has no speed");
-        let known = fixed(&names, &table([(7, vec![(SPEED, Datum::Number(2_000_000))])]), &[&traffic]);
+        let known = fixed(&names, &table([(7, vec![(SPEED, Datum::Number(2_000_000))])]), &traffic);
         let read = readings(&known, &traffic, &narrow);
         assert_eq!(read[0].0.id, "r/ppp0");
         assert_eq!(read[0].1.octets, [Some(Counter::Narrow(5)), None]);
@@ -344,7 +362,7 @@ mod tests {
         )]);
         let names =
             table([(1, vec![(NAME, Datum::Number(3)), (HIGH_SPEED, text("fast")), (CONNECTOR, Datum::End)])]);
-        let known = fixed(&names, &Table::default(), &[]);
+        let known = fixed(&names, &Table::default(), &traffic);
         let read = readings(&known, &traffic, &Table::default());
         assert_eq!(read[0].0.id, "r/if1");
         let reading = &read[0].1;
@@ -361,10 +379,31 @@ mod tests {
             table.head = told(ticks);
             table
         };
-        let known = fixed(&head(table([(1, vec![(NAME, text("a"))])]), 5), &Table::default(), &[]);
+        let known =
+            fixed(&head(table([(1, vec![(NAME, text("a"))])]), 5), &Table::default(), &Table::default());
         let now = |index, ticks| head(table([(index, vec![])]), ticks);
         assert!(known.is_announced() && known.fits(&now(1, 5)));
         assert!(!known.fits(&now(2, 5)) && !known.fits(&now(1, 6)));
+    }
+
+    #[test]
+    fn remains_are_not_read_until_they_live() {
+        let row = |status| vec![(ADMIN_STATUS, Datum::Number(status)), (OPER_STATUS, Datum::Number(status))];
+        let label = |index| (index, vec![(NAME, text("ppp0"))]);
+        let mut names = Names::default();
+        let mut read = |fixed: &Table, traffic: &Table| {
+            Fixed::new("r", fixed, &Table::default(), [traffic, &Table::default()], &mut names)
+        };
+        let before = table([(4, row(1))]);
+        assert!(read(&table([label(4)]), &before).fits(&before));
+        let after = table([(4, row(2)), (9, row(1))]);
+        let known = read(&table([label(4), label(9)]), &after);
+        assert!(known.fits(&after));
+        let found = readings(&known, &after, &Table::default());
+        assert_eq!(found.iter().map(|(_, reading)| reading.index).collect::<Vec<_>>(), [9]);
+        assert!(!known.fits(&table([(4, row(1)), (9, row(1))])), "it lives: who is it?");
+        let away = table([(4, vec![(OPER_STATUS, Datum::Number(NOT_PRESENT))]), (9, row(1))]);
+        assert!(known.fits(&away));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use wasl_probe::snmp::{Binding, Datum, Oid};
 
 use super::client::{SnmpClient, SnmpError};
 use super::counters::{self, Reading};
-use super::identity::Doubled;
+use super::identity::Names;
 use super::interfaces::{self, FIXED, Fixed, HEAD, LANES, MORE, NARROW, TRAFFIC};
 use super::sensors;
 
@@ -53,7 +53,7 @@ pub(super) struct Tables {
     traffic: Known,
     narrow: Known,
     fixed: Option<(Fixed, Duration)>,
-    doubled: Doubled,
+    names: Names,
     /// The uptime at the last poll, and when that was.
     uptime: Option<(u32, Duration)>,
     instruments: Vec<Instrument>,
@@ -90,7 +90,7 @@ impl Tables {
             traffic: Known::default(),
             narrow: Known::default(),
             fixed: None,
-            doubled: Doubled::default(),
+            names: Names::default(),
             uptime: None,
             instruments: profiles.into_iter().map(instrument).collect(),
             object: None,
@@ -171,7 +171,7 @@ impl Tables {
             // Half a list of names would make new series of old interfaces.
             let whole = |table: &Table| table.faults.iter().all(|(_, fault)| *fault != Fault::Unread);
             if whole(&fixed) && whole(&more) {
-                let found = Fixed::new(&self.device, &fixed, &more, &[&traffic, &narrow], &mut self.doubled);
+                let found = Fixed::new(&self.device, &fixed, &more, [&traffic, &narrow], &mut self.names);
                 self.fixed = Some((found, self.epoch.elapsed()));
             }
         }
