@@ -198,6 +198,8 @@ impl Controller {
         let (own, token) = (shared.clone(), stop.clone());
         supervisor.spawn("registry", OnFailure::Restart, move || jobs::registry(own.clone(), token.clone()));
         let (own, token) = (shared.clone(), stop.clone());
+        supervisor.spawn("clock", OnFailure::Restart, move || jobs::clock(own.clone(), token.clone()));
+        let (own, token) = (shared.clone(), stop.clone());
         supervisor.spawn("history", OnFailure::Restart, move || jobs::history(own.clone(), token.clone()));
         let (own, token) = (shared.clone(), stop);
         supervisor.spawn("configuration", OnFailure::Restart, move || {

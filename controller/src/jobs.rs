@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use wasl_model::AgentId;
+use wasl_model::{AgentId, Value};
 use wasl_store::{CompactOptions, HealthRetention, KindRetention, Retention, RetentionRules};
 
 use crate::shared::Shared;
-use crate::time::now;
+use crate::time::kept::Verdict;
+use crate::time::{self, now};
 
 /// How often batches become blocks, and how often old blocks go.
 const COMPACT: Duration = Duration::from_secs(60);
@@ -82,6 +83,54 @@ pub async fn history(shared: Arc<Shared>, stop: CancellationToken) -> Result<(),
             let over = shared.store.retain_health(now(), &HealthRetention::default()).await?;
             tracing::debug!(?gone, ?over, "old history went");
         }
+    }
+}
+
+/// How often agents' clocks are asked about a clock that was set.
+const CLOCK: Duration = Duration::from_secs(5);
+
+/// Settles what the time is after this machine's clock was set: by the agents that have told of theirs since.
+pub async fn clock(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), std::convert::Infallible> {
+    let mut before = Verdict::Open;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(CLOCK) => {}
+        }
+        let Some(since) = time::set_since() else {
+            before = Verdict::Open;
+            continue;
+        };
+        let connected = shared.sessions.connected();
+        let ahead: Vec<i64> = {
+            let live = shared.live.read();
+            let told = live
+                .values
+                .iter()
+                .filter(|((agent, _), latest)| latest.at >= since && connected.contains(agent));
+            let ahead = |value: &Value| match value {
+                Value::Agent(sample) => sample.clock_offset.map(|ahead| ahead.0),
+                _ => None,
+            };
+            told.filter_map(|(_, latest)| ahead(&latest.value)).collect()
+        };
+        let (asked, correction_s) = (ahead.len(), time::correction_s());
+        let verdict = time::hear(ahead);
+        if verdict == Verdict::Followed {
+            tracing::warn!(
+                agents = asked,
+                changed_by_s = -correction_s,
+                "this machine's clock is followed as it was set"
+            );
+        } else if verdict == Verdict::Kept && before != Verdict::Kept {
+            tracing::warn!(
+                agents = asked,
+                correction_s,
+                "this machine's clock is wrong: the agents' clocks say that it was right before it was set. Put it right; \
+                 until then the time goes on as it was"
+            );
+        }
+        before = verdict;
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) async fn metrics(_: Viewer, State(operators): State<Operators>) -> Re
 fn expose(shared: &Shared) -> Exposition {
     let mut page = Exposition::default();
     page.add(&m::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+    page.add(&m::CLOCK_CORRECTION, &[], crate::time::correction_s());
     let counts = shared.ingest.counts();
     page.add(&m::INGEST_BATCHES, &[], counts.batches.load(Ordering::Relaxed) as f64);
     page.add(&m::INGEST_DUPLICATES, &[], counts.duplicates.load(Ordering::Relaxed) as f64);

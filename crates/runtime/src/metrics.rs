@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use prometheus::collector::Collector;
-use prometheus::encoding::{DescriptorEncoder, NoLabelSet, text};
+use prometheus::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus::metrics::MetricType;
 use prometheus::registry::Registry;
 
@@ -60,6 +60,7 @@ metrics! {
     AGENT_CLOCK_OFFSET = Gauge "wasl_agent_clock_offset_seconds" ["site", "agent"] "The agent's clock minus the controller's";
     AGENT_CLOCK_ERROR = Gauge "wasl_agent_clock_error_seconds" ["site", "agent"] "The clock offset is within plus or minus this";
     AGENT_CERTIFICATE_EXPIRES = Gauge "wasl_agent_certificate_expires_timestamp_seconds" ["site", "agent"] "When the agent's certificate ends";
+    CLOCK_CORRECTION = Gauge "wasl_clock_correction_seconds" [] "What the controller adds to its machine's clock; not 0 only after that was set, while the agents' clocks say that it was right before";
     INCIDENTS_OPEN = Gauge "wasl_incidents_open" ["severity"] "Incidents that last";
     MACHINE_HEALTH = Gauge "wasl_machine_health" ["site", "machine", "health"] "1 for the health that the machine has, 0 for the others";
     MACHINE_CPU_BUSY = Gauge "wasl_machine_cpu_busy_ratio" ["site", "machine"] "Share of all processors' time that was not idle";
@@ -175,19 +176,29 @@ impl Collector for Exposition {
             };
             let mut family = encoder.encode_descriptor(metric.name, metric.help, None, kind)?;
             for entry in entries {
-                let mut one = family.encode_family(&entry.labels)?;
-                match (&entry.value, metric.kind) {
-                    (Measured::Number(value), Kind::Counter) => {
-                        one.encode_counter::<NoLabelSet, f64, f64>(value, None)?;
-                    }
-                    (Measured::Number(value), _) => one.encode_gauge(value)?,
-                    (Measured::Histogram { sum, count, buckets }, _) => {
-                        one.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)?;
-                    }
+                // Without a label there would be empty braces, which few expect.
+                if entry.labels.is_empty() {
+                    entry.value.encode(metric.kind, &mut family)?;
+                } else {
+                    entry.value.encode(metric.kind, &mut family.encode_family(&entry.labels)?)?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+impl Measured {
+    fn encode(&self, kind: Kind, encoder: &mut MetricEncoder<'_>) -> Result<(), fmt::Error> {
+        match (self, kind) {
+            (Self::Number(value), Kind::Counter) => {
+                encoder.encode_counter::<NoLabelSet, f64, f64>(value, None)
+            }
+            (Self::Number(value), _) => encoder.encode_gauge(value),
+            (Self::Histogram { sum, count, buckets }, _) => {
+                encoder.encode_histogram::<NoLabelSet>(*sum, *count, buckets, None)
+            }
+        }
     }
 }
 
@@ -217,6 +228,7 @@ mod tests {
         let mut page = Exposition::default();
         page.add(&INTERFACE_RECEIVE, &["jenin", "sw\"\n} evil 1\n#", "Gi0/1"], 12.0);
         page.add(&AGENT_CONNECTED, &["jenin", "gw"], 1.0);
+        page.add(&INGEST_BATCHES, &[], 3.0);
         page.add_histogram(&LINK_RTT, &["jenin", "gw", "", "isp"], 0.5, vec![(0.1, 2), (f64::INFINITY, 1)]);
         let text = page.render();
         assert!(text.contains("wasl_agent_connected{site=\"jenin\",agent=\"gw\"} 1.0"), "{text}");
@@ -232,6 +244,7 @@ mod tests {
             ),
             "{text}"
         );
+        assert!(text.contains("\nwasl_ingest_batches_total 3.0\n"), "{text}");
         assert!(text.ends_with("# EOF\n"));
     }
 

@@ -7,7 +7,7 @@ use wasl_tests::clock::{self, Settable};
 use wasl_tests::evidence::Written;
 use wasl_tests::{evidence, packages, skip, wait};
 
-use super::{NAME, OFTEN, Pair, SELDOM, readings};
+use super::{NAME, OFTEN, Pair, SELDOM, SOON, readings};
 
 const HOUR_S: u64 = 3600;
 /// A day is 20 seconds.
@@ -100,6 +100,96 @@ fn a_clock_that_is_set_by_an_hour_moves_no_observation() {
     assert_eq!(seen.len() as u64, account.produced);
     assert_true(&readings(&seen), begin, end);
     evidence::assert_history_is(&story.centre, NAME, &seen);
+}
+
+impl Pair {
+    /// Gives the controller another clock; it starts again for that.
+    fn restart_centre(&mut self, clock: &Settable) {
+        self.centre.daemon.end(nix::sys::signal::Signal::SIGTERM, wasl_tests::centre::END);
+        self.centre.set_environment(clock.environment());
+        self.centre.start_again();
+    }
+
+    /// Waits until the controller says this of its own clock.
+    fn await_words(&self, words: &str) {
+        wait::until_true(&format!("the controller says {words:?}"), SOON, || {
+            self.centre.daemon.log().contains(words)
+        });
+    }
+
+    /// What the controller adds to its machine's clock, in seconds.
+    fn correction(&self) -> f64 {
+        let metrics = self.centre.metrics();
+        let line = metrics.lines().find_map(|line| line.strip_prefix("wasl_clock_correction_seconds "));
+        line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no correction in {metrics}"))
+    }
+}
+
+/// Catches: a controller's clock that takes the history of all its agents with it when it is set, or makes all that they
+/// say an hour old, and a whole institution unknown.
+#[test]
+fn the_controllers_clock_is_set_by_an_hour_and_moves_nothing() {
+    if let Err(reason) = need() {
+        skip!("the_controllers_clock_is_set_by_an_hour_and_moves_nothing", reason);
+    }
+    let mut story = Pair::open(OFTEN);
+    let clock = Settable::new(story.dir.path(), "centre");
+    story.restart_centre(&clock);
+    let begin = wait::now_ms();
+    story.agent.start();
+    story.await_delivery(3);
+    for off in [3_600, -3_600] {
+        clock.set(off);
+        wait::until_true("the step is seen and not followed", SOON, || {
+            (story.correction() + off as f64).abs() < 3.0
+        });
+        // Long enough for the agent's own clock to be heard.
+        story.await_delivery(20);
+        assert!((story.correction() + off as f64).abs() < 3.0, "{}", story.correction());
+        for path in ["agent/branch-1", "machine/branch-1", "target/self"] {
+            let entity = story.centre.entity(path).expect("it is known");
+            assert_eq!(entity["health"], "ok", "{entity:#}");
+        }
+    }
+    story.await_words("this machine's clock is wrong");
+    clock.set(0);
+    wait::until_true("the clock is right again", SOON, || story.correction() == 0.0);
+    story.await_delivery(3);
+    story.finish();
+    let end = wait::now_ms();
+    let incidents = story.centre.client.json("/api/v1/incidents?state=all");
+    let open = incidents["items"].as_array().expect("a list");
+    assert!(open.iter().all(|incident| incident["opened_at"].as_i64() < Some(begin)), "{incidents:#}");
+    let written = story.written();
+    assert_true(&readings(&written), begin, end);
+    story.arrived_whole();
+}
+
+/// Catches: a controller that started with a wrong clock and keeps to it after somebody has put it right.
+#[test]
+fn a_controllers_clock_that_is_put_right_is_followed_once_its_agents_agree() {
+    if let Err(reason) = need() {
+        skip!("a_controllers_clock_that_is_put_right_is_followed_once_its_agents_agree", reason);
+    }
+    let mut story = Pair::open(OFTEN);
+    let clock = Settable::new(story.dir.path(), "centre");
+    clock.set(1_800);
+    story.restart_centre(&clock);
+    story.agent.start();
+    story.await_delivery(3);
+    clock.set(0);
+    story.await_words("this machine's clock is followed as it was set");
+    // What was written before the agent heard of it has the controller's old time.
+    story.await_delivery(3);
+    let before = story.written().last().map_or(0, |record| record.seq);
+    let begin = wait::now_ms();
+    story.await_delivery(10);
+    assert_eq!(story.correction(), 0.0);
+    story.finish();
+    let end = wait::now_ms();
+    let own: Vec<_> = story.written().into_iter().filter(|record| record.seq > before).collect();
+    assert_true(&readings(&own), begin, end);
+    story.arrived_whole();
 }
 
 /// Catches: local times that are taken for UTC, on either side, and a clock that was wrong from the start (hardware clocks

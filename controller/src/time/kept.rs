@@ -1,0 +1,210 @@
+//! The time as it is kept while the wall clock is set.
+//!
+//! Agents take the controller's clock for the truth where theirs is far off it, and everything is judged by how long ago it
+//! was seen. A wall clock that is set by an hour would move the history of a whole institution, or make all of it stale. So
+//! a step is not followed at once: the time goes on as the clock of the machine's uptime does, and the agents' own clocks
+//! decide, each by which of the two it is nearer to. Where the step mended a wrong clock they say so; where there are no
+//! agents, the wall clock is all there is.
+//!
+//! Pure.
+
+use std::time::Duration;
+
+/// The wall clock may differ from the time that went by by this much before it counts as set; microseconds.
+const TOLERANCE_US: i64 = 2_000_000;
+/// How long agents are waited for until the wall clock is followed.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Agents are asked after this time: a time server that sets one clock sets others soon after.
+const SETTLES: Duration = Duration::from_secs(10);
+
+/// What agents' clocks say of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not enough is known yet.
+    Open,
+    /// The time was right before the step, and goes on as before.
+    Kept,
+    /// The wall clock is right now, and is followed from now on.
+    Followed,
+}
+
+/// The time that is kept.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// The wall clock in microseconds since 1970 and the machine's uptime, when they were last looked at.
+    last: Option<(i64, Duration)>,
+    /// What is added to the wall clock; microseconds.
+    correction_us: i64,
+    /// The uptime at the last step that is not followed.
+    stepped: Duration,
+}
+
+impl Kept {
+    /// Nothing has been looked at yet.
+    pub const fn new() -> Self {
+        Self { last: None, correction_us: 0, stepped: Duration::ZERO }
+    }
+
+    /// The time now, and by how much the wall clock was set since this was last asked, in microseconds.
+    pub fn read(&mut self, wall_us: i64, uptime: Duration) -> (i64, Option<i64>) {
+        let mut step = None;
+        if let Some((before_us, before)) = self.last.replace((wall_us, uptime)) {
+            let went_by = i64::try_from(uptime.saturating_sub(before).as_micros()).unwrap_or(i64::MAX);
+            let set_by = wall_us.saturating_sub(before_us).saturating_sub(went_by);
+            if set_by.saturating_abs() > TOLERANCE_US {
+                self.correction_us = self.correction_us.saturating_sub(set_by);
+                self.stepped = uptime;
+                step = Some(set_by);
+            }
+        }
+        if self.correction_us.saturating_abs() <= TOLERANCE_US {
+            self.correction_us = 0;
+        }
+        (wall_us.saturating_add(self.correction_us), step)
+    }
+
+    /// What is added to the wall clock; microseconds.
+    pub fn correction_us(&self) -> i64 {
+        self.correction_us
+    }
+
+    /// How long the wall clock has been wrong, or right and not followed; nothing if it is followed.
+    pub fn unsettled_for(&self, uptime: Duration) -> Option<Duration> {
+        (self.correction_us != 0).then(|| uptime.saturating_sub(self.stepped))
+    }
+
+    /// Hears how far the clocks of agents are ahead of the time that is kept, in microseconds, as seen since the step.
+    pub fn hear(&mut self, ahead_us: impl IntoIterator<Item = i64>, uptime: Duration) -> Verdict {
+        let Some(unsettled) = self.unsettled_for(uptime).filter(|since| *since >= SETTLES) else {
+            return Verdict::Open;
+        };
+        let (mut kept, mut wall) = (0_usize, 0_usize);
+        for ahead in ahead_us {
+            let from_wall = ahead.saturating_add(self.correction_us).saturating_abs();
+            if from_wall < ahead.saturating_abs() {
+                wall += 1;
+            } else {
+                kept += 1;
+            }
+        }
+        if wall > kept || wall + kept == 0 && unsettled >= PATIENCE {
+            self.correction_us = 0;
+            Verdict::Followed
+        } else if wall + kept == 0 {
+            Verdict::Open
+        } else {
+            Verdict::Kept
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const BEGIN: i64 = 1_795_000_000_000_000;
+    const HOUR: i64 = 3_600_000_000;
+    const SECOND: i64 = 1_000_000;
+
+    /// A machine with its wall clock so far off.
+    struct Machine {
+        kept: Kept,
+        up: Duration,
+        off: i64,
+    }
+
+    impl Machine {
+        fn new(off: i64) -> Self {
+            let mut machine = Self { kept: Kept::new(), up: Duration::from_secs(1_000), off };
+            machine.after(0);
+            machine
+        }
+
+        /// How far the kept time is off so many seconds later.
+        fn after(&mut self, seconds: u64) -> i64 {
+            self.up += Duration::from_secs(seconds);
+            let truth = BEGIN + self.up.as_micros() as i64;
+            self.kept.read(truth + self.off, self.up).0 - truth
+        }
+
+        /// The same where agents' clocks are so far off the truth.
+        fn hears(&mut self, agents: &[i64]) -> Verdict {
+            let own = self.after(0);
+            self.kept.hear(agents.iter().map(|off| off - own), self.up)
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_wrong_is_not_followed_while_agents_know_better() {
+        let mut machine = Machine::new(0);
+        for off in [HOUR, -HOUR, 20 * SECOND] {
+            machine.off = off;
+            assert_eq!(machine.after(1), 0);
+            assert_eq!(machine.hears(&[0, 30_000]), Verdict::Open, "too soon");
+            assert_eq!(machine.after(10), 0);
+            assert_eq!(machine.hears(&[0, 30_000, HOUR]), Verdict::Kept);
+            assert_eq!(machine.after(300), 0);
+        }
+        machine.off = 0;
+        assert_eq!(machine.after(1), 0);
+        assert_eq!((machine.kept.correction_us(), machine.kept.unsettled_for(machine.up)), (0, None));
+    }
+
+    #[test]
+    fn a_clock_that_is_put_right_is_followed_once_agents_confirm_it() {
+        let mut machine = Machine::new(-HOUR);
+        machine.off = 0;
+        assert_eq!(machine.after(1), -HOUR);
+        machine.after(10);
+        assert_eq!(machine.hears(&[0, 40_000, -HOUR]), Verdict::Followed);
+        assert_eq!(machine.after(1), 0);
+    }
+
+    #[test]
+    fn where_there_is_no_agent_the_wall_clock_is_followed_after_a_while() {
+        let mut machine = Machine::new(0);
+        machine.off = HOUR;
+        machine.after(50);
+        machine.after(11);
+        assert_eq!(machine.hears(&[]), Verdict::Open, "since the step, not since the start");
+        machine.after(60);
+        assert_eq!(machine.hears(&[]), Verdict::Followed);
+        assert_eq!(machine.after(1), HOUR);
+    }
+
+    #[test]
+    fn what_a_time_server_does_little_by_little_is_followed() {
+        let mut machine = Machine::new(0);
+        for _ in 0..10 {
+            machine.off += SECOND;
+            assert_eq!(machine.after(1), machine.off);
+        }
+        assert_eq!(machine.kept.unsettled_for(machine.up), None);
+    }
+
+    proptest! {
+        /// Whatever is done to the wall clock, without a verdict the time goes on as the uptime does, but for what
+        /// counts as no step.
+        #[test]
+        fn the_time_goes_on(steps in prop::collection::vec((0u64..100, -100_000_000_000i64..100_000_000_000), 1..40)) {
+            let mut machine = Machine::new(0);
+            let count = steps.len() as i64;
+            for (seconds, off) in steps {
+                machine.off = off;
+                let is_off = machine.after(seconds);
+                prop_assert!(is_off.abs() <= count * TOLERANCE_US, "{is_off}");
+            }
+        }
+
+        /// Any words of agents at all.
+        #[test]
+        fn any_words_are_heard(off in any::<i64>(), ahead in prop::collection::vec(any::<i64>(), 0..9)) {
+            let mut kept = Kept::new();
+            kept.read(0, Duration::ZERO);
+            kept.read(off, Duration::from_secs(1));
+            kept.hear(ahead, Duration::from_secs(100));
+        }
+    }
+}
