@@ -51,8 +51,14 @@ pub fn bit_rate(bits_per_second: f64) -> String {
     scaled(bits_per_second, 1000.0, &["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"])
 }
 
-/// A short time in seconds, such as a round trip: `340 µs`, `3.42 ms`, `1.24 s`.
+/// A length of time in seconds, such as a round trip or an uptime: `340 µs`, `3.42 ms`, `1.24 s`, `32.0 min`, `5.50 h`,
+/// `41.0 d`.
 pub fn seconds(seconds: f64) -> String {
+    for (length, unit) in [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min")] {
+        if seconds.abs() >= 2.0 * length {
+            return format!("{} {unit}", three(seconds / length));
+        }
+    }
     let micros = seconds * 1e6;
     if micros.abs() < 0.5 {
         return "0 ms".to_owned();

@@ -20,6 +20,9 @@
   const bytes = (v) => scaled(v, 1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]);
   const bits = (v) => scaled(v, 1000, ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"]);
   function seconds(v) {
+    for (const [length, unit] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
+      if (Math.abs(v) >= 2 * length) return `${three(v / length)} ${unit}`;
+    }
     const micros = v * 1e6;
     if (Math.abs(micros) < 0.5) return "0 ms";
     if (Math.abs(micros) < 999.5) return `${micros.toFixed(0)} µs`;
@@ -67,6 +70,11 @@
     const out = [];
     if (unit === "bytes") {
       for (let e = 0; e < 63; e++) out.push(2 ** e);
+    } else if (unit === "seconds") {
+      for (let e = -9; e < 2; e++) for (const m of [1, 2, 5]) out.push(m * 10 ** e);
+      for (const length of [60, 3600, 86400]) for (const m of [2, 5, 10, 20]) out.push(m * length);
+      for (let e = 2; e < 7; e++) for (const m of [0.5, 1, 2]) out.push(m * 10 ** e * 86400);
+      out.sort((a, b) => a - b);
     } else {
       const scale = unit === "bytes_per_second" ? 1 / 8 : 1;
       for (let e = -9; e < 19; e++) for (const m of [1, 2, 5]) out.push(m * 10 ** e * scale);

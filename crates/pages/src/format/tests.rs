@@ -44,6 +44,11 @@ fn round_trips_change_unit_where_a_reader_would() {
         (0.342, "342 ms"),
         (0.9996, "1.00 s"),
         (1.24, "1.24 s"),
+        (119.0, "119 s"),
+        (1_920.0, "32.0 min"),
+        (19_800.0, "5.50 h"),
+        (-86_400.0, "-24.0 h"),
+        (3_542_400.0, "41.0 d"),
     ] {
         assert_eq!(seconds(s), text, "{s}");
     }
@@ -111,8 +116,8 @@ fn reordering_characters_become_visible() {
 proptest! {
     #[test]
     fn a_figure_is_one_short_number_and_one_unit(n in 0.0f64..1e21) {
-        // Seconds have no unit above themselves, so they are asked for up to a day.
-        for text in [bytes(n), bit_rate(n), seconds(n / 1e21 * 86_400.0)] {
+        // Times have no unit above the day, so they are asked for up to a year.
+        for text in [bytes(n), bit_rate(n), seconds(n / 1e21 * 31_536_000.0)] {
             let (figure, unit) = text.split_once(' ').expect("a space");
             prop_assert!(!unit.is_empty());
             prop_assert!(figure.parse::<f64>().is_ok(), "{text}");
