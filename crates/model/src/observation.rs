@@ -505,6 +505,8 @@ words!(
         UploadRefused = 11 "upload_refused",
         /// The controller works with another store than before.
         StoreReplaced = 12 "store_replaced",
+        /// A device answers, but parts of what is asked cannot be read to their end, poll after poll.
+        DevicePartial = 13 "device_partial",
     }
 );
 

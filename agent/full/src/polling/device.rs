@@ -33,8 +33,9 @@ const APART: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// The notices that are about a device.
-const NOTICES: [NoticeCode; 4] = [
+const NOTICES: [NoticeCode; 5] = [
     NoticeCode::DeviceSilent,
+    NoticeCode::DevicePartial,
     NoticeCode::SecretMissing,
     NoticeCode::NotSupported,
     NoticeCode::NameUnresolved,
@@ -164,7 +165,7 @@ impl Poller {
                 sample.uptime = answer.uptime.map(|ticks| Millis(u64::from(ticks) * 10));
                 sample.interfaces = Some(Count(answer.readings.len() as u64));
                 sample.columns_failed = Some(Count(answer.faults.len() as u64));
-                self.note_faults(answer.faults);
+                self.note_faults(answer.faults).await;
                 for (subject, sample) in answer.sensors {
                     self.reporter.report(subject, sample).await;
                 }
@@ -192,14 +193,17 @@ impl Poller {
         }
     }
 
-    /// Tells what could not be read, once as long as it stays the same.
-    fn note_faults(&mut self, faults: Vec<(&'static str, Fault)>) {
-        if faults != self.faults {
-            for (column, fault) in &faults {
-                tracing::warn!(device = self.device.id, column, "not read to its end: {}", fault.as_str());
-            }
-            self.faults = faults;
+    /// Tells what could not be read, if it could not the last time either: one request may well be lost.
+    async fn note_faults(&mut self, faults: Vec<(&'static str, Fault)>) {
+        let about = subject(&self.device);
+        if faults.is_empty() {
+            self.reporter.clear(about, NoticeCode::DevicePartial).await;
+        } else if faults == self.faults {
+            let each = |(column, fault): &(&str, Fault)| format!("{column}: {}", fault.as_str());
+            let words = faults.iter().map(each).collect::<Vec<_>>().join("; ");
+            self.reporter.raise(about, NoticeCode::DevicePartial, Severity::Warning, words).await;
         }
+        self.faults = faults;
     }
 
     async fn connected(&mut self) -> Result<UdpClient, ConnectError> {

@@ -17,7 +17,11 @@ mod buggy;
 
 const CONFIG: &str = "rocommunity hello 127.0.0.1\n\
     createUser ops SHA-256 \"authpass99\" AES \"privpass99\"\n\
-    rouser ops priv\n";
+    createUser strong SHA-512 \"authpass99\" AES-256 \"privpass99\"\n\
+    createUser cisco SHA-384 \"authpass99\" AES-256-C \"privpass99\"\n\
+    rouser ops priv\n\
+    rouser strong priv\n\
+    rouser cisco priv\n";
 
 /// Where Debian puts it; a user's PATH does not hold it.
 const SNMPD: &str = "/usr/sbin/snmpd";
@@ -178,10 +182,14 @@ fn v2c() -> SnmpAccess {
 }
 
 fn v3() -> SnmpAccess {
+    user("ops", AuthProtocol::Sha256, PrivacyProtocol::Aes128)
+}
+
+fn user(name: &str, auth: AuthProtocol, privacy: PrivacyProtocol) -> SnmpAccess {
     SnmpAccess::V3 {
-        user: "ops".to_owned(),
-        auth: Some((AuthProtocol::Sha256, "auth".to_owned())),
-        privacy: Some((PrivacyProtocol::Aes128, "privacy".to_owned())),
+        user: name.to_owned(),
+        auth: Some((auth, "auth".to_owned())),
+        privacy: Some((privacy, "privacy".to_owned())),
     }
 }
 
@@ -293,6 +301,25 @@ async fn a_secret_is_not_sent_to_an_address_that_its_list_does_not_name() {
     let silent = stage.notice().await;
     assert_eq!(silent.code, NoticeCode::DeviceSilent);
     assert!(listener.recv(&mut heard).is_ok(), "it was asked");
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn the_strongest_protocols_are_understood_as_real_agents_speak_them() {
+    if !snmpd_is_here("the_strongest_protocols_are_understood_as_real_agents_speak_them") {
+        return;
+    }
+    let mut stage = Stage::begin();
+    stage.start_snmpd().await;
+    stage.secret("auth", "authpass99\n");
+    stage.secret("privacy", "privpass99\n");
+    for (name, auth, privacy) in [
+        ("strong", AuthProtocol::Sha512, PrivacyProtocol::Aes256),
+        ("cisco", AuthProtocol::Sha384, PrivacyProtocol::Aes256Reeder),
+    ] {
+        stage.assign(user(name, auth, privacy));
+        interfaces_are_read_and_have_rates_at_the_second_poll(&mut stage).await;
+    }
     stage.end().await;
 }
 

@@ -262,6 +262,12 @@ async fn a_column_that_never_ends_is_told_and_the_others_are_kept() {
         let (sample, interfaces) = poll(&mut stage).await;
         assert!(interfaces.contains_key("sw/port1") && interfaces.contains_key("sw/port2"), "{broken:?}");
         assert!(sample.columns_failed.expect("counted").0 >= 1, "{broken:?}");
+        let told = stage.notice().await;
+        assert_eq!((told.code, told.cleared), (NoticeCode::DevicePartial, false), "{broken:?}");
+        assert!(told.detail.contains("ifInErrors: it"), "{}", told.detail);
+        stage.send.send_replace(Arc::default());
+        let cleared = stage.notice().await;
+        assert_eq!((cleared.code, cleared.cleared), (NoticeCode::DevicePartial, true), "{broken:?}");
         stage.end().await;
     }
 }
