@@ -34,13 +34,13 @@ pub enum Value {
     /// A network interface.
     Interface(InterfaceSample),
     /// A window of probes to a target.
-    Probe(ProbeWindow),
+    Probe(Box<ProbeWindow>),
     /// The agent itself.
     Agent(AgentSample),
     /// One SNMP poll of a device.
     Device(DeviceSample),
     /// A window of STAMP tests of a link's two directions.
-    Stamp(StampWindow),
+    Stamp(Box<StampWindow>),
     /// Something that a device measures.
     Sensor(SensorSample),
     /// What a backup tool's repository holds.
@@ -619,7 +619,7 @@ macro_rules! into_value {
     ($($ty:ident => $variant:ident,)*) => {$(
         impl From<$ty> for Value {
             fn from(value: $ty) -> Self {
-                Self::$variant(value)
+                Self::$variant(value.into())
             }
         }
     )*};

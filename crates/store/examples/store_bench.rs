@@ -72,7 +72,7 @@ fn target(n: u64, at: i64) -> Observation {
     Observation {
         subject: Subject::lenient(EntityKind::Target, &format!("branch-{n}-uplink")),
         at: Timestamp(at),
-        value: Value::Probe(ProbeWindow {
+        value: ProbeWindow {
             window: Some(Millis(10_000)),
             method: Some(ProbeMethod::IcmpDatagram),
             sent: Some(Count(10)),
@@ -82,7 +82,8 @@ fn target(n: u64, at: i64) -> Observation {
             jitter: Some(Micros(300 + seed % 71)),
             rtt,
             ..Default::default()
-        }),
+        }
+        .into(),
     }
 }
 

@@ -33,7 +33,7 @@ fn measure(place: &Place, assignment: Assignment) -> (u64, u64, u64) {
                 while forward + back < ENOUGH {
                     let seen = out.recv().await.expect("the agent lives");
                     if let Value::Stamp(window) = seen.value {
-                        let StampWindow { lost_forward, lost_back, received: answered, .. } = window;
+                        let StampWindow { lost_forward, lost_back, received: answered, .. } = *window;
                         let number = |count: Option<Count>| count.expect("always counted").0;
                         forward += number(lost_forward);
                         back += number(lost_back);

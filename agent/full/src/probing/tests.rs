@@ -46,7 +46,7 @@ impl Rig {
     /// The next window of a target that satisfies a condition.
     async fn window(&mut self, id: &str, wanted: impl Fn(&ProbeWindow) -> bool) -> ProbeWindow {
         self.first(&format!("such window of {id}"), |observation| match observation.value {
-            Value::Probe(window) if observation.subject.id == id && wanted(&window) => Some(window),
+            Value::Probe(window) if observation.subject.id == id && wanted(&window) => Some(*window),
             _ => None,
         })
         .await

@@ -54,7 +54,7 @@ impl Agent {
                     && enough(&window)
                 {
                     assert_eq!(seen.subject.to_string(), "path/uplink");
-                    return window;
+                    return *window;
                 }
             }
         };

@@ -360,10 +360,10 @@ fn wasl_scalars(value: &Value) -> u64 {
         Value::Host(sample) => cells(sample),
         Value::Disk(sample) => cells(sample),
         Value::Interface(sample) => cells(sample),
-        Value::Probe(sample) => cells(sample),
+        Value::Probe(sample) => cells(sample.as_ref()),
         Value::Agent(sample) => cells(sample),
         Value::Device(sample) => cells(sample),
-        Value::Stamp(sample) => cells(sample),
+        Value::Stamp(sample) => cells(sample.as_ref()),
         Value::Sensor(sample) => cells(sample),
         Value::Share(sample) => cells(sample),
         Value::Talkers(_)

@@ -33,7 +33,7 @@ fn window(at: i64, sent: u64, received: u64) -> Observation {
         }
     }
     let subject = Subject::lenient(EntityKind::Link, "jenin");
-    Observation { subject, at: Timestamp(at), value: Value::Probe(window) }
+    Observation { subject, at: Timestamp(at), value: window.into() }
 }
 
 fn traffic(at: i64, bytes: u64) -> Observation {

@@ -35,7 +35,12 @@ pub(super) fn build(observations: &[Observation]) -> wire::Batch {
         ($variant:ident, $ty:ty, $observations:expr) => {
             let rows: Vec<(&Observation, &$ty)> = $observations
                 .iter()
-                .filter_map(|o| if let Value::$variant(sample) = &o.value { Some((o, sample)) } else { None })
+                .filter_map(|o| {
+                    let Value::$variant(sample) = &o.value else { return None };
+                    // The largest lie in boxes.
+                    let sample: &$ty = sample;
+                    Some((o, sample))
+                })
                 .collect();
             if !rows.is_empty() {
                 batch.tables.push(write_table(&rows, base_ms, &mut subjects));

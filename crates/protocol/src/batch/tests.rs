@@ -16,7 +16,7 @@ fn target(n: u64, at: i64) -> Observation {
     Observation {
         subject: Subject::new(EntityKind::Target, format!("branch-{n}-uplink")).expect("valid"),
         at: Timestamp(at),
-        value: Value::Probe(ProbeWindow {
+        value: ProbeWindow {
             window: Some(Millis(10_000)),
             method: Some(ProbeMethod::IcmpDatagram),
             sent: Some(Count(10)),
@@ -26,7 +26,8 @@ fn target(n: u64, at: i64) -> Observation {
             jitter: Some(Micros(300 + n * 13 % 71)),
             rtt,
             ..Default::default()
-        }),
+        }
+        .into(),
     }
 }
 

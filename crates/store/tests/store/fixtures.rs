@@ -85,7 +85,7 @@ pub(crate) fn decode(body: &[u8]) -> Vec<Observation> {
             let subject = Subject::new(EntityKind::Target, word()).expect("a target");
             let at = Timestamp(word().parse().expect("a time"));
             let sent = Count::from_wire(word().parse().expect("a count"));
-            Observation { subject, at, value: Value::Probe(ProbeWindow { sent, ..Default::default() }) }
+            Observation { subject, at, value: ProbeWindow { sent, ..Default::default() }.into() }
         })
         .collect()
 }
