@@ -323,14 +323,18 @@ fn gaza() -> LinkView {
 /// `/entities/link/gaza-leased`
 /// Two institutions on one line; the larger takes more than its share.
 fn shared() -> AccountingView {
-    let part =
-        |rate: f64, due: u64| FlowView { rate: Some(rate), contracted: Some(due), ..FlowView::default() };
+    let part = |id: &str, field: &str, rate: f64| FlowView {
+        rate: Some(rate),
+        contracted: Some(10_000_000),
+        series: Some(format!("share/gaza-leased/{id}#{field}@gaza-gw")),
+        ..FlowView::default()
+    };
     let share = |id: &str, name: Localized, state: Judgement, down: f64, up: f64| ShareView {
         id: id.into(),
         name,
         state: Some(state),
-        down: part(down, 10_000_000),
-        up: part(up, 10_000_000),
+        down: part(id, "down_rate", down),
+        up: part(id, "up_rate", up),
         down_of_line: Some(down * 8.0 / 20e6),
         up_of_line: Some(up * 8.0 / 20e6),
         down_p95: Some(down * 1.1),

@@ -276,7 +276,12 @@ pub(crate) struct FlowChart {
     pub(crate) contracted: Option<u64>,
     /// That in the series' unit, for the line in the chart; empty where nothing was bought.
     pub(crate) mark: String,
+    /// Whose share of the line it is; `None` for the line's own traffic.
+    pub(crate) whose: Option<Localized>,
 }
+
+/// Shares of a line that are drawn; the table has them all.
+const SHARES_DRAWN: usize = 12;
 
 impl LinkPageView {
     fn this_month(&self) -> Option<&MonthView> {
@@ -305,20 +310,26 @@ impl LinkPageView {
         if down { month.down_flow.p95 } else { month.up_flow.p95 }
     }
 
-    /// The charts of its traffic, each with the key of its label.
+    /// The charts of its traffic and of the institutions' that share it, each with the key of its label.
     pub(crate) fn charts(&self) -> Vec<(FlowChart, &'static str)> {
-        let chart = |flow: &super::FlowView, label| {
+        let chart = |flow: &super::FlowView, whose: Option<&Localized>, label| {
             let series = flow.series.clone()?;
             let chart = FlowChart {
                 series,
                 unit: wasl_model::units::Unit::BytesPerSecond,
                 contracted: flow.contracted,
                 mark: flow.contracted.map(|bits| (bits as f64 / 8.0).to_string()).unwrap_or_default(),
+                whose: whose.cloned(),
             };
             Some((chart, label))
         };
-        let both = [chart(&self.link.down, "throughput-down"), chart(&self.link.up, "throughput-up")];
-        both.into_iter().flatten().collect()
+        let both = |down, up, whose| {
+            [chart(down, whose, "throughput-down"), chart(up, whose, "throughput-up")].into_iter().flatten()
+        };
+        let shares = self.link.accounting.iter().flat_map(|accounting| &accounting.shares);
+        let shares =
+            shares.take(SHARES_DRAWN).flat_map(|share| both(&share.down, &share.up, Some(&share.name)));
+        both(&self.link.down, &self.link.up, None).chain(shares).collect()
     }
 }
 
