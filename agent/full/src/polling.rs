@@ -8,7 +8,7 @@
 //! * [`counters`] decides what two readings mean; pure.
 //! * [`interfaces`] makes readings of columns, [`identity`] names interfaces; pure. What to ask, how much and
 //!   how patiently is `wasl_probe::snmp`.
-//! * [`sensors`] makes sensors of what profiles name; pure.
+//! * [`sensors`] makes sensors of what profiles name, [`rates`] what counters among them do in a second; pure.
 //! * [`client`] is the trait to a device and its adapter; [`tables`] reads through it; [`device`] is the
 //!   loop; [`rounds`] is the beat.
 
@@ -17,6 +17,7 @@ mod counters;
 mod device;
 mod identity;
 mod interfaces;
+mod rates;
 pub(crate) mod rounds;
 mod sensors;
 mod tables;

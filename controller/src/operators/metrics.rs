@@ -35,7 +35,7 @@ const RTT_BOUNDS: [(u64, f64); 15] = [
 ];
 
 /// What sensors measure, by the names of the history.
-static SENSORS: [(&str, &Metric); 13] = [
+static SENSORS: [(&str, &Metric); 14] = [
     ("temperature", &m::SENSOR_TEMPERATURE),
     ("voltage", &m::SENSOR_VOLTAGE),
     ("current", &m::SENSOR_CURRENT),
@@ -49,6 +49,7 @@ static SENSORS: [(&str, &Metric); 13] = [
     ("status", &m::SENSOR_STATUS),
     ("used", &m::SENSOR_USED),
     ("size", &m::SENSOR_SIZE),
+    ("rate", &m::SENSOR_RATE),
 ];
 
 pub(super) async fn metrics(_: Viewer, State(operators): State<Operators>) -> Response {

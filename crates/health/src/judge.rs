@@ -209,6 +209,7 @@ fn measured(s: &SensorSample) -> Option<String> {
         .or(s.runtime.map(|v| format!("{:.0} s", v.value())))
         .or(s.fan.map(|v| format!("{} /min", v.0)))
         .or(s.status.map(|v| v.0.to_string()))
+        .or(of(s.rate.map(Scalar::value), "/s"))
         .or(s.used.zip(s.size).filter(|(_, size)| size.0 > 0).map(|(u, n)| percent(u.0 as f64 / n.0 as f64)))
 }
 

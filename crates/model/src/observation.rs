@@ -8,8 +8,8 @@ use crate::sample::List;
 use crate::subject::Subject;
 use crate::time::Timestamp;
 use crate::units::{
-    BitsPerSecond, Bytes, Count, Micros, MilliAmperes, MilliCelsius, MilliHertz, MilliVolts, MilliWatts,
-    Millis, Ppm, Scalar, SignedMicros, TurnsPerMinute, Unit,
+    BitsPerSecond, Bytes, Count, Micros, MilliAmperes, MilliCelsius, MilliHertz, MilliPerSecond, MilliVolts,
+    MilliWatts, Millis, Ppm, Scalar, SignedMicros, TurnsPerMinute, Unit,
 };
 
 /// One thing that was seen: about what, when by the agent's clock, and what.
@@ -312,6 +312,8 @@ sample! {
         13 used: Bytes,
         /// How much there is of it.
         14 size: Bytes,
+        /// By how much a counter goes forward in a second.
+        15 rate: MilliPerSecond,
     }
 }
 

@@ -39,6 +39,8 @@ pub struct SensorProfile {
     pub scale: f64,
     /// The column that says what a row is called.
     pub label: Option<ObjectName>,
+    /// What the rows with these numbers are called.
+    pub rows: BTreeMap<u32, String>,
     /// The column whose value of the same row the value is multiplied by, such as a unit of allocation.
     pub times: Option<ObjectName>,
     /// The column with the size of what is in use here, in the same unit.
@@ -151,6 +153,8 @@ quantities!(
     Fan = "fan",
     /// Bytes in use of a size.
     Storage = "storage",
+    /// By how much a counter goes forward in a second.
+    Rate = "rate",
 );
 
 impl From<Quantity> for &'static str {

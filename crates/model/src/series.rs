@@ -146,6 +146,7 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             ("status", Count),
             ("used", Bytes),
             ("size", Bytes),
+            ("rate", PerSecond),
         ],
         EntityKind::Share => &[
             ("down_rate", BytesPerSecond),
@@ -255,6 +256,7 @@ pub fn points(value: &Value, mut add: impl FnMut(&'static str, f64)) {
             put("status", s.status.map(Scalar::value));
             put("used", s.used.map(Scalar::value));
             put("size", s.size.map(Scalar::value));
+            put("rate", s.rate.map(Scalar::value));
         }
         Value::Backup(b) => {
             if b.outcome == crate::BackupOutcome::Read {

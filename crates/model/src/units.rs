@@ -132,6 +132,8 @@ signed!(
     MilliWatts = Watts * 1e-3;
     /// Thousandths of a hertz.
     MilliHertz = Hertz * 1e-3;
+    /// Thousandths of one in a second.
+    MilliPerSecond = PerSecond * 1e-3;
 );
 
 impl Scalar for bool {

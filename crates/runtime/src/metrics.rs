@@ -93,6 +93,7 @@ metrics! {
     SENSOR_STATUS = Gauge "wasl_sensor_status" ["site", "device", "sensor"] "The number of a state, as the profile reads it";
     SENSOR_USED = Gauge "wasl_sensor_used_bytes" ["site", "device", "sensor"] "What is used of a storage";
     SENSOR_SIZE = Gauge "wasl_sensor_size_bytes" ["site", "device", "sensor"] "The size of a storage";
+    SENSOR_RATE = Gauge "wasl_sensor_rate_per_second" ["site", "device", "sensor"] "By how much a counter goes forward in a second";
     LINK_RTT = Histogram "wasl_link_rtt_seconds" ["site", "agent", "link", "target"] "Round-trip times of probes";
     LINK_PROBES = Counter "wasl_link_probes" ["site", "agent", "link", "target"] "Probes whose fate is decided";
     LINK_PROBES_LOST = Counter "wasl_link_probes_lost" ["site", "agent", "link", "target"] "Probes that were not answered in time";

@@ -19,6 +19,7 @@ use crate::values::line;
 pub(crate) const BUILT_IN: &[(&str, &str)] = &[
     ("config/profiles/ups.yaml", include_str!("../../../config/profiles/ups.yaml")),
     ("config/profiles/entity-sensors.yaml", include_str!("../../../config/profiles/entity-sensors.yaml")),
+    ("config/profiles/ip.yaml", include_str!("../../../config/profiles/ip.yaml")),
     ("config/profiles/host-resources.yaml", include_str!("../../../config/profiles/host-resources.yaml")),
 ];
 
@@ -48,12 +49,16 @@ struct Sensor {
     /// What it measures. Default: a status.
     #[garde(skip)]
     measures: Option<Measures>,
-    /// The value times this is in the base unit: degrees Celsius, V, A, W, Hz, seconds, bytes, or a ratio of 1. Default: 1.
+    /// The value times this is in the base unit: degrees Celsius, V, A, W, Hz, seconds, bytes, or a ratio of 1; a rate is of a counter, per second. Default: 1.
     #[garde(inner(custom(nonzero)))]
     scale: Option<f64>,
     /// The column that says what a row is called.
     #[garde(skip)]
     label: Option<ObjectName>,
+    /// What the rows with these numbers are called, where no column says it.
+    #[serde(default)]
+    #[garde(length(max = 64), custom(lines))]
+    rows: BTreeMap<u32, String>,
     /// The column that the value is multiplied by, such as a unit of allocation.
     #[garde(skip)]
     times: Option<ObjectName>,
@@ -142,6 +147,11 @@ fn nonzero(scale: &f64, (): &()) -> garde::Result {
     }
 }
 
+/// Rows are called by names as everything else is.
+fn lines(names: &BTreeMap<u32, String>, (): &()) -> garde::Result {
+    names.values().try_for_each(|name| line(name, &()))
+}
+
 /// The arcs of an object name in dotted form.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -226,6 +236,7 @@ impl Sensor {
             measures: self.measures.map_or(Quantity::Status, |measures| measures.0),
             scale: self.scale.unwrap_or(1.0),
             label: self.label.map(|name| name.0),
+            rows: self.rows,
             times: self.times.map(|name| name.0),
             size: self.size.map(|name| name.0),
             only: self.only.map(|only| profile::Only {

@@ -25,9 +25,9 @@ const DEVICE: &str = "host: 192.0.2.1, from: gw, snmp: { version: v2c, community
 #[test]
 fn a_device_gets_every_profile_and_only_agents_with_devices_get_any() {
     let with = assignment(&format!("devices: {{ ups: {{ {DEVICE} }} }}")).expect("sound");
-    assert_eq!(with.devices[0].profiles, ["entity-sensors", "host-resources", "ups"]);
+    assert_eq!(with.devices[0].profiles, ["entity-sensors", "host-resources", "ip", "ups"]);
     let ids: Vec<_> = with.profiles.iter().map(|profile| profile.id.as_str()).collect();
-    assert_eq!(ids, ["entity-sensors", "host-resources", "ups"]);
+    assert_eq!(ids, ["entity-sensors", "host-resources", "ip", "ups"]);
     assert_eq!(assignment("").expect("sound").profiles, []);
 }
 

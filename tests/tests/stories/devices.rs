@@ -207,6 +207,21 @@ devices:
         }
     }
 
+    /// Waits for the rate that a profile makes of a counter, and looks for it where people and Prometheus do.
+    fn assert_sensor(&self, device: &str, sensor: &str) {
+        let series = format!("sensor/{device}/{sensor}#rate");
+        wait::until_true("the counter has a rate", SOON, || !self.points(&series, 0).is_empty());
+        let metrics = self.centre.metrics();
+        let line =
+            format!("wasl_sensor_rate_per_second{{site=\"one\",device=\"{device}\",sensor=\"{sensor}\"}}");
+        let rate = metrics.lines().find_map(|metric| metric.strip_prefix(&line));
+        let rate: f64 = rate.and_then(|rate| rate.trim().parse().ok()).expect("Prometheus sees it");
+        // net-snmp reads these counters anew once a minute only, so it may well be nothing.
+        assert!((0.0..1e6).contains(&rate), "{rate}");
+        let page = || self.centre.client.get(&format!("/entities/device/{device}")).text();
+        wait::until_true("the device's page has it", SOON, || page().contains(sensor));
+    }
+
     /// Panics if a rate since `from` is negative or above `limit`, in bytes per second.
     fn assert_no_spike(&self, id: &str, from: i64, limit: f64) {
         for port in PORTS {
@@ -343,6 +358,8 @@ fn ports_keep_their_series_whatever_their_numbers() {
     let voided: f64 = scene.points("device/router#voided", from).into_iter().map(|(_, count)| count).sum();
     assert!(voided >= PORTS.len() as f64, "{voided} increments were left out: each port began anew");
     assert_eq!(scene.interfaces_up("router"), series);
+
+    scene.assert_sensor("router", "packets received IPv4");
 
     // A restart, after which each has another's number.
     scene.devices[0].kill();

@@ -9,11 +9,14 @@ use std::collections::HashSet;
 
 use wasl_model::profile::{ObjectName, Profile, Quantity, SensorProfile, Typed};
 use wasl_model::units::{
-    Bytes, Count, MilliAmperes, MilliCelsius, MilliHertz, MilliVolts, MilliWatts, Millis, Ppm, TurnsPerMinute,
+    Bytes, Count, MilliAmperes, MilliCelsius, MilliHertz, MilliPerSecond, MilliVolts, MilliWatts, Millis,
+    Ppm, TurnsPerMinute,
 };
 use wasl_model::{EntityKind, SensorSample, SensorState, Subject};
 use wasl_probe::snmp::Datum;
 use wasl_probe::snmp::walk::{Row, Table};
+
+use super::rates::Rates;
 
 /// A sensor's name within its device.
 const NAME_BYTES: usize = 80;
@@ -44,17 +47,30 @@ pub(crate) fn columns(profile: &Profile) -> Vec<ObjectName> {
     columns
 }
 
-/// The sensors of `device` in the rows of [`columns`].
-pub(crate) fn samples(device: &str, profile: &Profile, table: &Table) -> Vec<(Subject, SensorSample)> {
+/// The sensors of `device` in the rows of [`columns`]; those that are rates from the second poll on.
+pub(crate) fn samples(
+    device: &str,
+    profile: &Profile,
+    table: &Table,
+    rates: &mut Rates,
+) -> Vec<(Subject, SensorSample)> {
+    rates.begin();
     let columns = columns(profile);
     let mut taken = HashSet::new();
     let mut found = Vec::new();
-    for sensor in &profile.sensors {
+    for (place, sensor) in profile.sensors.iter().enumerate() {
         let seen = Seen { columns: &columns, sensor };
         let rows: Vec<_> = table.rows.iter().filter(|(_, row)| seen.counts(row)).collect();
         let alone = matches!(rows.as_slice(), [(index, _)] if **index == [0]);
         for (index, row) in rows {
-            let Some(sample) = seen.sample(row) else { continue };
+            let sample = if sensor.measures == Quantity::Rate && sensor.typed.is_none() {
+                let cell = seen.cell(row, Some(&sensor.column));
+                let rate = cell.and_then(|cell| rates.tell(place, index, row, cell));
+                rate.and_then(|rate| seen.rate(rate))
+            } else {
+                seen.sample(row)
+            };
+            let Some(sample) = sample else { continue };
             let mut name = cut(&sensor.name, NAME_BYTES / 2).to_owned();
             if !alone {
                 let numbers = || index.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
@@ -62,7 +78,11 @@ pub(crate) fn samples(device: &str, profile: &Profile, table: &Table) -> Vec<(Su
                 if !name.is_empty() {
                     name.push(' ');
                 }
-                name.push_str(&label.unwrap_or_else(numbers));
+                let given = || match index.as_slice() {
+                    [number] => sensor.rows.get(number).cloned(),
+                    _ => None,
+                };
+                name.push_str(&label.or_else(given).unwrap_or_else(numbers));
             }
             let text = format!("{device}/{}", cut(&name, NAME_BYTES));
             let mut subject = Subject::lenient(EntityKind::Sensor, &text);
@@ -114,6 +134,14 @@ impl Seen<'_> {
         wanted && self.cell(row, Some(&self.sensor.column)).is_some()
     }
 
+    fn rate(&self, a_second: f64) -> Option<SensorSample> {
+        let scale = if self.sensor.scale == 0.0 { 1.0 } else { self.sensor.scale };
+        let rate = a_second * scale;
+        let state = self.state(Quantity::Rate, 0, rate);
+        let rate = (rate * 1000.0).is_finite().then(|| MilliPerSecond((rate * 1000.0).round() as i64));
+        Some(SensorSample { rate: Some(rate?), state, ..SensorSample::default() })
+    }
+
     fn sample(&self, row: &Row) -> Option<SensorSample> {
         let sensor = self.sensor;
         let raw = value(self.cell(row, Some(&sensor.column))?)?;
@@ -153,6 +181,8 @@ impl Seen<'_> {
                     Some((0.0..=100.0).contains(&amount).then(|| Ppm((amount * 1e6).round() as u32))?);
             }
             Quantity::Runtime => sample.runtime = Some(Millis(u64::try_from(thousandths()?).ok()?)),
+            // Of two polls, and of a counter; this is one value.
+            Quantity::Rate => return None,
             Quantity::Fan => {
                 sample.fan = Some((0.0..1e6).contains(&amount).then_some(TurnsPerMinute(amount as u32))?);
             }

@@ -17,6 +17,7 @@ use super::client::{SnmpClient, SnmpError};
 use super::counters::{self, Reading};
 use super::identity::Names;
 use super::interfaces::{self, FIXED, Fixed, HEAD, LANES, MORE, NARROW, TRAFFIC};
+use super::rates::Rates;
 use super::sensors;
 
 /// What seldom changes is read anew after this time.
@@ -69,6 +70,7 @@ struct Instrument {
     profile: Profile,
     columns: Vec<Oid>,
     known: Known,
+    rates: Rates,
     /// The device has nothing of it.
     absent: bool,
 }
@@ -80,6 +82,7 @@ impl Tables {
             columns: sensors::columns(&profile),
             profile,
             known: Known::default(),
+            rates: Rates::default(),
             absent: false,
         };
         Self {
@@ -214,7 +217,7 @@ impl Tables {
             let Ok(mut table) = way.walk(&columns, &[], 1, known, false).await else { break };
             instrument.known = std::mem::take(&mut table.known);
             instrument.absent = table.rows.is_empty() && table.faults.is_empty();
-            found.extend(sensors::samples(&self.device, &instrument.profile, &table));
+            found.extend(sensors::samples(&self.device, &instrument.profile, &table, &mut instrument.rates));
         }
         found
     }

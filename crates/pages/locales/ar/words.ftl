@@ -160,6 +160,7 @@ field-load = الحمل
 field-runtime = الوقت المتبقي
 field-fan = سرعة المروحة
 field-status = رقم الحالة
+field-rate = المعدل
 field-rtt_p50 = وسيط RTT
 field-rtt_p95 = المئين 95 لـ RTT
 field-rtt_p99 = المئين 99 لـ RTT

@@ -156,6 +156,7 @@ field-load = Load
 field-runtime = Time left
 field-fan = Fan speed
 field-status = Status number
+field-rate = Rate
 field-rtt_p50 = RTT, median
 field-rtt_p95 = RTT, 95 %
 field-rtt_p99 = RTT, 99 %

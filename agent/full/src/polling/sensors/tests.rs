@@ -26,7 +26,7 @@ fn table(rows: &[(&[u32], &[Datum])]) -> Table {
 }
 
 fn one(profile: &Profile, cells: &[Datum]) -> Option<SensorSample> {
-    samples("ups", profile, &table(&[(&[0], cells)])).pop().map(|(_, sample)| sample)
+    samples("ups", profile, &table(&[(&[0], cells)]), &mut Rates::default()).pop().map(|(_, sample)| sample)
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_scalar_is_a_sensor_of_its_name_and_bounds_say_what_it_means() {
         down: Bounds { below: Some(0.2), above: None },
         ..sensor(Quantity::Charge)
     });
-    let found = samples("ups", &charge, &table(&[(&[0], &[Datum::Number(80)])]));
+    let found = samples("ups", &charge, &table(&[(&[0], &[Datum::Number(80)])]), &mut Rates::default());
     assert_eq!(found[0].0.to_string(), "sensor/ups/battery");
     let state = |percent| one(&charge, &[Datum::Number(percent)]).and_then(|s| s.state);
     assert_eq!(state(80), Some(SensorState::Ok));
@@ -46,6 +46,32 @@ fn a_scalar_is_a_sensor_of_its_name_and_bounds_say_what_it_means() {
     assert_eq!(one(&charge, &[Datum::Number(80)]).and_then(|s| s.charge), Some(Ppm(800_000)));
     assert_eq!(one(&charge, &[Datum::Number(200)]), None, "no battery is fuller than full");
     assert_eq!(one(&charge, &[Datum::Other]), None);
+}
+
+#[test]
+fn rates_come_with_the_second_poll_and_rows_have_the_names_that_the_profile_gives_them() {
+    let dropped = profile(SensorProfile {
+        rows: [(1, "IPv4".to_owned())].into(),
+        degraded: Bounds { below: None, above: Some(2.0) },
+        ..sensor(Quantity::Rate)
+    });
+    let mut rates = Rates::default();
+    let mut poll = |seconds: u64, counters: [u64; 2]| {
+        let cells = counters.map(|n| [Datum::Counter64(n)]);
+        let mut table = table(&[(&[1], &cells[0]), (&[2], &cells[1])]);
+        table.rows.values_mut().for_each(|row| row.at = std::time::Duration::from_secs(seconds));
+        let found = samples("r", &dropped, &table, &mut rates);
+        let told = |(subject, sample): (Subject, SensorSample)| (subject.id, sample.rate, sample.state);
+        found.into_iter().map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(poll(30, [1_000, 7]), []);
+    assert_eq!(
+        poll(60, [1_015, 97]),
+        [
+            ("r/battery IPv4".to_owned(), Some(MilliPerSecond(500)), Some(SensorState::Ok)),
+            ("r/battery 2".to_owned(), Some(MilliPerSecond(3_000)), Some(SensorState::Degraded)),
+        ]
+    );
 }
 
 #[test]
@@ -70,7 +96,7 @@ fn rows_have_the_names_that_the_device_gives_them() {
         (&[3, 7], &[Datum::Number(-5), text("")]),
         (&[4], &[Datum::Number(9_999), text("broken")]),
     ];
-    let found = samples("sw", &probes, &table(rows));
+    let found = samples("sw", &probes, &table(rows), &mut Rates::default());
     let names: Vec<_> = found.iter().map(|(subject, _)| subject.id.as_str()).collect();
     assert_eq!(names, ["sw/battery intake", "sw/battery intake 2", "sw/battery 3.7"]);
     assert_eq!(found[2].1.temperature, Some(MilliCelsius(-5000)));
@@ -141,7 +167,7 @@ proptest! {
             ], 0..6),
             0..20,
         ),
-        which in 0usize..12,
+        which in 0..Quantity::WORDS.len(),
         scale in any::<f64>(),
     ) {
         let measures = Quantity::from(Quantity::WORDS[which].to_owned());
@@ -153,7 +179,7 @@ proptest! {
                 .collect(),
             ..Table::default()
         };
-        let found = samples("device", &profile, &table);
+        let found = samples("device", &profile, &table, &mut Rates::default());
         let names: HashSet<_> = found.iter().map(|(subject, _)| subject.clone()).collect();
         prop_assert_eq!(names.len(), found.len());
         for subject in names {
