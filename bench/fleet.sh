@@ -35,7 +35,7 @@ controller_meter=$(meter "$controller")
 until_true 20 "the controller" test -s "$work/controller/addresses.json"
 
 from=$EPOCHREALTIME
-simulate=("$bin/wasl" simulate "${common[@]}" --for "$((warm_up + lasting + SAMPLE))s" --warm-up "${warm_up}s" \
+simulate=("$bin/wasl" simulate "${common[@]}" --for "$((warm_up + lasting + 4 * SAMPLE))s" --warm-up "${warm_up}s" \
     --state "$work/controller" --report "$work/report.jsonl" --json)
 "${simulate[@]}" >"$work/summary.json" 2>"$work/simulate.log" </dev/null &
 simulation=$!
