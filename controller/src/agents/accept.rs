@@ -181,7 +181,11 @@ async fn secure(
         Err((error, tcp)) => {
             // The agent sees an alert only; the reason stands here.
             tracing::info!(%from, %error, "a TLS handshake on the agents' listener failed");
-            let _ = tokio::time::timeout(LAST_WORD, last_word(tcp)).await;
+            tokio::select! {
+                _ = tokio::time::timeout(LAST_WORD, last_word(tcp)) => {}
+                // Whoever is sent away goes at once: the door waits for them.
+                () = shed.cancelled() => {}
+            }
             None
         }
     }

@@ -134,12 +134,18 @@ impl Seen<'_> {
         wanted && self.cell(row, Some(&self.sensor.column)).is_some()
     }
 
+    fn scale(&self) -> f64 {
+        if self.sensor.scale == 0.0 { 1.0 } else { self.sensor.scale }
+    }
+
     fn rate(&self, a_second: f64) -> Option<SensorSample> {
-        let scale = if self.sensor.scale == 0.0 { 1.0 } else { self.sensor.scale };
-        let rate = a_second * scale;
-        let state = self.state(Quantity::Rate, 0, rate);
-        let rate = (rate * 1000.0).is_finite().then(|| MilliPerSecond((rate * 1000.0).round() as i64));
-        Some(SensorSample { rate: Some(rate?), state, ..SensorSample::default() })
+        let rate = a_second * self.scale();
+        let milli = rate * 1000.0;
+        milli.is_finite().then(|| SensorSample {
+            rate: Some(MilliPerSecond(milli.round() as i64)),
+            state: self.state(Quantity::Rate, 0, rate),
+            ..SensorSample::default()
+        })
     }
 
     fn sample(&self, row: &Row) -> Option<SensorSample> {
@@ -147,7 +153,7 @@ impl Seen<'_> {
         let raw = value(self.cell(row, Some(&sensor.column))?)?;
         let (quantity, scale) = match &sensor.typed {
             Some(typed) => self.typed(row, typed)?,
-            None => (sensor.measures, if sensor.scale == 0.0 { 1.0 } else { sensor.scale }),
+            None => (sensor.measures, self.scale()),
         };
         let times = match &sensor.times {
             Some(column) => self.number(row, column)? as f64,
