@@ -31,8 +31,8 @@ pub struct Entity {
 /// Every entity now.
 #[derive(Debug, Default)]
 pub struct Board {
-    /// By subject.
-    pub entities: BTreeMap<Subject, Entity>,
+    /// By subject. In boxes, as all large things in maps with tens of thousands of places, half of which are empty.
+    pub entities: BTreeMap<Subject, Box<Entity>>,
     /// The incidents that last, by number.
     pub incidents: BTreeMap<u64, Incident>,
     /// The maintenances that are planned or under way, by number.

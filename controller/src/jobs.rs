@@ -61,14 +61,16 @@ pub async fn history(shared: Arc<Shared>, stop: CancellationToken) -> Result<(),
             () = tokio::time::sleep(pause) => pause = COMPACT,
         }
         let covers = std::mem::replace(&mut heard, shared.store.latest_batch().await?);
-        if covers > covered + BEHIND {
+        let mut snapshot = Some(shared.live.snapshot(covers));
+        if covers > covered + BEHIND
+            && let Some(snapshot) = snapshot.take()
+        {
             covered = covers;
-            let snapshot = shared.live.snapshot(covers);
             shared.store.save_snapshot("live", now(), &snapshot).await?;
         }
         loop {
-            let snapshot = shared.live.snapshot(covers);
-            let compacted = shared.store.compact(now(), &options, Some(snapshot)).await?;
+            // It is kept with the first batches that become blocks, if it was not kept before.
+            let compacted = shared.store.compact(now(), &options, snapshot.take()).await?;
             if compacted.batches > 0 {
                 tracing::debug!(?compacted, "batches became blocks");
             }

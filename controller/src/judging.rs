@@ -227,7 +227,7 @@ impl Inner {
         shared.boards.change(|board| {
             for (subject, _) in engine.entities() {
                 if let Some(entity) = entity(engine, &settings, subject, None) {
-                    board.entities.insert(subject.clone(), entity);
+                    board.entities.insert(subject.clone(), Box::new(entity));
                 }
             }
             board.incidents = engine.incidents().map(|i| (i.id, i.clone())).collect();
@@ -401,8 +401,8 @@ impl Inner {
         shared.boards.change(|board| {
             for StateChange { subject, .. } in &changes.states {
                 let before = board.entities.remove(subject);
-                if let Some(entity) = entity(engine, &settings, subject, before.as_ref()) {
-                    board.entities.insert(subject.clone(), entity);
+                if let Some(entity) = entity(engine, &settings, subject, before.as_deref()) {
+                    board.entities.insert(subject.clone(), Box::new(entity));
                 }
             }
             for incident in &changes.incidents {

@@ -92,8 +92,8 @@ pub type Key = (AgentId, Subject);
 /// Everything that is known now.
 #[derive(Default)]
 pub struct State {
-    /// The latest values.
-    pub values: BTreeMap<Key, Latest>,
+    /// The latest values, in boxes: they are large, and a map's nodes are half empty.
+    pub values: BTreeMap<Key, Box<Latest>>,
     /// What has a new latest value since that was last asked.
     changed: BTreeSet<Key>,
     /// The last word on each notice.
@@ -135,6 +135,33 @@ impl State {
     /// Counts everything as changed.
     pub fn all_changed(&mut self) {
         self.changed.extend(self.values.keys().cloned());
+    }
+
+    /// Every agent that has said anything, with its last word on each notice.
+    fn words(&self) -> BTreeMap<AgentId, Vec<Observation>> {
+        let mut agents: BTreeMap<AgentId, Vec<Observation>> = BTreeMap::new();
+        for (agent, _) in self.values.keys() {
+            if agents.last_key_value().is_none_or(|(last, _)| last != agent) {
+                agents.insert(agent.clone(), Vec::new());
+            }
+        }
+        for (((agent, subject), _), word) in &self.notices {
+            let value = Value::Notice(word.notice.clone());
+            let observation = Observation { subject: subject.clone(), at: word.since, value };
+            agents.entry(agent.clone()).or_default().push(observation);
+        }
+        agents
+    }
+
+    /// The latest values of an agent.
+    fn values_of(&self, agent: &AgentId) -> impl Iterator<Item = Observation> {
+        let first = (agent.clone(), Subject { kind: EntityKind::ALL[0], id: String::new() });
+        let values = self.values.range(first..).take_while(move |((by, _), _)| by == agent);
+        values.map(|((_, subject), latest)| Observation {
+            subject: subject.clone(),
+            at: latest.at,
+            value: latest.value.clone(),
+        })
     }
 
     /// The notices that stand and since when.
@@ -213,30 +240,21 @@ impl Live {
     }
 
     /// The state as bytes for the store; `covers`: the number of a batch that is in it, with all before.
+    ///
+    /// It is made agent by agent: no copy of the whole is made on the way, and nobody waits for longer than one
+    /// agent's copy takes.
     pub fn snapshot(&self, covers: i64) -> Vec<u8> {
-        let state = self.read();
-        let mut agents: BTreeMap<&AgentId, Vec<Observation>> = BTreeMap::new();
-        for ((agent, subject), latest) in &state.values {
-            let observation =
-                Observation { subject: subject.clone(), at: latest.at, value: latest.value.clone() };
-            agents.entry(agent).or_default().push(observation);
+        let agents = self.read().words();
+        let mut bytes = Vec::new();
+        let mut add = |part: Snapshot| part.encode(&mut bytes).expect("a vector has room");
+        for (agent, mut observations) in agents {
+            observations.extend(self.read().values_of(&agent));
+            let bodies = observations.chunks(5_000).map(batch::encode).collect();
+            // Messages of one kind behind each other are one message, with all that the lists of each hold.
+            add(Snapshot { agents: vec![AgentSnapshot { agent: agent.to_string(), bodies }], covers: 0 });
         }
-        for (((agent, subject), _), word) in &state.notices {
-            let value = Value::Notice(word.notice.clone());
-            agents.entry(agent).or_default().push(Observation {
-                subject: subject.clone(),
-                at: word.since,
-                value,
-            });
-        }
-        let agents = agents
-            .into_iter()
-            .map(|(agent, observations)| AgentSnapshot {
-                agent: agent.to_string(),
-                bodies: observations.chunks(5_000).map(batch::encode).collect(),
-            })
-            .collect();
-        Snapshot { agents, covers }.encode_to_vec()
+        add(Snapshot { agents: Vec::new(), covers });
+        bytes
     }
 
     /// Takes in a snapshot; what cannot be read of it is left out and counted.
@@ -280,11 +298,9 @@ impl State {
         }
         self.make_room(&key);
         self.welcome(&key, at, &observation.value);
-        let latest = self.values.entry(key.clone()).or_insert_with(|| Latest {
-            at,
-            value: observation.value.clone(),
-            totals: Totals::default(),
-            trend: Trend::default(),
+        let latest = self.values.entry(key.clone()).or_insert_with(|| {
+            let value = observation.value.clone();
+            Box::new(Latest { at, value, totals: Totals::default(), trend: Trend::default() })
         });
         if counts {
             latest.totals.add(&observation.value);

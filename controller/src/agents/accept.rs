@@ -132,6 +132,8 @@ async fn serve(
     let mut connection = Box::pin(
         http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
+            // The time is in the answers themselves where it matters.
+            .auto_date_header(false)
             .max_concurrent_streams(16)
             .max_header_list_size(HEADERS)
             .max_pending_accept_reset_streams(RESETS)

@@ -123,7 +123,7 @@ impl Capacity {
             return Vec::new();
         };
         let agent = &accounting.from;
-        let latest = |share: &str| live.values.get(&(agent.clone(), subject(id, share)));
+        let latest = |share: &str| live.values.get(&(agent.clone(), subject(id, share))).map(AsRef::as_ref);
         let fresh = |latest: &&Latest| now.since(latest.at) <= judge::holds(every);
         let uses: Vec<(&str, Use)> = accounting
             .shares

@@ -212,7 +212,7 @@ fn maintenance(shared: &Shared, maintenance: &Maintenance, now: Timestamp) -> Ma
 }
 
 fn of_kind(board: &Board, kind: EntityKind) -> impl Iterator<Item = &Entity> {
-    board.entities.values().filter(move |e| e.subject.kind == kind)
+    board.entities.values().map(AsRef::as_ref).filter(move |e: &&Entity| e.subject.kind == kind)
 }
 
 /// What needs a look comes first; the rest stays in the order of names.
@@ -317,7 +317,7 @@ fn agent_name(entity: &Entity) -> String {
 }
 
 fn latest<'a>(live: &'a State, entity: &Entity) -> Option<&'a Latest> {
-    live.values.get(&(entity.agent.clone()?, entity.subject.clone()))
+    live.values.get(&(entity.agent.clone()?, entity.subject.clone())).map(AsRef::as_ref)
 }
 
 fn notices(live: &State, wanted: impl Fn(&AgentId, &Subject) -> bool) -> Vec<NoticeView> {
@@ -508,8 +508,10 @@ fn agent_view(shared: &Shared, board: &Board, live: &State, record: &AgentRecord
         site: Some(site_name(shared, &record.site)),
         role: record.role,
         version: Some(record.facts.version.clone()).filter(|v| !v.is_empty()),
-        state: entity
-            .map_or(Judgement { health: unseen.health, reason: unseen.reason, since: None }, judgement),
+        state: entity.map_or_else(
+            || Judgement { health: unseen.health, reason: unseen.reason, since: None },
+            |entity| judgement(entity),
+        ),
         connected,
         last_seen: entity.and_then(|e| e.at).or(record.last_seen),
         spool_pending: sample.and_then(|s| s.spool_pending).map(|c| c.0),

@@ -21,6 +21,7 @@
 
 mod causes;
 mod flaps;
+mod heard;
 mod incidents;
 mod index;
 mod maintenance;
@@ -135,7 +136,7 @@ enum Alarm {
 #[derive(Debug)]
 struct Entity {
     links: Links,
-    words: words::Words,
+    words: heard::Words,
     /// What the words say together.
     base: Judgement,
     flap: Flap,
@@ -156,7 +157,8 @@ pub struct Engine {
     policy: Policy,
     plan: Plan,
     clock: Timestamp,
-    entities: BTreeMap<Subject, Entity>,
+    /// In boxes: what is found here is large, and a node of the map is half empty.
+    entities: BTreeMap<Subject, Box<Entity>>,
     /// What hangs on a subject by a dependency, as a part, or by its place.
     dependents: BTreeMap<Subject, BTreeSet<Subject>>,
     /// What is part of a subject, and the parts of those.
@@ -250,7 +252,7 @@ impl Engine {
         Some(View {
             state: entity.state.as_ref()?,
             site: entity.links.site.as_ref(),
-            witness: decides.and_then(|(witness, _)| witness.as_ref()),
+            witness: decides.and_then(|(witness, _)| witness),
             at: decides.map(|(_, heard)| heard.word.at),
         })
     }
@@ -347,7 +349,7 @@ impl Engine {
         }
         let entity = Entity {
             links: self.plan.links(subject),
-            words: BTreeMap::new(),
+            words: heard::Words::default(),
             base: judge::unseen(),
             flap: Flap::default(),
             own: judge::unseen(),
@@ -357,7 +359,7 @@ impl Engine {
             freed: None,
             incident: None,
         };
-        self.entities.insert(subject.clone(), entity);
+        self.entities.insert(subject.clone(), Box::new(entity));
         self.index(subject);
         self.mark(subject);
     }

@@ -106,6 +106,8 @@ impl Connection {
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_WITHIN)
             .keep_alive_while_idle(true)
+            // Answers have two short headers: no table of them is worth its memory at the controller, for each agent.
+            .header_table_size(0)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| broken(&error))?;

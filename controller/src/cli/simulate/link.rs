@@ -70,6 +70,8 @@ impl Link {
                 .keep_alive_interval(PING.0)
                 .keep_alive_timeout(PING.1)
                 .keep_alive_while_idle(true)
+                // As agents do.
+                .header_table_size(0)
                 .handshake(TokioIo::new(stream))
                 .await?;
             let driver = tokio::spawn(async move { drop(driver.await) });

@@ -156,7 +156,13 @@ pub(super) async fn list(
             && filter.site.as_deref().is_none_or(|s| e.site.as_ref().is_some_and(|own| own.as_str() == s))
             && filter.health.as_deref().is_none_or(|h| e.state.health.as_str() == h)
     };
-    let items = board.entities.values().filter(wanted).map(|e| EntityBody::of(e, &operators.texts)).collect();
+    let items = board
+        .entities
+        .values()
+        .map(AsRef::as_ref)
+        .filter(wanted)
+        .map(|e| EntityBody::of(e, &operators.texts))
+        .collect();
     List::new("wasl.entities.v1", items)
 }
 

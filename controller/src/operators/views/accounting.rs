@@ -74,7 +74,7 @@ fn share(
     ShareView {
         id: of.id.clone(),
         name: of.name.clone(),
-        state: board.entities.get(&subject).map(judgement),
+        state: board.entities.get(&subject).map(|entity| judgement(entity)),
         down,
         up,
         down_of_line,

@@ -293,7 +293,7 @@ impl Engine {
         }
         match entity.own.health {
             Health::Unknown => {
-                let heard = entity.words.keys().flatten().filter(|a| !entity.links.witnesses.contains(a));
+                let heard = entity.words.agents().filter(|a| !entity.links.witnesses.contains(a));
                 let witnesses = entity.links.witnesses.iter().chain(heard);
                 let cut = |agent| self.entities.get(&agent_subject(agent)).and_then(|a| a.flow.cut.clone());
                 let found = witnesses.filter_map(cut).min();

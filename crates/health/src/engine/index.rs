@@ -29,7 +29,7 @@ impl Engine {
         if let Some(site) = &entity.links.site {
             self.members.entry(site.clone()).or_default().insert(subject.clone());
         }
-        let heard = entity.words.keys().flatten();
+        let heard = entity.words.agents();
         for agent in entity.links.witnesses.iter().chain(heard) {
             self.watched.entry(agent.clone()).or_default().insert(subject.clone());
         }
@@ -48,7 +48,7 @@ impl Engine {
         if let Some(site) = &entity.links.site {
             drop_from(&mut self.members, site, subject);
         }
-        for agent in entity.links.witnesses.iter().chain(entity.words.keys().flatten()) {
+        for agent in entity.links.witnesses.iter().chain(entity.words.agents()) {
             drop_from(&mut self.watched, agent, subject);
         }
         self.mark_led(&needed);

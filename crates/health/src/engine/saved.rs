@@ -65,11 +65,7 @@ impl Engine {
     pub fn export(&self) -> Saved {
         let entities = self.entities.iter().map(|(subject, entity)| SavedEntity {
             subject: subject.clone(),
-            words: entity
-                .words
-                .iter()
-                .map(|(witness, heard)| (witness.clone(), heard.as_ref().clone()))
-                .collect(),
+            words: entity.words.iter().map(|(witness, heard)| (witness.cloned(), heard.clone())).collect(),
             flap: entity.flap.clone(),
             state: entity.state.clone(),
             alone_since: entity.alone_since,
@@ -139,7 +135,9 @@ impl Engine {
             self.victims.entry(cause).or_default().insert(subject.clone());
         }
         if let Some(entity) = self.entities.get_mut(&subject) {
-            entity.words.extend(words.into_iter().map(|(witness, heard)| (witness, Box::new(heard))));
+            for (witness, heard) in words {
+                entity.words.put(witness, heard);
+            }
             entity.flap = flap;
             entity.state = state;
             entity.alone_since = if was_away { alone_since.and(Some(self.clock)) } else { alone_since };

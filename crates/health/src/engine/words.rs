@@ -1,19 +1,16 @@
 //! What the witnesses say of an entity, together.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use wasl_model::health::Health;
 use wasl_model::{AgentId, Subject, Timestamp};
 
+use super::heard::Words;
 use super::{Alarm, Engine, Judgement, as_agent, drop_from, judge, sites_among};
 use crate::word::{self, Heard, Word};
 
 /// A word this far ahead of the time comes from a clock that was wrong; the next one replaces it.
 const FUTURE: Duration = Duration::from_secs(60);
-
-/// By witness. Most entities have one, and a node of the map has room for eleven: hence the box.
-pub(super) type Words = BTreeMap<Option<AgentId>, Box<Heard>>;
 
 impl Engine {
     /// Takes in what a witness says; the controller itself is the witness `None`. An older word than the one
@@ -21,7 +18,7 @@ impl Engine {
     pub fn observe(&mut self, subject: &Subject, witness: Option<AgentId>, word: Word, now: Timestamp) {
         self.advance(now);
         self.work += 1;
-        let known = self.entities.get(subject).and_then(|entity| entity.words.get(&witness));
+        let known = self.entities.get(subject).and_then(|entity| entity.words.get(witness.as_ref()));
         if known.is_some_and(|known| known.word.at > word.at && known.word.at <= self.clock.plus(FUTURE)) {
             return;
         }
@@ -29,7 +26,7 @@ impl Engine {
         self.ensure(subject);
         let received = self.clock;
         if let Some(entity) = self.entities.get_mut(subject) {
-            entity.words.insert(witness.clone(), Box::new(Heard { word, received }));
+            entity.words.put(witness.clone(), Heard { word, received });
         }
         if let Some(agent) = witness.filter(|_| new) {
             self.watched.entry(agent).or_default().insert(subject.clone());
@@ -61,7 +58,7 @@ impl Engine {
 
     fn unhear(&mut self, subject: &Subject, witness: Option<&AgentId>) {
         let Some(entity) = self.entities.get_mut(subject) else { return };
-        if entity.words.remove(&witness.cloned()).is_none() {
+        if !entity.words.remove(witness) {
             return;
         }
         let silent = entity.words.is_empty();
@@ -81,7 +78,7 @@ impl Engine {
         self.work += 1;
         let clock = self.clock;
         let Some(entity) = self.entities.get_mut(subject) else { return false };
-        let next = entity.words.values().filter_map(|heard| heard.next(clock)).min();
+        let next = entity.words.words().filter_map(|heard| heard.next(clock)).min();
         self.alarms.set(&Alarm::Words(subject.clone()), next);
         let base = together(&entity.words, &entity.links.witnesses, clock);
         if entity.base == base {
@@ -99,15 +96,14 @@ impl Engine {
 
 /// The witness whose word decides: the worst word of those who know anything, and of equal ones that of
 /// the first name. Where nobody knows, one who still speaks goes before one whose word has ended.
-pub(super) fn deciding(words: &Words, now: Timestamp) -> Option<(&Option<AgentId>, &Heard)> {
+pub(super) fn deciding(words: &Words, now: Timestamp) -> Option<(Option<&AgentId>, &Heard)> {
     let weight = |heard: &Heard| match heard.says(now).map(|judgement| judgement.health) {
         Some(Health::Unknown) => 1,
         Some(health) => 2 + health as u8,
         None => 0,
     };
     // The last of equal ones wins, and that is to be the first name.
-    let heard = words.iter().map(|(witness, heard)| (witness, &**heard));
-    heard.rev().max_by_key(|(_, heard)| weight(heard))
+    words.iter().rev().max_by_key(|(_, heard)| weight(heard))
 }
 
 /// The judgement of all words. Confidence falls with the share of witnesses who know nothing.
@@ -116,8 +112,8 @@ fn together(words: &Words, expected: &[AgentId], now: Timestamp) -> Judgement {
     let Some(says) = heard.says(now) else { return word::ended(heard.word.at) };
     let mut judgement = says.clone();
     let knows = |heard: &Heard| heard.says(now).is_some_and(|j| j.health != Health::Unknown);
-    let knowing = words.values().filter(|heard| knows(heard)).count();
-    let silent = expected.iter().filter(|agent| !words.contains_key(&Some((*agent).clone()))).count();
+    let knowing = words.words().filter(|heard| knows(heard)).count();
+    let silent = expected.iter().filter(|agent| words.get(Some(agent)).is_none()).count();
     judgement.confidence *= knowing as f64 / (words.len() + silent).max(1) as f64;
     judgement
 }

@@ -15,6 +15,9 @@ use crate::transpose::Transposed;
 /// At 16 bytes per point some 32 MB, plus names.
 pub(super) const MAX_CACHED_POINTS: usize = 2_000_000;
 
+/// By how many places an agent's list grows at least.
+const STEP: usize = 16;
+
 /// One hot batch, without its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct HotRow {
@@ -72,7 +75,12 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> sqlx::Result<Hot>
 
 impl Hot {
     pub(super) fn add(&mut self, agent: AgentId, row: HotRow) {
-        self.rows.entry(agent).or_default().push(row);
+        let rows = self.rows.entry(agent).or_default();
+        // Thousands of agents have some seventy each: by doubling, half of the room would be for none.
+        if rows.len() == rows.capacity() {
+            rows.reserve_exact(STEP.max(rows.len() / 4));
+        }
+        rows.push(row);
     }
 
     /// Batches that came until `received_until`, the agents with the oldest first and each agent's

@@ -188,7 +188,7 @@ fn above(engine: &Engine, subject: &Subject, unknown: bool) -> BTreeSet<Subject>
     let mut open: Vec<Subject> = engine.plan.links(subject).needs().cloned().collect();
     if unknown {
         let entity = &engine.entities[subject];
-        let witnesses = entity.links.witnesses.iter().chain(entity.words.keys().flatten());
+        let witnesses = entity.links.witnesses.iter().chain(entity.words.agents());
         open.extend(witnesses.map(super::super::agent_subject));
     }
     while let Some(next) = open.pop() {
