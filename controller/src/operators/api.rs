@@ -33,6 +33,7 @@ pub use accounting::{AccountingBody, ShareBody, TalkerBody, TalkersBody, UseBody
 pub use accounts::{AccountBody, AccountChange, AccountRequest};
 pub use agents::{AgentBody, Revocation};
 pub use authority::{Anyway, AuthorityBody, NextAuthority, WaitingBody};
+pub(in crate::operators) use discovery::found;
 pub use discovery::{NeighbourBody, StationBody};
 pub use entities::{EntityBody, NoticeBody, ReasonBody};
 pub(super) use incidents::take_on;

@@ -47,6 +47,7 @@ pub(super) fn router() -> Router<Operators> {
         .route("/incidents/{id}/acknowledge", post(acknowledge))
         .route("/agents", get(agents))
         .route("/agents/{id}", get(agent))
+        .route("/discovery", get(discovery))
         .route("/entities/{kind}/{*id}", get(entity))
         .route("/live/overview", get(live_overview))
         .route("/live/links", get(live_links))
@@ -221,6 +222,11 @@ async fn agent(Looking(context): Looking, Path(id): Path<String>) -> Response {
         Some(view) => context.painted(|p| pages::agent(p, &context.frame, &view)),
         None => context.error(StatusCode::NOT_FOUND, None),
     }
+}
+
+async fn discovery(Looking(context): Looking) -> Response {
+    let view = views::discovery::view(&context.operators, now());
+    context.painted(|p| pages::discovery(p, &context.frame, &view))
 }
 
 async fn entity(Looking(context): Looking, Path((kind, id)): Path<(String, String)>) -> Response {

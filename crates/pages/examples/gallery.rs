@@ -7,7 +7,9 @@ use std::path::Path;
 use std::{env, fs, io};
 
 use jiff::tz::{TimeZone, offset};
-use wasl_pages::view::{AgentsView, BackupsView, ErrorView, IncidentsView, LinksView, LoginError, LoginView};
+use wasl_pages::view::{
+    AgentsView, BackupsView, DiscoveryView, ErrorView, IncidentsView, LinksView, LoginError, LoginView,
+};
 use wasl_pages::{Lang, Painter, Texts, assets, pages};
 
 #[path = "../testdata/fixture.rs"]
@@ -54,6 +56,8 @@ fn main() -> io::Result<()> {
             ("hostile-incidents", pages::incidents(&p, &frame, &fixture::hostile_incidents())),
             ("agents", pages::agents(&p, &frame, &fixture::agents_view())),
             ("no-agents", pages::agents(&p, &frame, &AgentsView::default())),
+            ("discovery", pages::discovery(&p, &frame, &fixture::discovery::view())),
+            ("no-finds", pages::discovery(&p, &frame, &DiscoveryView::default())),
             ("agent", pages::agent(&p, &frame, &fixture::agent_detail())),
             ("entity", pages::entity(&p, &frame, &fixture::target())),
             ("device", pages::entity(&p, &frame, &fixture::device())),

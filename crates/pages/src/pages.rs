@@ -9,8 +9,8 @@ use crate::Painter;
 use crate::live;
 use crate::paint::Markup;
 use crate::view::{
-    AgentDetailView, AgentsView, BackupsView, EntityView, ErrorView, Frame, IncidentView, IncidentsView,
-    LinkPageView, LinksView, LoginError, LoginView, Nav, OverviewView, ReportView,
+    AgentDetailView, AgentsView, BackupsView, DiscoveryView, EntityView, ErrorView, Frame, IncidentView,
+    IncidentsView, Known, LinkPageView, LinksView, LoginError, LoginView, Nav, OverviewView, ReportView,
 };
 
 /// Fills a template. Templates write to memory and call nothing that fails.
@@ -40,6 +40,7 @@ page!(Incidents, "incidents.html", IncidentsView);
 page!(Incident, "incident.html", IncidentView, may_act: bool);
 page!(Agents, "agents.html", AgentsView);
 page!(AgentDetail, "agent.html", AgentDetailView);
+page!(Discovery, "discovery.html", DiscoveryView);
 page!(Entity, "entity.html", EntityView);
 page!(LinkPage, "link.html", LinkPageView);
 page!(Report, "report.html", ReportView);
@@ -88,6 +89,11 @@ pub fn agent(p: &Painter<'_>, frame: &Frame, view: &AgentDetailView) -> String {
     fill(&AgentDetail { p, frame, title: p.plain(&view.agent.id), nav: Some(Nav::Agents), view })
 }
 
+/// `/discovery`: what agents found, and what of it the configuration does not know.
+pub fn discovery(p: &Painter<'_>, frame: &Frame, view: &DiscoveryView) -> String {
+    fill(&Discovery { p, frame, title: p.t("nav-discovery"), nav: Some(Nav::Discovery), view })
+}
+
 /// `/entities/{kind}/{id}`: any entity. The identifier is one percent-encoded path segment.
 pub fn entity(p: &Painter<'_>, frame: &Frame, view: &EntityView) -> String {
     let nav = match view.subject.kind {
@@ -99,12 +105,10 @@ pub fn entity(p: &Painter<'_>, frame: &Frame, view: &EntityView) -> String {
         | EntityKind::Share
         | EntityKind::Sensor
         | EntityKind::Device
-        | EntityKind::Interface
-        | EntityKind::Neighbour => Some(Nav::Links),
+        | EntityKind::Interface => Some(Nav::Links),
+        EntityKind::Neighbour | EntityKind::Station => Some(Nav::Discovery),
         EntityKind::BackupJob => Some(Nav::Backups),
-        EntityKind::Machine | EntityKind::Disk | EntityKind::Site | EntityKind::Station => {
-            Some(Nav::Overview)
-        }
+        EntityKind::Machine | EntityKind::Disk | EntityKind::Site => Some(Nav::Overview),
     };
     fill(&Entity { p, frame, title: p.plain(&view.subject.id), nav, view })
 }

@@ -5,6 +5,7 @@
 //! hands over references.
 
 mod accounting;
+mod discovery;
 pub(crate) mod incidents;
 mod links;
 
@@ -330,10 +331,10 @@ impl<'a> Painter<'a> {
             | EntityKind::Share
             | EntityKind::Sensor
             | EntityKind::Device
-            | EntityKind::Interface
-            | EntityKind::Neighbour => "/links",
+            | EntityKind::Interface => "/links",
             EntityKind::BackupJob => "/backups",
-            EntityKind::Site | EntityKind::Station => "/",
+            EntityKind::Neighbour | EntityKind::Station => "/discovery",
+            EntityKind::Site => "/",
         }
     }
 

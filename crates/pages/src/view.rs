@@ -4,6 +4,7 @@
 //! times of round trips and clocks are seconds, rates are per second.
 
 mod accounting;
+mod discovery;
 mod links;
 mod month;
 
@@ -11,6 +12,8 @@ pub use month::{
     CarriedView, ChangeView, EndMonthView, ForecastView, LinkPageView, MonthView, OutageView, PlannedView,
     QualityView, ReportView,
 };
+
+pub use discovery::{DiscoveryView, Known, NeighbourView, StationView};
 
 pub use accounting::{AccountingView, ShareView, TalkerView, TalkersView};
 pub use links::{ContractView, EndView, FlowView, LinkView, LinksView, PlaceView, RingView};
@@ -52,11 +55,14 @@ pub enum Nav {
     Incidents,
     /// `/agents`
     Agents,
+    /// `/discovery`
+    Discovery,
 }
 
 impl Nav {
     /// All places, in order.
-    pub const ALL: [Self; 5] = [Self::Overview, Self::Links, Self::Backups, Self::Incidents, Self::Agents];
+    pub const ALL: [Self; 6] =
+        [Self::Overview, Self::Links, Self::Backups, Self::Incidents, Self::Agents, Self::Discovery];
 
     /// The path.
     pub fn path(self) -> &'static str {
@@ -66,6 +72,7 @@ impl Nav {
             Self::Backups => "/backups",
             Self::Incidents => "/incidents",
             Self::Agents => "/agents",
+            Self::Discovery => "/discovery",
         }
     }
 
@@ -77,6 +84,7 @@ impl Nav {
             Self::Backups => "nav-backups",
             Self::Incidents => "nav-incidents",
             Self::Agents => "nav-agents",
+            Self::Discovery => "nav-discovery",
         }
     }
 }

@@ -14,6 +14,8 @@ use wasl_pages::view::{
     KindTotal, LinksView, MachineView, MaintenanceView, NoticeView, OverviewView, PartView, TargetView,
 };
 
+#[path = "discovery.rs"]
+pub(crate) mod discovery;
 #[path = "network.rs"]
 pub(crate) mod network;
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use jiff::tz::{TimeZone, offset};
-use wasl_pages::view::{AgentsView, BackupsView, ErrorView, IncidentsView, LinksView, LoginError, LoginView};
+use wasl_pages::view::{
+    AgentsView, BackupsView, DiscoveryView, ErrorView, IncidentsView, LinksView, LoginError, LoginView,
+};
 use wasl_pages::{Lang, Painter, Texts, assets, live, pages};
 
 #[path = "../testdata/fixture.rs"]
@@ -43,6 +45,8 @@ fn all(p: &Painter<'_>) -> Vec<(&'static str, String)> {
         ("incident-ended", pages::incident(p, &frame, &fixture::ended_incident(), true)),
         ("agents", pages::agents(p, &frame, &fixture::agents_view())),
         ("no-agents", pages::agents(p, &frame, &AgentsView::default())),
+        ("discovery", pages::discovery(p, &frame, &fixture::discovery::view())),
+        ("no-finds", pages::discovery(p, &frame, &DiscoveryView::default())),
         ("agent", pages::agent(p, &frame, &fixture::agent_detail())),
         ("entity", pages::entity(p, &frame, &fixture::target())),
         ("device", pages::entity(p, &frame, &fixture::device())),

@@ -83,6 +83,11 @@ agents: { branch-1: { site: one, role: gateway, discovery: { lldp: [port1] } } }
     let proposed = stdout(&centre, &["discovery", "--propose"]);
     assert!(proposed.contains("host: \"192.0.2.7\""), "{proposed}");
     assert!(proposed.contains("#   branch-1/port1 -- story-core Gi1/0/3"), "{proposed}");
+    let page = centre.client.get("/discovery?lang=en");
+    assert_eq!(page.status, 200);
+    for shown in ["branch-1/port1", "<bdi>story-core</bdi>", "On no list", "host: &#34;192.0.2.7&#34;"] {
+        assert!(page.text().contains(shown), "no {shown} in {}", page.text());
+    }
     announce("port1-far", "120");
     announce("port1-far", "0");
     let mut again = 0;

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use wasl_model::{EntityKind, Value};
+use wasl_model::{EntityKind, Timestamp, Value};
 use wasl_settings::{Familiar, Settings};
 
 use super::{List, Problem};
@@ -12,6 +12,7 @@ use crate::operators::Operators;
 use crate::operators::access::Viewer;
 use crate::operators::extract::Json;
 use crate::proposal::{self, Proposal};
+use crate::shared::Shared;
 use crate::time::now;
 
 /// Neighbours of which nothing was heard for so long are not listed; an agent tells hourly that they are there.
@@ -66,6 +67,24 @@ pub struct StationBody {
     pub known: Option<String>,
 }
 
+/// What is listed, and what of it could go into the configuration.
+pub(in crate::operators) struct Found {
+    pub(in crate::operators) neighbours: Vec<NeighbourBody>,
+    pub(in crate::operators) stations: Vec<StationBody>,
+    pub(in crate::operators) proposal: Proposal,
+}
+
+/// What was found and is not too old now.
+pub(in crate::operators) fn found(shared: &Shared, now: Timestamp) -> Found {
+    let settings = shared.intent.settings();
+    let live = shared.live.read();
+    let neighbours = neighbour_bodies(&live, &settings, now.0 - NEIGHBOUR_MS);
+    let stations = station_bodies(&live, &settings, now.0 - STATION_MS);
+    drop(live);
+    let proposal = proposal::of(&settings, &neighbours, &stations);
+    Found { neighbours, stations, proposal }
+}
+
 /// The neighbours of the last two hours, by agent and port.
 #[utoipa::path(get, operation_id = "list_neighbours", path = "/api/v1/discovery/neighbours",
     responses((status = 200, body = List<NeighbourBody>), (status = 401, body = Problem, content_type = "application/problem+json")))]
@@ -89,12 +108,7 @@ pub(super) async fn stations(_: Viewer, State(operators): State<Operators>) -> J
 #[utoipa::path(get, operation_id = "propose", path = "/api/v1/discovery/proposal",
     responses((status = 200, body = Proposal), (status = 401, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn propose(_: Viewer, State(operators): State<Operators>) -> Json<Proposal> {
-    let settings = operators.shared.intent.settings();
-    let live = operators.shared.live.read();
-    let neighbours = neighbour_bodies(&live, &settings, now().0 - NEIGHBOUR_MS);
-    let stations = station_bodies(&live, &settings, now().0 - STATION_MS);
-    drop(live);
-    Json(proposal::of(&settings, &neighbours, &stations))
+    Json(found(&operators.shared, now()).proposal)
 }
 
 fn neighbour_bodies(live: &live::State, settings: &Settings, since: i64) -> Vec<NeighbourBody> {

@@ -8,6 +8,7 @@ nav-links = Links
 nav-backups = Backups
 nav-incidents = Incidents
 nav-agents = Agents
+nav-discovery = Discovery
 log-in = Log in
 log-out = Log out
 as-of = As of
@@ -186,6 +187,32 @@ col-covers = What
 col-until = Until
 col-by = By
 col-why = Why
+
+discovery-lead = What agents found without being told. It is what these devices say of themselves: none of it is proved.
+strangers =
+    { $n ->
+        [0] Every station is known
+        [one] { $n } station is on no list
+       *[other] { $n } stations are on no list
+    }
+finds-more =
+    { $n ->
+        [one] { $n } more had no room here; “wasl discovery” lists all
+       *[other] { $n } more had no room here; “wasl discovery” lists all
+    }
+known-no = On no list
+known-listed = Listed
+col-known = Known as
+col-addresses = Addresses
+col-first = First seen
+col-seen-by = Seen by
+col-heard = Heard at
+col-its-port = Its port
+col-managed-at = Managed at
+no-finds = Nothing was found. Agents listen for neighbours at the interfaces under “discovery: lldp” and ask for stations on the subnets under “discovery: sweep”, if the configuration names any.
+proposal = Proposed configuration
+proposal-lead = What is not known yet, as configuration. Look at each line first. This command shows it, checks it beside the rest, and writes it once you agree:
+proposal-text = What it would write
 
 no-agents = No agent has joined yet.
 join-token = 1. Here, make a token for the machine. It works once and only for a while:

@@ -1,0 +1,29 @@
+//! How finds are shown.
+
+use std::borrow::Borrow;
+
+use wasl_model::EntityKind;
+
+use super::{Markup, Painter, escape};
+use crate::format;
+use crate::view::Known;
+
+impl Painter<'_> {
+    /// Whether the configuration knows a find, and as what.
+    pub(crate) fn known(&self, known: impl Borrow<Known>) -> Markup {
+        match known.borrow() {
+            Known::No => self.badge("degraded", &self.t("known-no")),
+            Known::Listed => self.badge("ok", &self.t("known-listed")),
+            // A station of the configuration has no page of its own.
+            Known::As(subject) if subject.kind == EntityKind::Station => self.badge("ok", &subject.id),
+            Known::As(subject) => self.subject(subject),
+        }
+    }
+
+    /// A text of several lines for a program, as it stands.
+    #[expect(clippy::unused_self, reason = "templates reach everything through the painter")]
+    pub(crate) fn listing(&self, text: impl AsRef<str>) -> Markup {
+        let lines: Vec<String> = text.as_ref().lines().map(|line| escape(&format::visible(line))).collect();
+        Markup(lines.join("\n"))
+    }
+}
