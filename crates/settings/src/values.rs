@@ -425,7 +425,7 @@ fn host(text: &str) -> Result<String, Complaint> {
     Err(if bare != text && !bare.is_empty() && host(bare).is_ok() {
         match port {
             Some(port) => {
-                complaint.help(format!("write only `{bare}`; the port `{port}` has a key of its own"))
+                complaint.help(format!("write only `{bare}`; the port {} has a key of its own", quote(port)))
             }
             None => complaint.help(format!("write only `{bare}`")),
         }
@@ -519,6 +519,7 @@ mod tests {
         for (bad, help) in [
             ("https://portal.example.edu/login", "write only `portal.example.edu`"),
             ("192.0.2.1:8443", "write only `192.0.2.1`; the port `8443` has a key of its own"),
+            ("a:84\t43", "write only `a`; the port `84→43` has a key of its own"),
             ("192.0.2.0/24", "write only `192.0.2.0`"),
             ("192.0.2.300", "an IPv4 address has four numbers from 0 to 255"),
             ("1921681", "an IPv4 address has four numbers from 0 to 255"),
