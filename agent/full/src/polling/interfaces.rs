@@ -66,28 +66,25 @@ pub(crate) const NARROW: &[&[u32]] = &[
 const NARROW_OCTETS: [usize; 2] = [0, 1];
 const NARROW_PACKETS: [[usize; 3]; 2] = [[2, 3, 4], [5, 6, 7]];
 
-/// The columns that are read rarely: `ifName`, `ifHighSpeed`, `ifConnectorPresent`.
+/// The columns that are read rarely: `ifName`, `ifHighSpeed`, `ifConnectorPresent`, `ifSpeed`.
 pub(crate) const FIXED: &[&[u32]] = &[
     &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 1],
     &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 15],
     &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 17],
+    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 5],
 ];
 const NAME: usize = 0;
 const HIGH_SPEED: usize = 1;
 const CONNECTOR: usize = 2;
+const SPEED: usize = 3;
 
-/// The columns that are read with [`FIXED`] where those do not tell enough: `ifDescr`, `ifSpeed`,
-/// `ifPhysAddress`, `ifAlias`.
-pub(crate) const MORE: &[&[u32]] = &[
-    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 2],
-    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 5],
-    &[1, 3, 6, 1, 2, 1, 2, 2, 1, 6],
-    &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 18],
-];
+/// The columns that are read with [`FIXED`] where those do not tell enough: `ifDescr`, `ifPhysAddress`,
+/// `ifAlias`.
+pub(crate) const MORE: &[&[u32]] =
+    &[&[1, 3, 6, 1, 2, 1, 2, 2, 1, 2], &[1, 3, 6, 1, 2, 1, 2, 2, 1, 6], &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 18]];
 const DESCRIPTION: usize = 0;
-const SPEED: usize = 1;
-const HARDWARE: usize = 2;
-const ALIAS: usize = 3;
+const HARDWARE: usize = 1;
+const ALIAS: usize = 2;
 
 /// The names of columns, for people.
 pub(crate) fn column_name(column: &[u32]) -> &'static str {
@@ -145,8 +142,7 @@ pub(crate) fn lacks_wide(traffic: &Table) -> bool {
 pub(crate) fn lacks_names(fixed: &Table) -> bool {
     let names: Vec<Option<String>> =
         fixed.rows.values().map(|row| row.cells.get(&NAME).and_then(Datum::text)).collect();
-    let speeds = fixed.rows.values().all(|row| number(row, HIGH_SPEED).is_some());
-    names.is_empty() || !speeds || !identity::names_suffice(names.iter().map(Option::as_deref))
+    names.is_empty() || !identity::names_suffice(names.iter().map(Option::as_deref))
 }
 
 /// What is known of the interfaces besides their counters.
@@ -194,13 +190,11 @@ impl Fixed {
             labels.insert(index, label);
         }
         let port = |(index, identity)| {
-            let (fixed, more) = rows(&fixed.rows, &more.rows, index, &none);
-            let positive =
-                |row, column| number(row, column).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
-            // `ifSpeed` at its end means more than it can tell (RFC 2863, ifSpeed).
-            let low = positive(more, SPEED).filter(|n| *n < u64::from(u32::MAX));
-            let speed = positive(fixed, HIGH_SPEED).map(|n| n.saturating_mul(1_000_000)).or(low);
-            (index, Port { identity, speed, connector: number(fixed, CONNECTOR).map(|n| n == 1) })
+            let (fixed, _) = rows(&fixed.rows, &more.rows, index, &none);
+            (
+                index,
+                Port { identity, speed: speed(fixed), connector: number(fixed, CONNECTOR).map(|n| n == 1) },
+            )
         };
         let interfaces: BTreeMap<_, _> =
             identity::identify(device, &labels, names).into_iter().map(port).collect();
@@ -228,6 +222,19 @@ fn is_alive(traffic: &Table, index: u32) -> bool {
     let key: &[u32] = &[index];
     let status = |column| traffic.rows.get(key).and_then(|row| number(row, column));
     status(ADMIN_STATUS) != Some(2) && status(OPER_STATUS) != Some(NOT_PRESENT)
+}
+
+/// The nominal speed in bits per second, where the device tells it.
+fn speed(fixed: &Row) -> Option<u64> {
+    let positive = |column| number(fixed, column).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
+    // At its end it means more than it can tell (RFC 2863, ifSpeed).
+    let bits = positive(SPEED).filter(|n| *n < u64::from(u32::MAX));
+    match positive(HIGH_SPEED) {
+        // Millions of bits are what it should count; switches of D-Link write the same number into both.
+        Some(millions) if Some(millions) != bits => Some(millions.saturating_mul(1_000_000)),
+        // Less than a million, and by firewalls of Palo Alto and switches of H3C also more than that.
+        _ => bits,
+    }
 }
 
 fn last_change(table: &Table) -> Option<u32> {
@@ -334,9 +341,8 @@ mod tests {
         let mut narrow = table([(7, vec![(NARROW_OCTETS[0], Datum::Counter32(5))])]);
         let row = narrow.rows.get_mut(&vec![7]).expect("put there");
         (row.at, row.uptime) = (Duration::from_secs(9), Some(900));
-        let names = table([(7, vec![(NAME, text("ppp0"))])]);
-        assert!(lacks_names(&names), "it has no speed");
-        let known = fixed(&names, &table([(7, vec![(SPEED, Datum::Number(2_000_000))])]), &traffic);
+        let names = table([(7, vec![(NAME, text("ppp0")), (SPEED, Datum::Number(2_000_000))])]);
+        let known = fixed(&names, &Table::default(), &traffic);
         let read = readings(&known, &traffic, &narrow);
         assert_eq!(read[0].0.id, "r/ppp0");
         assert_eq!(read[0].1.octets, [Some(Counter::Narrow(5)), None]);
@@ -404,6 +410,27 @@ mod tests {
         assert!(!known.fits(&table([(4, row(1)), (9, row(1))])), "it lives: who is it?");
         let away = table([(4, vec![(OPER_STATUS, Datum::Number(NOT_PRESENT))]), (9, row(1))]);
         assert!(known.fits(&away));
+    }
+
+    /// As recordings of real devices have them (snmpsim-data 1.0.1), `ifHighSpeed` first.
+    #[test]
+    fn a_speed_is_told_by_what_makes_sense_of_both_objects() {
+        for (name, high, low, bits) in [
+            ("an ordinary port", Some(1_000), 1_000_000_000, Some(1_000_000_000)),
+            ("faster than ifSpeed can tell", Some(10_000), 4_294_967_295, Some(10_000_000_000)),
+            ("dptech-dpx800-a5: ifSpeed has wrapped", Some(10_000), 1_410_065_408, Some(10_000_000_000)),
+            ("dlink-des3038: bits in both", Some(100_000_000), 100_000_000, Some(100_000_000)),
+            ("h3c-e528-2: no millions, but 1 Gbit/s", Some(0), 1_000_000_000, Some(1_000_000_000)),
+            ("huawei-unknown-001: less than a million", Some(0), 64_000, Some(64_000)),
+            ("an old device", None, 10_000_000, Some(10_000_000)),
+            ("a port that is down", Some(0), 0, None),
+            ("nothing known", None, 4_294_967_295, None),
+        ] {
+            let mut row = Row::default();
+            row.cells.extend(high.map(|n| (HIGH_SPEED, Datum::Number(n))));
+            row.cells.insert(SPEED, Datum::Number(low));
+            assert_eq!(speed(&row), bits, "{name}");
+        }
     }
 
     #[test]
