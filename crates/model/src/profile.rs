@@ -47,6 +47,12 @@ pub struct SensorProfile {
     pub size: Option<ObjectName>,
     /// Only rows of which this is so.
     pub only: Option<Only>,
+    /// Not the rows that another table's row says this of.
+    pub except: Option<Except>,
+    /// Not the rows that are called so by their label; what ends with `*` is the beginning of a label.
+    pub ignore: Vec<String>,
+    /// What a device gives that does not know the value.
+    pub unknown: Unknown,
     /// The columns that say of each row what it measures, where they are as in ENTITY-SENSOR-MIB (RFC 3433).
     pub typed: Option<Typed>,
     /// What a number means, for a status.
@@ -67,6 +73,29 @@ pub struct Only {
     pub numbers: Vec<i64>,
     /// Object names that count.
     pub names: Vec<ObjectName>,
+}
+
+/// What a row must not be, by the row of another table that names it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Except {
+    /// The column of the other table with the numbers of rows of this one.
+    pub by: ObjectName,
+    /// The column of the other table that says it.
+    pub column: ObjectName,
+    /// Numbers that leave the row out.
+    pub numbers: Vec<i64>,
+}
+
+/// What stands for a value that a device does not have.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Unknown {
+    /// These numbers, as the device gives them.
+    pub numbers: Vec<i64>,
+    /// What is beyond these, in the base unit: nothing that is measured there.
+    #[serde(flatten)]
+    pub beyond: Bounds,
 }
 
 /// The columns of `entPhySensorTable` (RFC 3433 3): what a row measures, and how.

@@ -68,6 +68,17 @@ struct Sensor {
     /// Only rows of which this is so.
     #[garde(dive)]
     only: Option<Only>,
+    /// Not the rows that another table's row says this of.
+    #[garde(dive)]
+    except: Option<Except>,
+    /// Not the rows that are called so by their label; * at the end stands for anything.
+    #[serde(default)]
+    #[garde(length(max = 64), inner(custom(line)))]
+    ignore: Vec<String>,
+    /// What a device gives that does not know the value.
+    #[serde(default)]
+    #[garde(dive)]
+    unknown: Unknown,
     /// The columns that say of each row what it measures, as in ENTITY-SENSOR-MIB.
     #[garde(skip)]
     typed: Option<Typed>,
@@ -100,6 +111,37 @@ struct Only {
     #[serde(default)]
     #[garde(length(max = 64))]
     names: Vec<ObjectName>,
+}
+
+/// What a row must not be, by the row of another table that names it.
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+struct Except {
+    /// The column of the other table with the numbers of rows of this one.
+    #[garde(skip)]
+    by: ObjectName,
+    /// The column of the other table that says it.
+    #[garde(skip)]
+    column: ObjectName,
+    /// Numbers that leave the row out.
+    #[garde(length(min = 1, max = 64))]
+    numbers: Vec<i64>,
+}
+
+/// What stands for a value that a device does not have.
+#[derive(Debug, Default, Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+struct Unknown {
+    /// These numbers, as the device gives them.
+    #[serde(default)]
+    #[garde(length(max = 64))]
+    numbers: Vec<i64>,
+    /// And what is below this, in the base unit.
+    #[garde(skip)]
+    below: Option<f64>,
+    /// And what is above this, in the base unit.
+    #[garde(skip)]
+    above: Option<f64>,
 }
 
 /// The columns of a table like entPhySensorTable.
@@ -244,6 +286,16 @@ impl Sensor {
                 numbers: only.numbers,
                 names: only.names.into_iter().map(|name| name.0).collect(),
             }),
+            except: self.except.map(|except| profile::Except {
+                by: except.by.0,
+                column: except.column.0,
+                numbers: except.numbers,
+            }),
+            ignore: self.ignore,
+            unknown: profile::Unknown {
+                numbers: self.unknown.numbers,
+                beyond: profile::Bounds { below: self.unknown.below, above: self.unknown.above },
+            },
             typed: self.typed.map(|typed| profile::Typed {
                 kind: typed.kind.0,
                 scale: typed.scale.0,

@@ -42,6 +42,14 @@ profiles:
     sensors:
       - {{ name: room, column: \".1.3.6.1.4.1.21239.5.1.2.1.5\", measures: temperature, scale: 0.1, degraded: {{ above: 27.5, below: -3 }} }}
       - {{ name: door, column: \"1.3.6.1.4.1.21239.5.1.2.1.9\", states: {{ 0: down, 1: ok }} }}
+      - name: disk
+        column: \"1.3.6.1.4.1.21239.6.1\"
+        measures: storage
+        label: \"1.3.6.1.4.1.21239.6.2\"
+        size: \"1.3.6.1.4.1.21239.6.3\"
+        except: {{ by: \"1.3.6.1.4.1.21239.7.1\", column: \"1.3.6.1.4.1.21239.7.2\", numbers: [2] }}
+        ignore: [\"/dev*\"]
+        unknown: {{ numbers: [-1], above: 9e15 }}
 "
     );
     let found = assignment(&own).expect("sound");
@@ -50,6 +58,11 @@ profiles:
     assert_eq!((room.sensors[0].measures, room.sensors[0].scale), (Quantity::Temperature, 0.1));
     assert_eq!((room.sensors[0].degraded.above, room.sensors[0].degraded.below), (Some(27.5), Some(-3.0)));
     assert_eq!(room.sensors[1].states.len(), 2);
+    let disk = &room.sensors[2];
+    let except = disk.except.as_ref().expect("given");
+    assert_eq!((except.by.last(), except.column.last(), &except.numbers), (Some(&1), Some(&2), &vec![2]));
+    assert_eq!(disk.ignore, ["/dev*"]);
+    assert_eq!((&disk.unknown.numbers, disk.unknown.beyond.above), (&vec![-1], Some(9e15)));
     let json = serde_json::to_string(&found).expect("JSON");
     assert_eq!(serde_json::from_str::<Assignment>(&json).expect("read back"), found);
 }

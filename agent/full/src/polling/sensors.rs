@@ -38,7 +38,9 @@ pub(crate) fn columns(profile: &Profile) -> Vec<ObjectName> {
         let typed = sensor.typed.iter().flat_map(|t| [&t.kind, &t.scale, &t.precision, &t.status]);
         let others = [&sensor.label, &sensor.times, &sensor.size].into_iter().flatten();
         let only = sensor.only.iter().map(|only| &only.column);
-        for column in std::iter::once(&sensor.column).chain(others).chain(only).chain(typed) {
+        let except = sensor.except.iter().flat_map(|except| [&except.by, &except.column]);
+        let all = std::iter::once(&sensor.column).chain(others).chain(only).chain(except).chain(typed);
+        for column in all {
             if !column.is_empty() && !columns.contains(column) {
                 columns.push(column.clone());
             }
@@ -60,7 +62,9 @@ pub(crate) fn samples(
     let mut found = Vec::new();
     for (place, sensor) in profile.sensors.iter().enumerate() {
         let seen = Seen { columns: &columns, sensor };
-        let rows: Vec<_> = table.rows.iter().filter(|(_, row)| seen.counts(row)).collect();
+        let left_out = seen.left_out(table);
+        let counts = |index: &[u32], row| seen.counts(row) && !left_out.contains(index);
+        let rows: Vec<_> = table.rows.iter().filter(|(index, row)| counts(index, row)).collect();
         let alone = matches!(rows.as_slice(), [(index, _)] if **index == [0]);
         for (index, row) in rows {
             let sample = if sensor.measures == Quantity::Rate && sensor.typed.is_none() {
@@ -131,7 +135,26 @@ impl Seen<'_> {
             Some(datum) => datum.number().is_some_and(|n| only.numbers.contains(&n)),
             None => false,
         });
-        wanted && self.cell(row, Some(&self.sensor.column)).is_some()
+        wanted && self.cell(row, Some(&self.sensor.column)).is_some() && !self.ignores(row)
+    }
+
+    fn ignores(&self, row: &Row) -> bool {
+        let Some(label) = self.cell(row, self.sensor.label.as_ref()).and_then(Datum::text) else {
+            return false;
+        };
+        self.sensor.ignore.iter().any(|name| match name.strip_suffix('*') {
+            Some(beginning) => label.starts_with(beginning),
+            None => label == *name,
+        })
+    }
+
+    /// The rows that another table leaves out.
+    fn left_out(&self, table: &Table) -> HashSet<Vec<u32>> {
+        let Some(except) = &self.sensor.except else { return HashSet::new() };
+        let said = table.rows.values().filter(|row| {
+            self.number(row, &except.column).is_some_and(|number| except.numbers.contains(&number))
+        });
+        said.filter_map(|row| Some(vec![u32::try_from(self.number(row, &except.by)?).ok()?])).collect()
     }
 
     fn scale(&self) -> f64 {
@@ -161,7 +184,11 @@ impl Seen<'_> {
         };
         let mut sample = SensorSample::default();
         let amount = raw * scale * times;
-        if !amount.is_finite() {
+        let unknown = &sensor.unknown;
+        if !amount.is_finite()
+            || unknown.numbers.iter().any(|number| raw.total_cmp(&(*number as f64)).is_eq())
+            || unknown.beyond.broken_by(amount)
+        {
             return None;
         }
         let milli = amount * 1000.0;

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use wasl_model::profile::{Bounds, Only};
+use wasl_model::profile::{Bounds, Except, Only, Unknown};
 
 use super::*;
 
@@ -124,6 +124,74 @@ fn storage_is_told_in_bytes_and_judged_by_its_share() {
     assert_eq!(read(50, 100, &[1, 8]), None, "not of the wanted kind");
     assert_eq!(read(200, 100, &[1, 9]), None, "more in use than there is");
     assert_eq!(read(0, 0, &[1, 9]), None);
+}
+
+/// An UPS on mains that has no estimate says 0 minutes, one that has no probe -1 degrees, and one counts in tenths of a
+/// volt (eastpower-istars-swv053 and huawei-gse200m of snmpsim-data 1.0.1).
+#[test]
+fn what_a_device_says_when_it_does_not_know_is_no_value() {
+    let unknown = |numbers: &[i64], below, above| Unknown {
+        numbers: numbers.to_vec(),
+        beyond: Bounds { below, above },
+    };
+    let runtime = profile(SensorProfile {
+        scale: 60.0,
+        unknown: unknown(&[0], None, None),
+        down: Bounds { below: Some(60.0), above: None },
+        ..sensor(Quantity::Runtime)
+    });
+    assert_eq!(one(&runtime, &[Datum::Number(0)]), None, "no UPS on mains is down for want of an estimate");
+    assert_eq!(one(&runtime, &[Datum::Number(-1)]), None);
+    let minute = one(&runtime, &[Datum::Number(1)]).expect("an estimate");
+    assert_eq!((minute.runtime, minute.state), (Some(Millis(60_000)), Some(SensorState::Ok)));
+    let battery = profile(SensorProfile {
+        unknown: unknown(&[-1], Some(-40.0), Some(100.0)),
+        ..sensor(Quantity::Temperature)
+    });
+    let celsius = |n| one(&battery, &[Datum::Number(n)]).and_then(|sample| sample.temperature);
+    assert_eq!(
+        [-41, -1, -2, 36, 101].map(celsius),
+        [None, None, Some(MilliCelsius(-2_000)), Some(MilliCelsius(36_000)), None]
+    );
+}
+
+/// The root of a camera is an image (semac-ipcam-500 of snmpsim-data 1.0.1), and a router has dozens of them, of which
+/// only the names tell (juniper-mx960-16-1r6-7-a).
+#[test]
+fn what_is_full_by_its_nature_is_no_full_disk() {
+    let (by, access) = (vec![1, 4, 7], vec![1, 4, 5]);
+    let disks = profile(SensorProfile {
+        label: Some(LABEL.to_vec()),
+        size: Some(THIRD.to_vec()),
+        except: Some(Except { by: by.clone(), column: access.clone(), numbers: vec![2] }),
+        ignore: vec!["/dev".to_owned(), "/dev/md*".to_owned()],
+        down: Bounds { below: None, above: Some(0.98) },
+        ..sensor(Quantity::Storage)
+    });
+    assert_eq!(
+        columns(&disks),
+        [VALUE, LABEL, THIRD].into_iter().map(<[u32]>::to_vec).chain([by, access]).collect::<Vec<_>>()
+    );
+    let text = |text: &str| Datum::Text(text.into());
+    let number = Datum::Number;
+    let full = |label| vec![number(100), text(label), number(100)];
+    let rows = [
+        (vec![31], full("/")),
+        (vec![32], full("/var/log")),
+        (vec![33], full("/dev")),
+        (vec![34], full("/dev/md0.uzip, mounted on: /")),
+        (vec![35], full("/dev/hd9var")),
+    ];
+    let mut table =
+        table(&rows.iter().map(|(index, cells)| (index.as_slice(), cells.as_slice())).collect::<Vec<_>>());
+    for (row, storage, access) in [(1, 31, 2), (2, 32, 1)] {
+        let cells = [(3, number(storage)), (4, number(access))].into();
+        table.rows.insert(vec![row], Row { cells, ..Row::default() });
+    }
+    let found = samples("cam", &disks, &table, &mut Rates::default());
+    let told: Vec<_> = found.iter().map(|(subject, sample)| (subject.id.as_str(), sample.state)).collect();
+    let down = Some(SensorState::Down);
+    assert_eq!(told, [("cam/battery /var/log", down), ("cam/battery /dev/hd9var", down)]);
 }
 
 /// The examples of RFC 3433: a value with a scale and a precision.
