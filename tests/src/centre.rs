@@ -213,9 +213,12 @@ impl Centre {
         }
     }
 
-    /// A series' points between two times, milliseconds since 1970.
+    /// A series' points between two times, milliseconds since 1970; none before anything was kept of it.
     pub fn history(&self, series: &str, from: i64, to: i64) -> Vec<(i64, Option<f64>)> {
         let path = format!("/api/v1/history?series={}&from={from}&to={to}", crate::client::encoded(series));
+        if self.client.get(&path).status == 404 {
+            return Vec::new();
+        }
         let answer = self.client.json(&path);
         let points = answer["points"].as_array().expect("points are a list");
         points

@@ -1,13 +1,17 @@
 //! Real SNMP devices that change under the poller's eyes: their age, and whether they live.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 use wasl_tests::centre::{Agent, Centre, write_secret};
 use wasl_tests::daemon::Daemon;
 use wasl_tests::net::{Net, Place};
@@ -18,6 +22,10 @@ use wasl_tests::{packages, skip, tool};
 const SOON: Duration = Duration::from_secs(60);
 /// How often devices are polled.
 const EVERY: Duration = Duration::from_secs(5);
+/// How long a device takes that is too slow for this: its answers come when nobody awaits them any more.
+const SLOWNESS: Duration = Duration::from_secs(3);
+/// In quarantine a device is asked at one turn of so many.
+const RARELY: u32 = 3;
 const V2C: &str = "version: v2c, community: community";
 const V3: &str = "version: v3, user: wasl, auth: { protocol: sha256, secret: authentication }, privacy: { protocol: aes128, secret: privacy }";
 const PORTS: [&str; 3] = ["port1", "port2", "port3"];
@@ -28,7 +36,16 @@ fn need() -> Result<(), String> {
     packages::need_network().and_then(|()| packages::need("snmpd", "snmpd"))
 }
 
-/// net-snmp's agent at an address of the branch itself.
+/// A device that the agent polls.
+struct Polled {
+    id: String,
+    /// Which `snmpd` answers there; none where something stands between.
+    snmpd: Option<u8>,
+    address: String,
+    snmp: &'static str,
+}
+
+/// net-snmp's agent at addresses of the branch itself.
 struct Device {
     own: PathBuf,
     logs: PathBuf,
@@ -37,18 +54,20 @@ struct Device {
 }
 
 impl Device {
-    fn start(place: &Place, logs: &Path, id: &str, address: &str) -> Self {
+    fn start(place: &Place, logs: &Path, id: &str, addresses: &BTreeSet<&str>) -> Self {
         let own = logs.join(format!("snmpd-{id}"));
         fs::create_dir_all(own.join("kept")).expect("a folder of our own");
+        let listen: Vec<String> = addresses.iter().map(|address| format!("udp:{address}:1161")).collect();
         write_secret(
             &own.join("snmpd.conf"),
             &format!(
-                "agentAddress udp:{address}:1161
+                "agentAddress {}
 rocommunity story-community 127.0.0.0/8
 createUser wasl SHA-256 story-authentication AES story-privacy
 rouser wasl authpriv
 sysName story-{id}
-"
+",
+                listen.join(",")
             ),
         );
         let daemon = Self::launch(place, &own, logs);
@@ -69,6 +88,71 @@ sysName story-{id}
 
     fn live_again(&mut self) {
         self.daemon = Self::launch(&self.place, &self.own, &self.logs);
+    }
+}
+
+/// A device that takes its time: what `snmpd` answers is held back, one answer after the other.
+struct Slow {
+    /// Whether it takes its time.
+    hesitates: Arc<AtomicBool>,
+    ended: Arc<AtomicBool>,
+    ways: Vec<JoinHandle<()>>,
+}
+
+impl Slow {
+    /// At one address of the branch for the `snmpd` at another.
+    fn start(place: &Place, at: &str, to: &str) -> Self {
+        let (at, to) = (format!("{at}:1161"), format!("{to}:1161"));
+        let (front, back) = place.on_a_thread(move || {
+            let front = UdpSocket::bind(at).expect("a free address");
+            let back = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+            back.connect(to).expect("connected");
+            for socket in [&front, &back] {
+                socket.set_read_timeout(Some(Duration::from_millis(100))).expect("set");
+            }
+            (Arc::new(front), Arc::new(back))
+        });
+        let (slow, ended) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
+        let asker = Arc::new(OnceLock::new());
+        let there = {
+            let (front, back, asker, ended) = (front.clone(), back.clone(), asker.clone(), ended.clone());
+            place.start_thread(move || {
+                let mut datagram = vec![0; 65_535];
+                while !ended.load(Ordering::Relaxed) {
+                    let Ok((length, from)) = front.recv_from(&mut datagram) else { continue };
+                    asker.get_or_init(|| from);
+                    let _ = back.send(&datagram[..length]);
+                }
+            })
+        };
+        let again = {
+            let (slow, ended) = (slow.clone(), ended.clone());
+            place.start_thread(move || {
+                let mut datagram = vec![0; 65_535];
+                while !ended.load(Ordering::Relaxed) {
+                    let Ok(length) = back.recv(&mut datagram) else { continue };
+                    if slow.load(Ordering::Relaxed) {
+                        wait::during(SLOWNESS, || {});
+                    }
+                    let to = asker.get().expect("nobody is answered who did not ask");
+                    let _ = front.send_to(&datagram[..length], to);
+                }
+            })
+        };
+        Self { hesitates: slow, ended, ways: vec![there, again] }
+    }
+
+    fn hurry(&self) {
+        self.hesitates.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        for way in self.ways.drain(..) {
+            let _ = way.join();
+        }
     }
 }
 
@@ -114,16 +198,37 @@ struct Scene {
 
 impl Scene {
     /// The devices are asked at `127.0.0.11` and onwards; those with the same address are one `snmpd`.
-    fn open(polled: &[(&str, u8, &str)], ready: impl FnOnce(&Place)) -> Self {
+    fn open(polled: &[(&str, u8, &'static str)], ready: impl FnOnce(&Place)) -> Self {
+        let polled: Vec<Polled> = polled
+            .iter()
+            .map(|&(id, host, snmp)| {
+                let address = format!("127.0.0.{host}");
+                Polled { id: id.to_owned(), snmpd: Some(host), address, snmp }
+            })
+            .collect();
+        let scene = Self::open_with(&polled, |place, _| ready(place));
+        for device in &polled {
+            scene.await_device(&device.id, "device_answers");
+        }
+        scene
+    }
+
+    /// Nothing is awaited of the devices, to which `ready` has done something before they are polled.
+    fn open_with(polled: &[Polled], ready: impl FnOnce(&Place, &mut [Device])) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let net = Net::centre_and_branches(1);
         let place = net.branch(1);
-        ready(&place);
-        let hosts: BTreeSet<u8> = polled.iter().map(|(_, host, _)| *host).collect();
-        let devices = hosts
+        let mut addresses: BTreeMap<u8, BTreeSet<&str>> = BTreeMap::new();
+        for device in polled {
+            if let Some(snmpd) = device.snmpd {
+                addresses.entry(snmpd).or_default().insert(&device.address);
+            }
+        }
+        let mut devices: Vec<Device> = addresses
             .iter()
-            .map(|host| Device::start(&place, dir.path(), &host.to_string(), &format!("127.0.0.{host}")))
+            .map(|(snmpd, addresses)| Device::start(&place, dir.path(), &snmpd.to_string(), addresses))
             .collect();
+        ready(&place, &mut devices);
         let mut configuration = "institution: { id: story, name: { en: Story }, timezone: Asia/Hebron }
 defaults: { window: 2s }
 sites: { one: { name: { en: One } } }
@@ -131,10 +236,10 @@ agents: { branch-1: { site: one, role: gateway } }
 devices:
 "
         .to_owned();
-        for (id, host, snmp) in polled {
+        for Polled { id, address, snmp, .. } in polled {
             writeln!(
                 configuration,
-                "  {id}: {{ host: 127.0.0.{host}, port: 1161, from: branch-1, every: {}s, snmp: {{ {snmp} }} }}",
+                "  {id}: {{ host: {address}, port: 1161, from: branch-1, every: {}s, snmp: {{ {snmp} }} }}",
                 EVERY.as_secs()
             )
             .expect("a string takes it");
@@ -150,11 +255,7 @@ devices:
             agent.secret(name, value);
         }
         agent.start();
-        let scene = Self { centre, place, devices, agent, _net: net, _dir: dir };
-        for (id, ..) in polled {
-            scene.await_device(id, "device_answers");
-        }
-        scene
+        Self { centre, place, devices, agent, _net: net, _dir: dir }
     }
 
     fn await_device(&self, id: &str, code: &str) {
@@ -166,6 +267,19 @@ devices:
     fn points(&self, series: &str, from: i64) -> Vec<(i64, f64)> {
         let points = self.centre.history(&format!("{series}@branch-1"), from, now_ms());
         points.into_iter().filter_map(|(at, value)| Some((at, value?))).collect()
+    }
+
+    /// When a device was polled since `from`, and whether it answered.
+    fn polls(&self, device: &Polled, from: i64) -> Vec<(i64, bool)> {
+        let points = self.points(&format!("device/{}#answered", device.id), from);
+        points.into_iter().map(|(at, answered)| (at, answered > 0.5)).collect()
+    }
+
+    /// The longest time without a poll of a device between `from` and now, in milliseconds.
+    fn longest_rest(&self, device: &Polled, from: i64) -> i64 {
+        let polls = self.polls(device, from).into_iter().map(|(at, _)| at);
+        let times: Vec<i64> = [from].into_iter().chain(polls).chain([now_ms()]).collect();
+        times.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
     }
 
     /// Waits until a series has so many further values.
@@ -325,6 +439,115 @@ fn one_dead_device_of_ten_holds_up_none_of_the_others() {
         let notices = scene.centre.client.json("/api/v1/notices");
         notices["items"].as_array().is_some_and(|all| all.iter().all(|n| n["subject"] != "device/switch-3"))
     });
+}
+
+/// The `snmpd` that is not there, of those that answer for a hundred devices.
+const DEAD: u8 = 4;
+/// The `snmpd` that hangs.
+const HANGING: u8 = 5;
+/// Where the slow device is asked, and where it asks itself.
+const SLOW: [&str; 2] = ["127.0.6.100", "127.0.1.1"];
+
+/// A hundred devices: of the last ten four are dead, five hang, and one is too slow.
+fn a_hundred() -> Vec<Polled> {
+    let device = |n: u8| {
+        let snmpd = match n {
+            0..90 => Some(1 + n % 3),
+            90..94 => Some(DEAD),
+            94..99 => Some(HANGING),
+            _ => None,
+        };
+        let address = snmpd.map_or_else(|| SLOW[0].to_owned(), |snmpd| format!("127.0.{snmpd}.{}", n + 1));
+        Polled {
+            id: format!("switch-{n:02}"),
+            snmpd,
+            address,
+            snmp: if n.is_multiple_of(2) { V3 } else { V2C },
+        }
+    };
+    (0..100).map(device).collect()
+}
+
+/// Catches: dead devices that hold up the living ones, or that nobody is told of, or that are asked for ever as if they
+/// lived, or that are forgotten.
+#[test]
+fn ten_dead_devices_of_a_hundred_hold_up_none_of_the_others() {
+    let name = "ten_dead_devices_of_a_hundred_hold_up_none_of_the_others";
+    if let Err(reason) = need() {
+        skip!(name, reason);
+    }
+    let polled = a_hundred();
+    let mut slow = None;
+    let mut scene = Scene::open_with(&polled, |place, devices| {
+        slow = Some(Slow::start(place, SLOW[0], SLOW[1]));
+        devices[usize::from(DEAD) - 1].kill();
+        devices[usize::from(HANGING) - 1].daemon.signal(Signal::SIGSTOP);
+    });
+    let (living, dead) = polled.split_at(90);
+
+    // The first two polls and the first turn on the beat, which is at any time of the interval.
+    wait::until_true("all the others are on their beat", SOON, || {
+        living.iter().all(|device| scene.polls(device, 0).len() >= 3)
+    });
+    let from = now_ms();
+    let notices = |scene: &Scene| {
+        let notices = scene.centre.client.json("/api/v1/notices");
+        notices["items"].as_array().cloned().unwrap_or_default()
+    };
+    for device in dead {
+        scene.await_device(&device.id, "device_silent");
+        let subject = format!("device/{}", device.id);
+        let told = wait::until("somebody is told", SOON, || {
+            notices(&scene).into_iter().find(|notice| notice["subject"] == subject.as_str())
+        });
+        let words = told["detail"].as_str().expect("it says why");
+        let place = format!("from {} port 1161", device.address);
+        assert!(words.contains("no answer") && words.contains(&place), "{words}");
+    }
+
+    // Left alone for longer than between any two turns.
+    let every = EVERY.as_millis() as i64;
+    wait::until_true("the dead are asked rarely", SOON + SOON, || {
+        dead.iter().all(|device| scene.longest_rest(device, from) > every * 5 / 2)
+    });
+    for device in dead {
+        let requests = scene.points(&format!("device/{}#requests", device.id), 0);
+        let counts: Vec<f64> = requests.iter().map(|(_, count)| *count).collect();
+        // Two polls in full; then one request, and another where SNMPv3 has to find out who is there.
+        let most = if device.snmp == V3 { 2.0 } else { 1.0 };
+        assert!(
+            counts.len() > 8 && counts[2..].iter().all(|count| *count <= most),
+            "{}: {counts:?}",
+            device.id
+        );
+    }
+
+    let revived = now_ms();
+    slow.as_ref().expect("made").hurry();
+    scene.devices[usize::from(HANGING) - 1].daemon.signal(Signal::SIGCONT);
+    scene.devices[usize::from(DEAD) - 1].live_again();
+    let answered = |device: &Polled| {
+        scene.polls(device, revived).into_iter().find(|(_, answered)| *answered).map(|(at, _)| at)
+    };
+    for device in dead {
+        let at = wait::until("it is polled again", SOON, || answered(device));
+        let took = Duration::from_millis((at - revived).unsigned_abs());
+        assert!(took <= EVERY * RARELY + EVERY, "{} came back after {took:?}", device.id);
+        scene.await_device(&device.id, "device_answers");
+    }
+    wait::until_true("nothing is said of them any more", SOON, || {
+        let about = |notice: &Value| notice["subject"].as_str().unwrap_or_default().to_owned();
+        notices(&scene).iter().all(|notice| !about(notice).starts_with("device/"))
+    });
+
+    // What was seen of the others at the centre, from before the first was found dead until the last was back.
+    for device in living {
+        let longest = scene.longest_rest(device, from);
+        let seen = scene.polls(device, from);
+        assert!(seen.iter().all(|(_, answered)| *answered), "{}: {seen:?}", device.id);
+        assert!(longest <= every * 3 / 2, "{} was not polled for {longest} ms: {seen:?}", device.id);
+    }
+    scene.agent.daemon().assert_running();
 }
 
 /// Catches: a series that follows a port's number, one that a new number or a new hardware address begins, and one that
