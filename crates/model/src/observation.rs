@@ -373,7 +373,7 @@ mod found;
 mod talkers;
 
 pub use event::{Event, EventCode, MAX_EVENT_ARG_NAME, MAX_EVENT_ARG_VALUE, MAX_EVENT_ARGS};
-pub use found::{MAX_NEIGHBOUR_TEXT, Neighbour, Station};
+pub use found::{MAX_NEIGHBOUR_TEXT, MAX_STATION_IP6, Neighbour, Station};
 pub use talkers::{MAX_TALKERS, Talker, Talkers};
 
 words!(

@@ -94,7 +94,7 @@ pub fn request(family: Family, echo: &Echo) -> [u8; MESSAGE_LEN] {
     message[20..28].copy_from_slice(&echo.nonce.to_be_bytes());
     message[28..32].copy_from_slice(&echo.counter.to_be_bytes());
     if family == Family::V4 {
-        let sum = checksum(&message);
+        let sum = checksum(&[&message]);
         message[2..4].copy_from_slice(&sum.to_be_bytes());
     }
     message
@@ -127,7 +127,7 @@ pub fn reply(family: Family, bytes: &[u8], nonce: u64) -> Result<Echo, Rejection
         return Err(Rejection::Length(message.len()));
     }
     // The kernel verifies ICMPv6 for raw sockets, but hands them ICMPv4 as it came.
-    if family == Family::V4 && checksum(message) != 0 {
+    if family == Family::V4 && checksum(&[message]) != 0 {
         return Err(Rejection::Checksum);
     }
     let echo = Echo {
@@ -139,10 +139,11 @@ pub fn reply(family: Family, bytes: &[u8], nonce: u64) -> Result<Echo, Rejection
 }
 
 /// The Internet checksum (RFC 1071): over a message whose checksum field is zero, the value for that
-/// field; over a complete message, zero if it is undamaged.
-fn checksum(message: &[u8]) -> u16 {
-    let mut sum: u32 = message
-        .chunks(2)
+/// field; over a complete message, zero if it is undamaged. Of several parts all but the last have an even length.
+pub(crate) fn checksum(parts: &[&[u8]]) -> u16 {
+    let mut sum: u32 = parts
+        .iter()
+        .flat_map(|part| part.chunks(2))
         .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)))
         .sum();
     while sum > 0xffff {

@@ -15,7 +15,9 @@
 //! - [`snmp`]: what is asked of a device by SNMP.
 //! - [`stamp`]: the two directions of a link, each by itself.
 //! - [`lldp`]: what a neighbour says of itself.
-//! - [`arp`], [`sweep`]: who is on a subnet.
+//! - [`arp`], [`sweep`]: who is on a subnet of IPv4.
+//! - [`nd`], [`sweep6`]: who is on a subnet of IPv6.
+//! - [`roster`]: both together, a station at a time.
 
 pub mod arp;
 pub mod clock;
@@ -24,8 +26,11 @@ pub mod fleet;
 pub mod icmp;
 mod keys;
 pub mod lldp;
+pub mod nd;
+pub mod roster;
 pub mod schedule;
 pub mod snmp;
 pub mod stamp;
 pub mod sweep;
+pub mod sweep6;
 pub mod window;

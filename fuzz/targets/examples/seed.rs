@@ -4,6 +4,7 @@
 //! files; inputs that the fuzzer found stand beside them under other names.
 
 use std::fs;
+use std::net::Ipv6Addr;
 use std::path::Path;
 
 use prost::Message;
@@ -13,7 +14,9 @@ use wasl_model::{
     Observation, ProbeMethod, ProbeWindow, Severity, Subject, Timestamp, Value,
 };
 use wasl_pki::{EnrolToken, Fingerprint};
+use wasl_probe::arp::Mac;
 use wasl_probe::icmp::{Echo, Family, request};
+use wasl_probe::nd;
 use wasl_protocol::batch;
 use wasl_protocol::message::{
     Alive, AssignmentMessage, Certificate, ClockReading, Downlink, EnrolRequest, Facts, Gap, Goodbye,
@@ -31,6 +34,7 @@ fn main() {
     batches(&put);
     messages(&put);
     devices(&put);
+    neighbours(&put);
     stamps(&put);
     spools(&put);
     history(&put);
@@ -266,6 +270,63 @@ fn devices(put: Put<'_>) {
         let two: Vec<u8> = one.iter().map(|byte| byte.wrapping_add(step)).collect();
         put("snmp_counters", name, &[one, two].concat());
     }
+}
+
+/// Frames as stations send them: the plan, then each with a pause, a flag for the checksum, and its length.
+fn neighbours(put: Put<'_>) {
+    const NONCE: u64 = 0x0123_4567_89ab_cdef;
+    let (own, station) = (Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 9]));
+    let ip = |last| Ipv6Addr::new(0xfd00, 7, 0, 0, 0, 0, 0, last);
+    let local = |last| Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last);
+    // Answers to a call from two addresses, its own question, and what it tells and looks for.
+    let answer = |from: Ipv6Addr| {
+        let mut frame = nd::call(station, from, NONCE).to_vec();
+        frame[38..54].copy_from_slice(&local(1).octets());
+        frame[54] = 129;
+        frame
+    };
+    let asks = nd::solicit(station, ip(9), own, ip(1)).to_vec();
+    let tells = {
+        let mut frame = nd::solicit(station, local(9), own, ip(9)).to_vec();
+        frame[38..54].copy_from_slice(&local(1).octets());
+        (frame[54], frame[58], frame[78]) = (136, 0x60, 2);
+        frame
+    };
+    let looks = {
+        let mut frame = nd::solicit(station, Ipv6Addr::UNSPECIFIED, own, ip(9)).to_vec();
+        frame.truncate(78);
+        frame[19] = 24;
+        frame[38..54].copy_from_slice(&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 9]);
+        frame
+    };
+    let announces = {
+        let mut frame = nd::solicit(station, local(9), own, ip(9)).to_vec();
+        frame.truncate(70);
+        frame[19] = 16 + 8 + 32;
+        frame[38..54].copy_from_slice(&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        frame[54] = 134;
+        frame.extend([1, 1, 2, 0, 0, 0, 0, 9, 3, 4, 64, 0xc0]);
+        frame.extend([0; 28]);
+        frame
+    };
+    let stream = |frames: &[&Vec<u8>], pause: u16| {
+        let mut out = vec![64, 30, 0, 20, 0, 8];
+        for frame in frames {
+            out.extend(pause.to_le_bytes());
+            out.extend([1, frame.len() as u8]);
+            out.extend(*frame);
+        }
+        out
+    };
+    let (near, far) = (answer(local(9)), answer(ip(9)));
+    put("nd", "answers", &stream(&[&near, &far], 1_000));
+    put("nd", "asks", &stream(&[&asks], 100));
+    put("nd", "tells", &stream(&[&tells], 100));
+    put("nd", "looks", &stream(&[&looks, &tells], 5_000));
+    put("nd", "announces", &stream(&[&announces], 100));
+    let all = [&near, &far, &asks, &tells, &looks, &announces];
+    put("nd", "all", &stream(&all, 3_000));
+    put("nd", "rounds", &stream(&all.repeat(8), 10_000));
 }
 
 fn spools(put: Put<'_>) {

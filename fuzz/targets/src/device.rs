@@ -1,13 +1,18 @@
 //! What comes from machines that Wasl does not own: answers to pings, SNMP agents, traps, neighbours.
 
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
+use wasl_model::observation::MAX_STATION_IP6;
 use wasl_probe::arp::{self, Mac};
 use wasl_probe::icmp::{Echo, Family, reply, request};
 use wasl_probe::lldp::remote;
+use wasl_probe::nd;
+use wasl_probe::roster::{Roster, Word};
 use wasl_probe::snmp::walk::{Known, Row, Table, Walk};
 use wasl_probe::snmp::{Binding, Datum, Oid};
 use wasl_probe::sweep::{Find, Plan, Sweep};
+use wasl_probe::sweep6::{self, Sweep6};
 
 use crate::Bytes;
 use crate::polling::counters::{self, Counter, Reading};
@@ -75,6 +80,67 @@ pub(crate) fn arp(data: &[u8]) {
             assert!(sweep.due() > now, "two questions at once");
         }
     }
+}
+
+/// What comes by the wire of a subnet of IPv6: frames, each in its turn, with a length, a pause and whether its checksum is
+/// put right before it.
+pub(crate) fn nd(data: &[u8]) {
+    let own = sweep6::Own {
+        mac: Mac([2, 0, 0, 0, 0, 1]),
+        local: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1),
+        ip: Some(Ipv6Addr::new(0xfd00, 7, 0, 0, 0, 0, 0, 1)),
+    };
+    let mut bytes = Bytes(data);
+    let plan = sweep6::Plan {
+        network: Ipv6Addr::new(0xfd00, 7, 0, 0, 0, 0, 0, 0),
+        prefix: bytes.byte(),
+        every: Duration::from_secs(u64::from(bytes.short())),
+        rate: bytes.short(),
+        phase: Duration::ZERO,
+        places: usize::from(bytes.byte() % 32),
+        own,
+    };
+    let mut roster = Roster::new(Duration::from_secs(20), Duration::from_hours(2));
+    let (mut sweep, mut now) = (Sweep6::new(plan, Duration::ZERO), Duration::ZERO);
+    while !bytes.is_empty() {
+        now += Duration::from_millis(u64::from(bytes.short()));
+        let mended = bytes.byte() & 1 != 0;
+        let length = usize::from(bytes.byte());
+        let mut frame = bytes.slice(length).to_vec();
+        if mended {
+            mend(&mut frame);
+        }
+        if let Ok(said) = nd::frame(&frame, NONCE) {
+            assert!(said.mac.is_station() && !said.ip.is_multicast(), "a sender that is no station");
+            sweep.heard(said, now);
+        }
+        let asked = sweep.ask(now);
+        for find in sweep.news(now) {
+            let sweep6::Find::Present(seen) = find else { continue };
+            assert!(seen.mac != own.mac && seen.first <= seen.last && seen.last <= now, "{seen:?}");
+            assert!(seen.ips.len() <= MAX_STATION_IP6 && seen.ips.contains(&seen.ip), "{seen:?}");
+            if let Word::Later(at) = roster.v6(&seen, now) {
+                assert!(at > now, "a word that was due");
+                sweep.later(seen.mac, at);
+            }
+        }
+        assert!(sweep.due() > now, "it stands still after {asked:?}");
+    }
+}
+
+/// Puts the checksum of a message of ICMPv6 right, so that the fuzzer gets to what is behind it.
+fn mend(frame: &mut [u8]) {
+    let Some((heads, message)) = frame.split_at_mut_checked(14 + 40) else { return };
+    let length = usize::from(u16::from_be_bytes([heads[18], heads[19]]));
+    let Some(message) = message.get_mut(..length).filter(|message| message.len() >= 4) else { return };
+    message[2..4].fill(0);
+    let pseudo = [&heads[22..54], &(length as u32).to_be_bytes(), &[0, 0, 0, nd::ICMPV6], message].concat();
+    let pair = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0));
+    let mut sum: u32 = pseudo.chunks(2).map(pair).sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    message[2..4].copy_from_slice(&(!(sum as u16)).to_be_bytes());
 }
 
 /// A device's tables of neighbours, as the bytes say: three tables of so many cells, each with an index and a value.

@@ -77,6 +77,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("trap", device::trap),
     ("lldp", device::lldp),
     ("arp", device::arp),
+    ("nd", device::nd),
     ("snmp_walk", device::snmp_walk),
     ("lldp_mib", device::lldp_mib),
     ("snmp_counters", device::snmp_counters),

@@ -9,6 +9,10 @@ use crate::time::Timestamp;
 /// The longest text in a neighbour, in bytes (IEEE 802.1AB, 8.5: the longest value of a TLV).
 pub const MAX_NEIGHBOUR_TEXT: usize = 511;
 
+/// The most addresses of IPv6 that a station is listed with: the link's, a lasting one, and those that a system makes anew
+/// each day and keeps for a week (RFC 4941, 3.4).
+pub const MAX_STATION_IP6: usize = 16;
+
 /// Who is at the other end of a port, as it says of itself by LLDP (IEEE 802.1AB).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Neighbour {

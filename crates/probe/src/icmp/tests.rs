@@ -11,7 +11,7 @@ fn answered(family: Family, echo: &Echo) -> Vec<u8> {
     // The kernel of a datagram socket has put its own identifier there.
     message[4..6].copy_from_slice(&[0x12, 0x34]);
     message[2..4].fill(0);
-    let sum = checksum(&message);
+    let sum = checksum(&[&message]);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
     message
 }
@@ -30,8 +30,8 @@ fn with_ip_header(message: &[u8], options: usize) -> Vec<u8> {
 #[test]
 fn the_checksum_is_that_of_rfc_1071() {
     // The worked example of RFC 1071, section 3: the sum is ddf2.
-    assert_eq!(checksum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), !0xddf2);
-    assert_eq!(checksum(&request(Family::V4, &ECHO)), 0);
+    assert_eq!(checksum(&[&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]]), !0xddf2);
+    assert_eq!(checksum(&[&request(Family::V4, &ECHO)]), 0);
 }
 
 #[test]
