@@ -93,7 +93,7 @@ impl Intent {
             }
             EntityKind::Station => settings.agents().get(agent).is_some_and(|own| {
                 let scope = subject.id.rsplit_once('/').map(|(scope, _)| scope);
-                own.sweeps.iter().any(|sweep| Some(sweep.assignment.scope.as_str()) == scope)
+                own.sweeps.iter().any(|sweep| Some(sweep.scope.as_str()) == scope)
             }),
             EntityKind::Share => {
                 let (link, share) = subject.id.split_once('/').unzip();

@@ -42,7 +42,9 @@ pub fn of(settings: &Settings, neighbours: &[NeighbourBody], stations: &[Station
 
     let (devices, taken) = devices(settings, &neighbours);
     // A device that a neighbour announced is proposed as that.
-    stations.retain(|s| !taken.contains(s.ip.as_str()) && !taken.contains(s.mac.as_str()));
+    let named =
+        |s: &StationBody| [&s.ip, &s.mac].into_iter().chain(&s.ip6).any(|one| taken.contains(one.as_str()));
+    stations.retain(|s| !named(s));
     stations.dedup_by_key(|s| (&s.site, &s.mac));
     let mut ids: BTreeSet<String> = settings.stations().keys().cloned().collect();
     let lines: Vec<String> = stations.iter().map(|s| station(s, &mut ids)).collect();

@@ -1,30 +1,35 @@
 //! Looks for what is there: the neighbours that announce themselves (LLDP) at the ports that the assignment names, for
-//! which nothing is sent, and the stations of the subnets that it names, which are asked one by one (ARP).
+//! which nothing is sent, and the stations of the subnets that it names, which are asked one by one (ARP) or called all
+//! together (Neighbour Discovery).
 //!
 //! [`neighbours`] decides what is news of neighbours; pure. [`listener`] is the socket at which they are heard,
 //! [`reach`] looks whether a card lets them through.
-//! [`stations`] is the loop around `wasl_probe::sweep`, [`wire`] its socket.
+//! [`stations`] is the loop around `wasl_probe::sweep`, [`stations6`] the one around `wasl_probe::sweep6`, [`wire`] their
+//! socket, and [`register`] what they have in common at an interface.
 
 mod listener;
 pub(crate) mod neighbours;
 mod reach;
+mod register;
 mod stations;
+mod stations6;
 mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use wasl_agent_core::report::Reporter;
-use wasl_model::assignment::{Assignment, Discovery};
+use wasl_model::assignment::{Assignment, Discovery, SweepAssignment};
 use wasl_model::{AgentId, EntityKind, NoticeCode, Severity, Subject};
 
 use listener::Listener;
 use neighbours::Neighbours;
+use register::Register;
 
 /// How often it is looked whether a neighbour has fallen silent.
 const LOOK: Duration = Duration::from_secs(1);
@@ -32,8 +37,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_mins(2);
 /// How soon a socket that could not be opened is tried again.
 const RETRY: Duration = Duration::from_secs(30);
-/// Subnets beyond these are not looked at, whatever an assignment says.
+/// Subnets beyond these are not looked at, whatever an assignment says; of either family.
 const SWEEPS: usize = 16;
+/// A station is said again hourly, so what was not is over.
+const SAID: Duration = Duration::from_hours(2);
 
 /// Listens for neighbours and looks for stations until `shutdown`, where the assignment says so.
 ///
@@ -55,9 +62,8 @@ pub async fn run(
                 }
             }
         };
-        let Discovery { lldp, sweeps } = wanted.clone();
-        let sweeps = sweeps.into_iter().take(SWEEPS);
-        let looking = sweeps.map(|sweep| stations::look(reporter.clone(), agent.clone(), sweep));
+        let lldp = wanted.lldp.clone();
+        let looking = look(&reporter, &agent, &wanted);
         let listening = async {
             loop {
                 listen(&reporter, &agent, &lldp).await;
@@ -67,12 +73,42 @@ pub async fn run(
             () = shutdown.cancelled() => return,
             () = changed => {}
             () = listening => {}
-            _ = join_all(looking), if !wanted.sweeps.is_empty() => {}
+            () = looking => {}
         }
-        for port in wanted.lldp.iter().chain(wanted.sweeps.iter().map(|sweep| &sweep.interface)) {
+        let swept = wanted.sweeps.iter().map(|sweep| &sweep.interface);
+        let swept = swept.chain(wanted.sweeps6.iter().map(|sweep| &sweep.interface));
+        for port in wanted.lldp.iter().chain(swept) {
             reporter.clear(interface(&agent, port), NoticeCode::NotSupported).await;
         }
     }
+}
+
+/// Looks for the stations of all subnets for ever.
+async fn look(reporter: &Reporter, agent: &AgentId, Discovery { sweeps, sweeps6, .. }: &Discovery) {
+    let at = |interface: &str| -> Vec<SweepAssignment> {
+        sweeps.iter().take(SWEEPS).filter(|sweep| sweep.interface == interface).cloned().collect()
+    };
+    let mut registers: BTreeMap<&str, Register> = BTreeMap::new();
+    let mut register = |interface| {
+        let others = sweeps6.iter().filter(|sweep| sweep.interface == interface).map(|sweep| sweep.every_ms);
+        let rounds =
+            3 * Duration::from_millis(others.max().unwrap_or(0)).max(stations::round_of(&at(interface)));
+        let new = || Register::new(stations::round_of(&at(interface)), rounds.max(SAID));
+        registers.entry(interface).or_insert_with(new).clone()
+    };
+    let v4 = sweeps.iter().take(SWEEPS).map(|sweep| {
+        let register = register(&sweep.interface);
+        stations::look(reporter.clone(), agent.clone(), sweep.clone(), register)
+    });
+    let v4: Vec<_> = v4.collect();
+    let v6 = sweeps6.iter().take(SWEEPS).map(|sweep| {
+        let places = stations::addresses_of(&at(&sweep.interface));
+        let register = register(&sweep.interface);
+        stations6::look(reporter.clone(), agent.clone(), sweep.clone(), register, places)
+    });
+    join(join_all(v4), join_all(v6)).await;
+    // There are none.
+    std::future::pending::<()>().await;
 }
 
 /// What is told of a port as such is about this.

@@ -108,6 +108,14 @@ fn show_neighbours(found: &[NeighbourBody]) {
     table::print(&["HEARD AT", "NAME", "CHASSIS", "ITS PORT", "ADDRESS", "DEVICE", "TOLD"], &rows);
 }
 
+/// A station's address, and how many more it has; `--json` has them all.
+fn address(s: &StationBody) -> String {
+    match s.ip6.iter().filter(|ip| **ip != s.ip).count() {
+        0 => s.ip.clone(),
+        more => format!("{} (+{more})", s.ip),
+    }
+}
+
 fn show_stations(found: &[StationBody]) {
     if found.is_empty() {
         return;
@@ -119,7 +127,7 @@ fn show_stations(found: &[StationBody]) {
                 s.site.clone(),
                 format!("{}/{}", s.agent, s.interface),
                 s.mac.clone(),
-                s.ip.clone(),
+                address(s),
                 s.known.clone().unwrap_or_else(|| "unknown".to_owned()),
                 table::age(s.first, now().0),
                 table::age(s.at, now().0),

@@ -46,7 +46,7 @@ impl Strangers {
     ) -> Option<Happened> {
         let Newcomer { agent, subject, at, station } = newcomer;
         let site = site_of(&subject)?.to_owned();
-        if settings.familiar(&site, &station.mac, station.ip).is_some() {
+        if settings.familiar(&site, &station.mac, &station.addresses()).is_some() {
             return None;
         }
         if self.sites.len() < SITES || self.sites.contains_key(&site) {
@@ -121,7 +121,7 @@ agents:
   hebron-gw: { site: hebron, role: gateway }
 stations: { pc-2: { mac: 02:00:00:00:00:02, site: jenin }, pc-3: { mac: 02:00:00:00:00:03, site: hebron } }
 devices: { core: { host: 10.3.16.7, from: jenin-gw, snmp: { version: v2c, community: c } } }
-targets: { t: { address: 10.3.16.8, from: [jenin-gw] }, u: { address: 10.3.16.9, from: [hebron-gw] } }
+targets: { s: { address: 'fd00:7:0::7', from: [jenin-gw] }, t: { address: 10.3.16.8, from: [jenin-gw] }, u: { address: 10.3.16.9, from: [hebron-gw] } }
 ";
         wasl_settings::load_from(&[("wasl.yaml".into(), text.to_owned())]).expect("sound")
     }
@@ -139,6 +139,7 @@ targets: { t: { address: 10.3.16.8, from: [jenin-gw] }, u: { address: 10.3.16.9,
                 interface: "lab0".into(),
                 first: NOW,
                 last: NOW,
+                ip6: Vec::new(),
             },
         }
     }
@@ -154,6 +155,21 @@ targets: { t: { address: 10.3.16.8, from: [jenin-gw] }, u: { address: 10.3.16.9,
         assert!(!met(4, 7), "a device");
         assert!(!met(5, 8), "a target");
         assert!(met(6, 9), "a target that another site watches");
+    }
+
+    #[test]
+    fn a_station_is_known_by_any_of_its_addresses() {
+        let settings = settings();
+        let mut strangers = Strangers::default();
+        let mut met = |number, ips: &[&str]| {
+            let mut newcomer = newcomer(number, 100);
+            let ips: Vec<std::net::Ipv6Addr> = ips.iter().map(|ip| ip.parse().expect("valid")).collect();
+            newcomer.station.ip = ips[0].into();
+            newcomer.station.ip6 = ips;
+            strangers.meet(newcomer, &settings, NOW).is_some()
+        };
+        assert!(!met(4, &["fd00:7::4", "fd00:7::7"]), "a target, written otherwise");
+        assert!(met(5, &["fd00:7::8", "fe80::7"]));
     }
 
     #[test]

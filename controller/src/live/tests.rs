@@ -157,6 +157,7 @@ fn a_station_is_new_once_and_not_after_a_snapshot() {
             interface: "lab0".into(),
             first: Timestamp(at),
             last: Timestamp(at),
+            ip6: Vec::new(),
         }),
     };
     let new = |live: &Live| -> Vec<String> {

@@ -35,6 +35,7 @@ fn station(number: u8, known: Option<&str>) -> StationBody {
         interface: "lab0\nevil:".into(),
         mac: format!("02:00:00:00:00:{number:02x}"),
         ip: format!("10.3.16.{number}"),
+        ip6: Vec::new(),
         first: 0,
         at: 0,
         known: known.map(str::to_owned),
@@ -75,7 +76,7 @@ fn a_proposal_fits_beside_the_configuration_whatever_was_found() {
     assert_eq!(hangs_on, ["device/core-switch"]);
     let known = |number: u8| {
         let StationBody { mac, ip, .. } = station(number, None);
-        settings.familiar("jenin", &mac, ip.parse().expect("an address")).is_some()
+        settings.familiar("jenin", &mac, &[ip.parse().expect("an address")]).is_some()
     };
     assert!(known(7) && known(9) && known(8) && !known(10));
     assert!(proposal.yaml.contains("#   jenin-gw/eth3 -- core-switch "), "{}", proposal.yaml);

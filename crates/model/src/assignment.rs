@@ -3,7 +3,7 @@
 //! It travels as JSON inside the protocol: unknown keys are ignored by older agents and missing ones
 //! have defaults, so an agent and a controller of different ages understand each other.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +99,9 @@ pub struct Discovery {
     pub lldp: Vec<String>,
     /// The subnets whose stations are looked for.
     pub sweeps: Vec<SweepAssignment>,
+    /// The subnets of IPv6 whose stations are looked for: a key of their own, which older agents pass over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sweeps6: Vec<Sweep6Assignment>,
 }
 
 /// A subnet whose stations are looked for by ARP.
@@ -111,6 +114,23 @@ pub struct SweepAssignment {
     /// How many leading bits of an address name the subnet.
     pub prefix: u8,
     /// The time between two sweeps, in milliseconds.
+    pub every_ms: u64,
+    /// The most requests in a second.
+    pub rate: u16,
+    /// Stations are called `scope/hardware-address`.
+    pub scope: String,
+}
+
+/// A subnet whose stations are looked for by Neighbour Discovery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep6Assignment {
+    /// The network interface that is on the subnet.
+    pub interface: String,
+    /// The subnet's lowest address; `fe80::` where there are none but the link's own.
+    pub network: Ipv6Addr,
+    /// How many leading bits of an address name the subnet.
+    pub prefix: u8,
+    /// The time between two rounds, in milliseconds.
     pub every_ms: u64,
     /// The most requests in a second.
     pub rate: u16,

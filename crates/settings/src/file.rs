@@ -23,7 +23,7 @@ pub use accounting::Portion;
 pub(crate) use accounting::Talkers;
 pub use link::LinkRole;
 pub(crate) use link::{Class, Link, Reflect, Ring};
-pub(crate) use listening::{Discovery, Station, Sweep, Traps};
+pub(crate) use listening::{Discovery, Station, Subnet, Sweep, Traps};
 
 use crate::values::{
     EntityRef, Host, Id, Kind, LoopbackRole, Name, Repository, SecretName, TargetAddress, TimeZone, line,

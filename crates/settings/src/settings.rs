@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 
 use wasl_model::assignment::{
     Address, Assignment, BackupAssignment, BackupTool, DeviceAssignment, Discovery, SnmpAccess,
-    StampReflector, SweepAssignment, TargetAssignment, TrapReceiver,
+    StampReflector, Sweep6Assignment, SweepAssignment, TargetAssignment, TrapReceiver,
 };
 use wasl_model::profile::Profile;
 use wasl_model::{AgentId, AgentRole, EntityKind, Localized, SiteId, Subject};
@@ -129,9 +129,30 @@ pub struct Agent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweep {
     /// What is asked of the agent.
-    pub assignment: SweepAssignment,
+    pub assignment: Sweeping,
+    /// Stations are called `scope/hardware-address`.
+    pub scope: String,
     /// The hardware addresses of stations that belong there, `aa:bb:cc:dd:ee:ff`.
     pub known: BTreeSet<String>,
+}
+
+/// How a subnet's stations are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sweeping {
+    /// Address by address (ARP).
+    V4(SweepAssignment),
+    /// All together (Neighbour Discovery).
+    V6(Sweep6Assignment),
+}
+
+impl Sweep {
+    fn v4(&self) -> Option<&SweepAssignment> {
+        if let Sweeping::V4(sweep) = &self.assignment { Some(sweep) } else { None }
+    }
+
+    fn v6(&self) -> Option<&Sweep6Assignment> {
+        if let Sweeping::V6(sweep) = &self.assignment { Some(sweep) } else { None }
+    }
 }
 
 /// An address to probe.
@@ -283,7 +304,8 @@ impl Settings {
             traps: own.traps.map(|listen| TrapReceiver { listen }),
             discovery: Discovery {
                 lldp: own.lldp.clone(),
-                sweeps: own.sweeps.iter().map(|sweep| sweep.assignment.clone()).collect(),
+                sweeps: own.sweeps.iter().filter_map(Sweep::v4).cloned().collect(),
+                sweeps6: own.sweeps.iter().filter_map(Sweep::v6).cloned().collect(),
             },
             devices: devices
                 .map(|(id, device)| DeviceAssignment {

@@ -2,19 +2,21 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{sleep, sleep_until};
 use wasl_agent_core::report::Reporter;
 use wasl_model::assignment::SweepAssignment;
-use wasl_model::{AgentId, EntityKind, Event, EventCode, NoticeCode, Severity, Station, Subject, Timestamp};
+use wasl_model::{AgentId, Event, EventCode, NoticeCode, Severity, Subject};
+use wasl_probe::arp;
 use wasl_probe::sweep::{Find, Plan, Sweep};
 
 use super::interface;
-use super::wire::{Own, Wire};
+use super::register::Register;
+use super::wire::{self, Own, Wire};
 
 /// How soon it is tried again where the interface is missing or refuses.
-const RETRY: Duration = Duration::from_secs(30);
+pub(super) const RETRY: Duration = Duration::from_secs(30);
 /// The first questions wait at most so long.
 const PHASE_MS: u64 = 10_000;
 
@@ -23,21 +25,21 @@ const PHASE_MS: u64 = 10_000;
 /// Reports a `Station` for each that is new or has another address, and hourly; an event `address_conflict` about the
 /// interface where two stations answer for one address, and one `unknown_station` where there are more than the subnet
 /// has addresses. While nobody can be asked there is a notice about the interface.
-pub(super) async fn look(reporter: Reporter, agent: AgentId, wanted: SweepAssignment) {
+pub(super) async fn look(reporter: Reporter, agent: AgentId, wanted: SweepAssignment, register: Register) {
     let about = interface(&agent, &wanted.interface);
-    let epoch = Instant::now();
     let mut sweep: Option<(Own, Sweep)> = None;
     loop {
-        let opened = Own::find(&wanted).and_then(|own| Ok((own, Wire::open(own)?)));
+        let opened = Own::find(&wanted).and_then(|own| Ok((own, Wire::open(own.link, wire::arp(), 0)?)));
         match opened {
             Ok((own, mut wire)) => {
                 reporter.clear(about.clone(), NoticeCode::NotSupported).await;
                 // Whoever is known stays known when the interface was away for a moment.
                 if sweep.as_ref().is_none_or(|(before, _)| *before != own) {
-                    sweep = Some((own, Sweep::new(plan(&agent, &wanted, own), epoch.elapsed())));
+                    sweep = Some((own, Sweep::new(plan(&agent, &wanted, own), register.now())));
                 }
                 let Some((own, sweep)) = &mut sweep else { continue };
-                let round = Round { reporter: &reporter, wanted: &wanted, about: &about, epoch };
+                let round =
+                    Round { reporter: &reporter, wanted: &wanted, about: &about, register: &register };
                 match round.go(&mut wire, *own, sweep).await {
                     // The host has another address now.
                     Ok(()) => continue,
@@ -54,10 +56,7 @@ pub(super) async fn look(reporter: Reporter, agent: AgentId, wanted: SweepAssign
 }
 
 fn plan(agent: &AgentId, wanted: &SweepAssignment, own: Own) -> Plan {
-    let every = Duration::from_millis(wanted.every_ms.max(1_000));
-    let mut hasher = DefaultHasher::new();
-    (agent.as_str(), wanted.network, wanted.prefix).hash(&mut hasher);
-    let phase = Duration::from_millis(hasher.finish() % PHASE_MS).min(every / 2);
+    let (every, phase) = rhythm(agent, &(wanted.network, wanted.prefix), wanted.every_ms);
     Plan {
         network: wanted.network,
         prefix: wanted.prefix,
@@ -69,28 +68,47 @@ fn plan(agent: &AgentId, wanted: &SweepAssignment, own: Own) -> Plan {
     }
 }
 
+/// The time between two rounds, and how long the first one waits.
+pub(super) fn rhythm(agent: &AgentId, subnet: &impl Hash, every_ms: u64) -> (Duration, Duration) {
+    let every = Duration::from_millis(every_ms.max(1_000));
+    let mut hasher = DefaultHasher::new();
+    (agent.as_str(), subnet).hash(&mut hasher);
+    (every, Duration::from_millis(hasher.finish() % PHASE_MS).min(every / 2))
+}
+
+/// The time in which each address of some subnets was asked once, whenever one begins to count.
+pub(super) fn round_of(sweeps: &[SweepAssignment]) -> Duration {
+    let longest = sweeps.iter().map(|sweep| sweep.every_ms).max();
+    longest.map_or(Duration::ZERO, |every| Duration::from_millis(every.max(1_000) + PHASE_MS.min(every / 2)))
+}
+
+/// How many addresses some subnets have.
+pub(super) fn addresses_of(sweeps: &[SweepAssignment]) -> usize {
+    sweeps.iter().map(|sweep| 1 << (32 - sweep.prefix.clamp(20, 30))).sum()
+}
+
 struct Round<'a> {
     reporter: &'a Reporter,
     wanted: &'a SweepAssignment,
     about: &'a Subject,
-    epoch: Instant,
+    register: &'a Register,
 }
 
 impl Round<'_> {
     /// Asks and listens until the socket fails, or until this host is called otherwise.
-    async fn go(&self, wire: &mut Wire, own: Own, sweep: &mut Sweep) -> io::Result<()> {
+    async fn go(&self, wire: &mut Wire<arp::Said>, own: Own, sweep: &mut Sweep) -> io::Result<()> {
         loop {
             tokio::select! {
-                () = sleep_until(self.epoch + sweep.due()) => {
+                () = sleep_until(self.register.epoch() + sweep.due()) => {
                     if sweep.begins() && Own::find(self.wanted).ok() != Some(own) {
                         return Ok(());
                     }
-                    if let Some(ip) = sweep.ask(self.epoch.elapsed()) {
-                        wire.ask(ip)?;
+                    if let Some(ip) = sweep.ask(self.register.now()) {
+                        wire.ask(&arp::request(own.mac, own.ip, ip))?;
                     }
                 }
                 said = wire.next() => {
-                    for find in sweep.heard(said?, self.epoch.elapsed()) {
+                    for find in sweep.heard(said?, self.register.now()) {
                         self.tell(find).await;
                     }
                 }
@@ -102,17 +120,7 @@ impl Round<'_> {
         let SweepAssignment { interface, network, prefix, scope, .. } = self.wanted;
         match find {
             Find::Present(seen) => {
-                let (now, wall) = (self.epoch.elapsed(), Timestamp::from(SystemTime::now()));
-                let mac = seen.mac.to_string();
-                let subject = Subject::lenient(EntityKind::Station, &format!("{scope}/{mac}"));
-                let station = Station {
-                    ip: seen.ip.into(),
-                    mac,
-                    interface: interface.clone(),
-                    first: wall.minus(now.saturating_sub(seen.first)),
-                    last: wall.minus(now.saturating_sub(seen.last)),
-                };
-                self.reporter.report_at(subject, wall, station).await;
+                self.register.tell(self.reporter, interface, scope, self.register.v4(seen)).await;
             }
             Find::Conflict(ip, [one, other]) => {
                 let words = format!("both {one} and {other} answer for the address {ip}");

@@ -56,8 +56,11 @@ pub struct StationBody {
     pub interface: String,
     /// The station's hardware address, `aa:bb:cc:dd:ee:ff`.
     pub mac: String,
-    /// Its address.
+    /// Its address, of IPv4 if it has one.
     pub ip: String,
+    /// Its addresses of IPv6: those of the subnet, then the link's.
+    #[serde(default)]
+    pub ip6: Vec<String>,
     /// When it was first seen since the agent was started, milliseconds since 1970.
     pub first: i64,
     /// When it was last told, milliseconds since 1970. An agent tells what is unchanged once an hour.
@@ -139,13 +142,14 @@ fn station_bodies(live: &live::State, settings: &Settings, since: i64) -> Vec<St
     let items = found.filter_map(|((agent, subject), latest)| {
         let Value::Station(station) = &latest.value else { return None };
         let (site, _) = subject.id.rsplit_once('/')?;
-        let known = settings.familiar(site, &station.mac, station.ip);
+        let known = settings.familiar(site, &station.mac, &station.addresses());
         Some(StationBody {
             agent: agent.to_string(),
             site: site.to_owned(),
             interface: station.interface.clone(),
             mac: station.mac.clone(),
             ip: station.ip.to_string(),
+            ip6: station.ip6.iter().map(ToString::to_string).collect(),
             first: station.first.0,
             at: latest.at.0,
             known: known.map(|known| match known {

@@ -1,6 +1,6 @@
 //! What discovery finds: neighbours at ports and stations on subnets.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +37,12 @@ pub struct Neighbour {
 /// A station that answered on a subnet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Station {
-    /// Its address, the latest if it has had several.
+    /// Its address, the latest if it has had several; of IPv4 if it has one.
     pub ip: IpAddr,
+    /// Its addresses of IPv6, at most [`MAX_STATION_IP6`]: those of the subnet, then the link's. An agent that does not
+    /// look for them tells none.
+    #[serde(default)]
+    pub ip6: Vec<Ipv6Addr>,
     /// Its hardware address, `aa:bb:cc:dd:ee:ff`.
     pub mac: String,
     /// The own interface on whose subnet it is.
@@ -47,4 +51,12 @@ pub struct Station {
     pub first: Timestamp,
     /// When it was last seen.
     pub last: Timestamp,
+}
+
+impl Station {
+    /// All its addresses, each once; [`Self::ip`] first.
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        let others = self.ip6.iter().copied().map(IpAddr::V6).filter(|ip| *ip != self.ip);
+        std::iter::once(self.ip).chain(others).collect()
+    }
 }

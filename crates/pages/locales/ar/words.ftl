@@ -338,4 +338,5 @@ occurrence-strangers =
         [many] { $count } محطة أخرى ليست في أي قائمة، في { $site }
        *[other] { $count } محطة أخرى ليست في أي قائمة، في { $site }
     }
+occurrence-crowd = عدد المحطات المتحدثة على الشبكة الفرعية { $subnet } أكبر من { $places }، وما زاد منها لا يُدرج
 occurrence-conflict = يجيب كل من { $mac } و{ $other_mac } عن العنوان { $ip }

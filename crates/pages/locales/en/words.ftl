@@ -246,4 +246,5 @@ occurrence-strangers =
         [one] One more station that is on no list, at { $site }
        *[other] { $count } more stations that are on no list, at { $site }
     }
+occurrence-crowd = More than { $places } stations speak on the subnet { $subnet }; those beyond are not listed
 occurrence-conflict = Both { $mac } and { $other_mac } answer for the address { $ip }

@@ -20,7 +20,7 @@ impl Texts {
                     figures.push(("count", Arg::Number(count)));
                     Some(("occurrence-strangers", figures))
                 }
-                _ => None,
+                _ => given(&["subnet", "places"]).map(|figures| ("occurrence-crowd", figures)),
             },
             "address_conflict" => {
                 given(&["ip", "mac", "other_mac"]).map(|figures| ("occurrence-conflict", figures))

@@ -314,6 +314,10 @@ fn what_happened_is_told_with_its_figures_where_they_are_there() {
         told("unknown_station", &[("mac", "x")]),
         "More stations speak on the subnet than it has addresses"
     );
+    assert_eq!(
+        told("unknown_station", &[("subnet", "fd00:7::/64"), ("places", "1024")]),
+        "More than 1024 stations speak on the subnet fd00:7::/64; those beyond are not listed"
+    );
     assert_eq!(told("address_conflict", &[]), "Two stations have the same address");
     assert_eq!(told("of_a_later_version", &stranger), "of_a_later_version");
     let arabic = texts.occurrence(Lang::Ar, "unknown_station", &args(&stranger));

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use wasl_model::observation::{MAX_NEIGHBOUR_TEXT, MAX_TALKERS};
+use wasl_model::observation::{MAX_NEIGHBOUR_TEXT, MAX_STATION_IP6, MAX_TALKERS};
 use wasl_model::units::{Bytes, Millis};
 use wasl_model::{
     BackupEvidence, BackupOutcome, Event, EventCode, Neighbour, Notice, NoticeCode, Severity, Station,
@@ -64,6 +64,7 @@ pub(super) fn write(value: &Value) -> Option<wire::What> {
             interface: short(&s.interface),
             first_ms: s.first.0,
             last_ms: s.last.0,
+            ip6: s.ip6.iter().take(MAX_STATION_IP6).map(|ip| ip.octets().to_vec()).collect(),
         })),
         Value::Talkers(t) => Some(wire::What::Talkers(wire::Talkers {
             interval_ms: t.interval.0,
@@ -168,6 +169,7 @@ fn station(s: &wire::Station) -> Option<Station> {
         interface: s.interface.clone(),
         first: Timestamp(s.first_ms),
         last: Timestamp(s.last_ms),
+        ip6: s.ip6.iter().take(MAX_STATION_IP6).map(|ip| address6(ip)).collect::<Option<_>>()?,
     })
 }
 
@@ -197,10 +199,14 @@ fn octets(ip: IpAddr) -> Vec<u8> {
     }
 }
 
+fn address6(octets: &[u8]) -> Option<Ipv6Addr> {
+    Some(Ipv6Addr::from(<[u8; 16]>::try_from(octets).ok()?))
+}
+
 fn address(octets: &[u8]) -> Option<IpAddr> {
     match octets.len() {
         4 => Some(Ipv4Addr::from(<[u8; 4]>::try_from(octets).ok()?).into()),
-        16 => Some(Ipv6Addr::from(<[u8; 16]>::try_from(octets).ok()?).into()),
+        16 => address6(octets).map(IpAddr::V6),
         _ => None,
     }
 }

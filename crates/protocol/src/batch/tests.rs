@@ -105,6 +105,7 @@ fn occasional(at: i64) -> Vec<Observation> {
         interface: "lab0".into(),
         first: Timestamp(at - 5),
         last: Timestamp(at),
+        ip6: ["fd00:7::7", "fe80::7"].map(|ip| ip.parse().expect("valid")).to_vec(),
     };
     let talkers = Talkers {
         interval: Millis(10_000),

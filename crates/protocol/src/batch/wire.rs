@@ -173,6 +173,9 @@ pub(super) struct Station {
     pub first_ms: i64,
     #[prost(int64, tag = "5")]
     pub last_ms: i64,
+    /// 16 bytes each.
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub ip6: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use wasl_model::SiteId;
-use wasl_model::assignment::SweepAssignment;
+use wasl_model::assignment::{Sweep6Assignment, SweepAssignment};
 
 use super::Check;
 use crate::file;
 use crate::period::Period;
 use crate::problem::{Code, Complaint};
-use crate::settings::{Station, Sweep};
+use crate::settings::{Station, Sweep, Sweeping};
 use crate::snippet::quote;
 use crate::source::Defined;
 
@@ -68,8 +68,9 @@ impl Check<'_> {
         let mut seen = BTreeSet::new();
         let mut sweeps = Vec::new();
         for (index, sweep) in discovery.sweep.iter().flatten().enumerate() {
-            let &file::Sweep { ref interface, subnet, every, rate, ref known } = sweep;
-            if !seen.insert((subnet.network, subnet.prefix)) {
+            let &file::Sweep { ref interface, subnet: file::Subnet(subnet), every, rate, ref known } = sweep;
+            let (network, prefix) = (subnet.network(), subnet.length());
+            if !seen.insert(subnet) {
                 let spot = self.sources.spot(agent, &format!("discovery.sweep[{index}].subnet"));
                 let complaint =
                     Complaint::new(Code::DuplicateKey, "this subnet is swept twice by this agent")
@@ -77,28 +78,32 @@ impl Check<'_> {
                 self.sources.report(spot, complaint);
             }
             let (every, rate) = (every.unwrap_or(SWEEP_EVERY), rate.unwrap_or(SWEEP_RATE));
-            let hosts = (1u64 << (32 - u32::from(subnet.prefix))) - 2;
-            let takes = hosts.div_ceil(u64::from(rate.max(1)));
-            if takes * 1_000 > every.as_millis() {
-                let spot = self.sources.spot(agent, &format!("discovery.sweep[{index}].subnet"));
-                let message =
-                    format!("{hosts} addresses at {rate} a second take {takes}s, longer than {every}");
-                let complaint = Complaint::new(Code::OutOfRange, message)
-                    .help(format!("raise `every` to {takes}s at least, or raise `rate`"));
-                self.sources.report(spot, complaint);
-            }
-            sweeps.push(Sweep {
-                assignment: SweepAssignment {
-                    interface: interface.clone(),
-                    network: subnet.network,
-                    prefix: subnet.prefix,
-                    every_ms: every.as_millis(),
-                    rate,
-                    // An identifier must say where a station is even when it moves to another subnet of the place.
-                    scope: agent.value.site.clone(),
-                },
-                known: known.iter().flatten().map(|mac| mac.0.clone()).collect(),
-            });
+            let (interface, every_ms) = (interface.clone(), every.as_millis());
+            // An identifier must say where a station is even when it moves to another subnet of the place.
+            let scope = agent.value.site.clone();
+            let assignment = match network {
+                IpAddr::V4(network) => {
+                    let hosts = (1u64 << (32 - u32::from(prefix))) - 2;
+                    let takes = hosts.div_ceil(u64::from(rate.max(1)));
+                    if takes * 1_000 > every_ms {
+                        let spot = self.sources.spot(agent, &format!("discovery.sweep[{index}].subnet"));
+                        let message = format!(
+                            "{hosts} addresses at {rate} a second take {takes}s, longer than {every}"
+                        );
+                        let complaint = Complaint::new(Code::OutOfRange, message)
+                            .help(format!("raise `every` to {takes}s at least, or raise `rate`"));
+                        self.sources.report(spot, complaint);
+                    }
+                    let scope = scope.clone();
+                    Sweeping::V4(SweepAssignment { interface, network, prefix, every_ms, rate, scope })
+                }
+                IpAddr::V6(network) => {
+                    let scope = scope.clone();
+                    Sweeping::V6(Sweep6Assignment { interface, network, prefix, every_ms, rate, scope })
+                }
+            };
+            let known = known.iter().flatten().map(|mac| mac.0.clone()).collect();
+            sweeps.push(Sweep { assignment, scope, known });
         }
         (lldp, sweeps)
     }

@@ -1,10 +1,11 @@
 //! What an agent listens for and looks for beside its targets, devices and links: traps, neighbours, stations.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use garde::Validate;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use wasl_model::Prefix;
 
 use super::{Limits, port_number, refuse};
 use crate::period::Period;
@@ -40,14 +41,16 @@ pub(crate) struct Discovery {
     pub(crate) sweep: Option<Vec<Sweep>>,
 }
 
-/// A subnet whose stations are looked for, address by address (ARP).
+/// A subnet whose stations are looked for: of IPv4 address by address (ARP), of IPv6 by calling all together and hearing what
+/// they ask each other (Neighbour Discovery).
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sweep {
     /// The network interface that is on the subnet.
     #[garde(custom(named_interface))]
     pub(crate) interface: String,
-    /// The subnet: private addresses (RFC 1918), and no larger than a /20.
+    /// The subnet: private addresses (RFC 1918), and no larger than a /20; or that of IPv6, mostly a /64, or `fe80::/64` where
+    /// stations have no others.
     #[garde(skip)]
     pub(crate) subnet: Subnet,
     /// The time between two sweeps, 10s to 1d. Default: 10m.
@@ -81,47 +84,61 @@ pub(crate) struct Station {
 /// Sweeps that follow each other faster would be one.
 const SWEEP_EVERY: Limits = Limits(Period::from_secs(10), Period::from_days(1));
 
-/// An IPv4 subnet.
+/// A subnet of IPv4 or IPv6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Subnet {
-    pub(crate) network: Ipv4Addr,
-    pub(crate) prefix: u8,
-}
+pub(crate) struct Subnet(pub(crate) Prefix);
 
 impl TryFrom<String> for Subnet {
     type Error = Complaint;
 
     fn try_from(text: String) -> Result<Self, Complaint> {
         let complaint = |message: &str| Complaint::new(Code::BadValue, format!("{} {message}", quote(&text)));
-        let parsed = text.split_once('/').and_then(|(network, prefix)| {
-            Some((network.parse::<Ipv4Addr>().ok()?, prefix.parse::<u8>().ok().filter(|p| *p <= 32)?))
+        let parsed = text.split_once('/').and_then(|(network, length)| {
+            let given: IpAddr = network.parse().ok()?;
+            let length = length.parse().ok()?;
+            Some((given, length, Prefix::of(given, length)?))
         });
-        let Some((given, prefix)) = parsed else {
-            return Err(
-                complaint("is not a subnet").help("write it as network and prefix, such as `10.3.16.0/22`")
-            );
+        let Some((given, length, subnet)) = parsed else {
+            return Err(complaint("is not a subnet")
+                .help("write it as network and prefix, such as `10.3.16.0/22` or `fd00:7::/64`"));
         };
-        if prefix < 20 {
-            return Err(
-                complaint("is too large to sweep").help("name subnets of at most 4096 addresses (/20)")
-            );
+        match given {
+            IpAddr::V4(_) if length < 20 => {
+                return Err(
+                    complaint("is too large to sweep").help("name subnets of at most 4096 addresses (/20)")
+                );
+            }
+            IpAddr::V4(_) if length > 30 => {
+                return Err(complaint("has no stations to look for").help("name a subnet from /20 to /30"));
+            }
+            // A wire's subnet is a /64 wherever stations make their addresses themselves (RFC 4862).
+            IpAddr::V6(_) if !(64..=126).contains(&length) => {
+                return Err(complaint("is no subnet of one wire").help(
+                    "name the one that the interface is on, nearly always a /64; a /126 is the smallest",
+                ));
+            }
+            IpAddr::V4(_) | IpAddr::V6(_) => {}
         }
-        if prefix > 30 {
-            return Err(complaint("has no stations to look for").help("name a subnet from /20 to /30"));
+        if subnet.network() != given {
+            return Err(complaint("is an address within a subnet").help(format!("write `{subnet}`")));
         }
-        let network = Ipv4Addr::from(u32::from(given) & (u32::MAX << (32 - u32::from(prefix))));
-        if network != given {
-            return Err(
-                complaint("is an address within a subnet").help(format!("write `{network}/{prefix}`"))
-            );
+        match given {
+            IpAddr::V4(network) if !network.is_private() => {
+                Err(complaint("is not within the private ranges")
+                    .help("only 10.0.0.0/8, 172.16.0.0/12 and 192.168.0.0/16 (RFC 1918) are swept"))
+            }
+            IpAddr::V6(network) if !is_of_stations(network) => Err(complaint("is no subnet of stations")
+                .help("name one within `fc00::/7` or `2000::/3`, or `fe80::/64` where there is no other")),
+            IpAddr::V4(_) | IpAddr::V6(_) => Ok(Self(subnet)),
         }
-        if !network.is_private() {
-            return Err(complaint("is not within the private ranges")
-                .help("only 10.0.0.0/8, 172.16.0.0/12 and 192.168.0.0/16 (RFC 1918) are swept"));
-        }
-        Ok(Self { network, prefix })
     }
+}
+
+/// Whether stations may have addresses in a subnet that begins here: global ones, local ones (RFC 4193), the link's own.
+/// Unlike questions by IPv4, those of Neighbour Discovery cannot leave the wire, so public addresses are no danger.
+fn is_of_stations(network: Ipv6Addr) -> bool {
+    network.octets()[0] >> 5 == 1 || network.is_unique_local() || network.segments()[..4] == [0xfe80, 0, 0, 0]
 }
 
 impl JsonSchema for Subnet {
@@ -131,10 +148,10 @@ impl JsonSchema for Subnet {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A private IPv4 subnet from /20 to /30.",
+            "description": "A private IPv4 subnet from /20 to /30, or an IPv6 subnet from /64 to /126.",
             "type": "string",
-            "pattern": "^[0-9]{1,3}(\\.[0-9]{1,3}){3}/(2[0-9]|30)$",
-            "examples": ["10.3.16.0/22"],
+            "pattern": "^[0-9]{1,3}(\\.[0-9]{1,3}){3}/(2[0-9]|30)$|^[0-9A-Fa-f:]+/(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-6])$",
+            "examples": ["10.3.16.0/22", "fd00:7::/64"],
         })
     }
 }

@@ -40,19 +40,19 @@ impl Settings {
         &self.stations
     }
 
-    /// How a station is known that was found at `site`; `None` for a stranger.
+    /// How a station is known that was found at `site` with these addresses; `None` for a stranger.
     ///
     /// Branches may have the same private addresses, so an address says something only of what is watched from that
     /// site.
-    pub fn familiar(&self, site: &str, mac: &str, ip: IpAddr) -> Option<Familiar<'_>> {
+    pub fn familiar(&self, site: &str, mac: &str, ips: &[IpAddr]) -> Option<Familiar<'_>> {
         let station = self.stations.iter().find(|(_, s)| s.site.as_str() == site && s.mac == mac);
         if let Some((id, _)) = station {
             return Some(Familiar::Station(id));
         }
         let here = |agent| self.agents.get(agent).is_some_and(|agent| agent.site.as_str() == site);
-        let ip = ip.to_string();
-        let is_it = |address: &Address| matches!(address, Address::Host(host) if *host == ip);
-        if let Some((id, _)) = self.devices.iter().find(|(_, d)| d.host == ip && here(&d.from)) {
+        let is_host = |host: &str| host.parse().is_ok_and(|ip: IpAddr| ips.contains(&ip));
+        let is_it = |address: &Address| matches!(address, Address::Host(host) if is_host(host));
+        if let Some((id, _)) = self.devices.iter().find(|(_, d)| is_host(&d.host) && here(&d.from)) {
             return Some(Familiar::Device(id));
         }
         let target = self.targets.iter().find(|(_, t)| is_it(&t.address) && t.from.iter().any(here));
@@ -67,8 +67,6 @@ impl Settings {
             return Some(Familiar::Link(id));
         }
         let mut sweeps = self.agents.values().flat_map(|agent| &agent.sweeps);
-        sweeps
-            .any(|sweep| sweep.assignment.scope == site && sweep.known.contains(mac))
-            .then_some(Familiar::Listed)
+        sweeps.any(|sweep| sweep.scope == site && sweep.known.contains(mac)).then_some(Familiar::Listed)
     }
 }
