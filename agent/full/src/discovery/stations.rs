@@ -76,10 +76,11 @@ pub(super) fn rhythm(agent: &AgentId, subnet: &impl Hash, every_ms: u64) -> (Dur
     (every, Duration::from_millis(hasher.finish() % PHASE_MS).min(every / 2))
 }
 
-/// The time in which each address of some subnets was asked once, whenever one begins to count.
+/// The time in which each address of some subnets is asked once, whenever one begins to count: the last one early in the
+/// first round, which is quick, and late in the second, which is spread out.
 pub(super) fn round_of(sweeps: &[SweepAssignment]) -> Duration {
-    let longest = sweeps.iter().map(|sweep| sweep.every_ms).max();
-    longest.map_or(Duration::ZERO, |every| Duration::from_millis(every.max(1_000) + PHASE_MS.min(every / 2)))
+    let longest = sweeps.iter().map(|sweep| sweep.every_ms.max(1_000)).max();
+    2 * Duration::from_millis(longest.unwrap_or(0))
 }
 
 /// How many addresses some subnets have.

@@ -24,8 +24,8 @@ const MOST: usize = 4_096;
 /// Looks for the stations of a subnet for ever.
 ///
 /// Reports a `Station` for each that is new or has other addresses, and hourly; and an event `unknown_station` about the
-/// interface where there are more than places: `places` of them, but 1024 at least and 4096 at most. While nobody can be asked there is
-/// a notice about the interface.
+/// interface where there are more than places: `places` of them, but 1024 at least and 4096 at most. While nobody can be
+/// asked there is a notice about the interface.
 pub(super) async fn look(
     reporter: Reporter,
     agent: AgentId,
