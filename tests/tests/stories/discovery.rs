@@ -273,6 +273,241 @@ fn made_up_machines_are_a_few_events_and_two_with_one_address_are_told() {
     assert!((2..=11).contains(&told), "{told} events");
 }
 
+/// A branch whose laboratory speaks IPv6 and is swept every ten seconds. Machine 2 stands in the sweep's list, 3 among the
+/// stations, and 4 is a target. With `both`, the laboratory's subnet of IPv4 is swept as well, and 4 is known by its address
+/// there.
+fn swept6(both: bool) -> String {
+    let v4 = if both { "{ interface: lab0, subnet: 10.3.16.0/28, every: 10s }, " } else { "" };
+    let fourth = if both { Lab::address(4).to_string() } else { Lab::address6(4).to_string() };
+    format!(
+        "institution: {{ id: story, name: {{ en: Story }}, timezone: Asia/Hebron }}
+sites: {{ one: {{ name: {{ en: One }} }} }}
+agents:
+  branch-1:
+    site: one
+    role: gateway
+    discovery: {{ sweep: [{v4}{{ interface: lab0, subnet: 'fd00:7::/64', every: 10s, known: [{}] }}] }}
+stations: {{ pc-3: {{ mac: {}, site: one }} }}
+targets: {{ pc-4: {{ address: '{fourth}', from: [branch-1] }} }}
+",
+        Lab::mac(2),
+        Lab::mac(3),
+    )
+}
+
+/// A station of the list, with its address and all those of IPv6.
+fn addresses(centre: &Centre, number: u8) -> Option<(String, Vec<String>)> {
+    let found = centre.client.json("/api/v1/discovery/stations");
+    let station = found["items"].as_array().expect("a list").iter().find(|s| s["mac"] == Lab::mac(number))?;
+    let text = |value: &serde_json::Value| value.as_str().expect("an address").to_owned();
+    Some((text(&station["ip"]), station["ip6"].as_array().expect("a list").iter().map(text).collect()))
+}
+
+/// The address that a machine makes for itself out of its hardware address (RFC 4291, appendix A).
+fn link_local(number: u8) -> String {
+    format!("fe80::ff:fe00:10{number:02x}")
+}
+
+/// Catches: machines without IPv4 that are not found, or by one address only; those that do not answer calls; known ones
+/// that are cried out, a stranger who is not; and an adopted one who stays a stranger.
+#[test]
+fn a_stranger_who_speaks_ipv6_only_is_an_event_and_known_when_he_was_adopted() {
+    let name = "a_stranger_who_speaks_ipv6_only_is_an_event_and_known_when_he_was_adopted";
+    if let Err(reason) = packages::need_network() {
+        skip!(name, reason);
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let net = Net::centre_and_branches(1);
+    let mut lab = net.lab(1);
+    lab.speak_ipv6();
+    for number in 2..=4 {
+        lab.machine6(number);
+    }
+    let http = "127.0.0.1:8080".parse().expect("an address");
+    let centre = Centre::start(&net.centre(), dir.path(), &swept6(false), http, net.agents_listener());
+    let events = centre.client.events("/api/v1/events?after=0");
+    let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "branch-1");
+    agent.start();
+    let known = [(2, "listed"), (3, "station/pc-3"), (4, "target/pc-4")]
+        .map(|(number, known)| (Lab::mac(number), Some(known.to_owned())));
+    wait::until_true("the machines are found", SOON, || stations(&centre) == known);
+    let both = |number| {
+        Some((Lab::address6(number).to_string(), vec![Lab::address6(number).to_string(), link_local(number)]))
+    };
+    for number in 2..=4 {
+        assert_eq!(addresses(&centre, number), both(number));
+    }
+
+    // He does not answer when everybody is called, so only what he looks for himself tells of him.
+    lab.reserved_machine6(5);
+    let mut told = Vec::new();
+    let stranger = events.next("the stranger", SOON, |event| {
+        told.extend(args_of(event, "unknown_station"));
+        !told.is_empty()
+    });
+    let stranger = &stranger.json()["occurrence"];
+    for text in ["text_en", "text_ar"] {
+        assert!(stranger[text].as_str().is_some_and(|text| text.contains(&Lab::mac(5))), "{stranger}");
+    }
+    assert_eq!(told[0]["mac"], Lab::mac(5), "{told:?}");
+    assert_eq!(told[0]["ip"], Lab::address6(5).to_string());
+    let shown = stdout(&centre, &["discovery"]);
+    let line = shown.lines().find(|line| line.contains(&Lab::mac(5)));
+    assert!(line.is_some_and(|line| line.contains("fd00:7::5 (+1)") && line.contains("unknown")), "{shown}");
+
+    let config = centre.config();
+    let adopt = ["adopt", "--config", config.to_str().expect("a name"), "--file", "lab.yaml", "--yes"];
+    assert!(stdout(&centre, &adopt).contains(&Lab::mac(5)));
+    centre.daemon.signal(Signal::SIGHUP);
+    wait::until_true("he is known", SOON, || {
+        stations(&centre).last() == Some(&(Lab::mac(5), Some("station/one-02-00-00-00-10-05".into())))
+    });
+    lab.machine6(6);
+    let mut strangers = Vec::new();
+    events.next("another stranger", SOON, |event| {
+        strangers.extend(args_of(event, "unknown_station").map(|args| args["mac"].clone()));
+        !strangers.is_empty()
+    });
+    assert_eq!(strangers, [Lab::mac(6)]);
+}
+
+/// Catches: a machine of both families that is two stations, or that is a stranger because it was heard by IPv6 first and is
+/// known by IPv4.
+#[test]
+fn a_machine_that_speaks_both_is_one_station() {
+    let name = "a_machine_that_speaks_both_is_one_station";
+    if let Err(reason) = packages::need_network() {
+        skip!(name, reason);
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let net = Net::centre_and_branches(1);
+    let mut lab = net.lab(1);
+    lab.speak_ipv6();
+    let both = lab.machine6(4);
+    lab.machine6(5);
+    let http = "127.0.0.1:8080".parse().expect("an address");
+    let centre = Centre::start(&net.centre(), dir.path(), &swept6(true), http, net.agents_listener());
+    let events = centre.client.events("/api/v1/events?after=0");
+    let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "branch-1");
+    agent.start();
+    // It has answered all calls, so by IPv6 it is known; only now it has IPv4 as well.
+    wait::until_true("it was called", SOON, || {
+        let counts = tool::output(both.command("cat").arg("/proc/net/snmp6")).stdout;
+        let counts = String::from_utf8_lossy(&counts);
+        let answers = counts.lines().find_map(|line| line.strip_prefix("Icmp6OutEchoReplies"));
+        answers.and_then(|count| count.trim().parse::<u32>().ok()) >= Some(4)
+    });
+    let own = format!("{}/28", Lab::address(4));
+    tool::finish(both.command("ip").args(["address", "add", &own, "dev", "eth0"]));
+    // When it is certain that the one has no IPv4, the other's has long had its turn.
+    let mut told = None;
+    events.next("the one without IPv4 is a stranger", SOON * 2, |event| {
+        told = args_of(event, "unknown_station");
+        told.is_some()
+    });
+    assert_eq!(told.expect("it was told")["mac"], Lab::mac(5));
+    assert_eq!(
+        addresses(&centre, 4),
+        Some((Lab::address(4).to_string(), vec![Lab::address6(4).to_string(), link_local(4)]))
+    );
+    assert_eq!(
+        stations(&centre),
+        [(Lab::mac(4), Some("target/pc-4".to_owned())), (Lab::mac(5), None)],
+        "each once"
+    );
+}
+
+/// Speaks Neighbour Discovery by the interface in its first argument: as many machines as its second says, each telling that
+/// it has an address of its own; what is wrong with it, its third says.
+const MAKE_UP_6: &str = r"
+import socket, sys
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind((sys.argv[1], 0))
+fault = sys.argv[3]
+link = lambda last: bytes.fromhex('fe80' + '00' * 12) + last
+everybody = bytes.fromhex('ff02' + '00' * 13 + '01')
+for n in range(int(sys.argv[2])):
+    number = n.to_bytes(2, 'big')
+    mac = bytes([2, 0x66, 0, 0]) + number
+    own = bytes.fromhex('fd000007' + '00' * 8 + '1000') + number
+    said = b'\x20\0\0\0' + own
+    if fault == 'option':
+        said += b'\2\0' + mac
+    else:
+        said += b'\2\1' + (bytes([2, 0x77, 0, 0]) + number if fault == 'proxy' else mac)
+    kind = 136
+    if fault == 'answer':
+        kind, said = 129, b'\0' * 4 + b'guessed!'
+    source = everybody if fault == 'group' else own if fault == 'answer' else link(b'\x10\0')
+    message = bytes([kind, 0, 0, 0]) + said
+    words = source + everybody + len(message).to_bytes(4, 'big') + b'\0\0\0\x3a' + message
+    total = sum(int.from_bytes(words[at:at + 2], 'big') for at in range(0, len(words), 2))
+    while total > 0xffff:
+        total = (total & 0xffff) + (total >> 16)
+    total = total ^ 0xffff ^ (1 if fault == 'checksum' else 0)
+    message = message[:2] + total.to_bytes(2, 'big') + message[4:]
+    hops = 64 if fault == 'hops' else 255
+    head = b'\x60\0\0\0' + len(message).to_bytes(2, 'big') + bytes([58, hops]) + source + everybody
+    wire.send(b'\x33\x33\0\0\0\1' + mac + b'\x86\xdd' + head + message)
+";
+
+/// Catches: messages that are believed although they came through a router, are damaged, contradict themselves or answer what
+/// was not asked; and a machine that makes up others and so fills memory or the list of events.
+#[test]
+fn who_lies_by_neighbour_discovery_is_not_believed_and_who_floods_is_a_few_events() {
+    let name = "who_lies_by_neighbour_discovery_is_not_believed_and_who_floods_is_a_few_events";
+    if let Err(reason) = packages::need_network().and_then(|()| packages::need("python3", "python3-minimal"))
+    {
+        skip!(name, reason);
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let net = Net::centre_and_branches(1);
+    let mut lab = net.lab(1);
+    lab.speak_ipv6();
+    let liar = lab.machine6(2);
+    let http = "127.0.0.1:8080".parse().expect("an address");
+    let centre = Centre::start(&net.centre(), dir.path(), &swept6(false), http, net.agents_listener());
+    let events = centre.client.events("/api/v1/events?after=0");
+    let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "branch-1");
+    agent.start();
+    wait::until_true("the liar himself is found", SOON, || stations(&centre).len() == 1);
+    let lie = |count: &str, fault: &str| {
+        tool::finish(liar.command("python3").args(["-c", MAKE_UP_6, "eth0", count, fault]));
+    };
+    for fault in ["hops", "checksum", "option", "proxy", "answer", "group"] {
+        lie("500", fault);
+    }
+    // One that is sound comes after them, so they have been heard when it is told.
+    lie("1", "none");
+    wait::until_true("the one that is sound is found", SOON, || stations(&centre).len() > 1);
+    let found: Vec<String> = stations(&centre).into_iter().map(|(mac, _)| mac).collect();
+    assert_eq!(found, [Lab::mac(2), "02:66:00:00:00:00".to_owned()]);
+
+    let mut told = 0;
+    let mut crowd = None;
+    wait::until_true("there are too many", SOON, || {
+        lie("3000", "none");
+        for event in events.so_far() {
+            let Some(args) = args_of(&event, "unknown_station") else { continue };
+            told += 1;
+            if args["places"].is_string() {
+                crowd = Some(event.json());
+            }
+        }
+        crowd.is_some()
+    });
+    let crowd = &crowd.expect("it was told")["occurrence"];
+    assert_eq!((&crowd["args"]["subnet"], &crowd["args"]["places"]), (&"fd00:7::/64".into(), &"1024".into()));
+    for text in ["text_en", "text_ar"] {
+        assert!(crowd[text].as_str().is_some_and(|text| text.contains("1024")), "{crowd}");
+    }
+    lie("3000", "none");
+    wait::until_true("the agent lives on", SOON, || centre.is_connected("branch-1"));
+    assert!(stations(&centre).len() <= 1_024, "more stations than places");
+    told += events.so_far().iter().filter(|event| args_of(event, "unknown_station").is_some()).count();
+    assert!((2..=12).contains(&told), "{told} events");
+}
+
 /// Catches: a device whose neighbours are not read, are taken for the agent's own, or are said to have come when the agent
 /// has just begun to look.
 #[test]
