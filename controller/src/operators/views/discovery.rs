@@ -29,9 +29,10 @@ pub(in crate::operators) fn view(shared: &Shared, now: Timestamp) -> DiscoveryVi
 
 fn station_view(shared: &Shared, station: StationBody) -> StationView {
     let site = SiteId::new(station.site.as_str()).map(|site| site_name(shared, &site));
+    let others = station.ip6.into_iter().filter(|ip| *ip != station.ip);
     StationView {
         mac: station.mac,
-        addresses: vec![station.ip],
+        addresses: std::iter::once(station.ip.clone()).chain(others).collect(),
         site: site.unwrap_or_default(),
         agent: station.agent,
         interface: station.interface,
