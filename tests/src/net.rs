@@ -398,6 +398,15 @@ impl Net {
     /// Delays a branch's packets, each way, by `ms` plus or minus `jitter_ms`. The kernel's own delay
     /// (netem) is missing in many containers, so a small program does it, which needs python3.
     pub fn delay(&self, branch: u8, ms: u32, jitter_ms: u32) -> Fault<'_> {
+        self.detour(branch, ms, jitter_ms, true)
+    }
+
+    /// Delays what comes from a branch by `ms`, and nothing that is sent to it.
+    pub fn delay_from(&self, branch: u8, ms: u32) -> Fault<'_> {
+        self.detour(branch, ms, 0, false)
+    }
+
+    fn detour(&self, branch: u8, ms: u32, jitter_ms: u32, both_ways: bool) -> Fault<'_> {
         let line = line(branch);
         let (near, far) = (format!("{line}-near"), format!("{line}-far"));
         let script = binaries::repository().join("tests/tools/delay.py");
@@ -410,17 +419,16 @@ impl Net {
         let read = BufReader::new(out).read_line(&mut word);
         let mut fault = Fault { net: self, undo: Vec::new(), child: Some(child) };
         assert!(read.is_ok() && word == "ready\n", "the delay line did not start: {word:?}");
+        let run = |text: String| self.router.exec(&text.split(' ').collect::<Vec<_>>());
+        // What enters by one of the devices leaves by the other.
+        for device in [&near, &far] {
+            run(format!("ip link set {device} up"));
+        }
         let (network, table) = (format!("10.90.{branch}.0/24"), u32::from(branch) * 2 + 100);
         let ways =
             [(format!("iif {line}"), table, near), (format!("iif centre to {network}"), table + 1, far)];
-        for (traffic, table, device) in ways {
+        for (traffic, table, device) in ways.into_iter().take(if both_ways { 2 } else { 1 }) {
             let rule = format!("{traffic} lookup {table}");
-            let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-            let run = |text: String| {
-                let words = words(&text);
-                self.router.exec(&words.iter().map(String::as_str).collect::<Vec<_>>());
-            };
-            run(format!("ip link set {device} up"));
             run(format!("ip route add default dev {device} table {table}"));
             run(format!("ip rule add {rule}"));
             fault.undo.push(format!("ip rule del {rule}"));

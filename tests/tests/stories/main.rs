@@ -5,6 +5,7 @@ mod api;
 mod commands;
 mod delivery;
 mod devices;
+mod directions;
 mod discovery;
 mod enrolment;
 mod first_start;

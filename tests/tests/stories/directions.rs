@@ -1,0 +1,171 @@
+//! The two directions of a line, each told by itself: tests (STAMP) between an agent in a branch and one at the centre.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+use wasl_tests::centre::{Agent, Centre};
+use wasl_tests::daemon::Daemon;
+use wasl_tests::net::{Net, Place};
+use wasl_tests::{packages, skip, tool, wait};
+
+const SEEN: Duration = Duration::from_secs(25);
+/// An agent asks how good its clock is every 16 s, and no sooner.
+const ASKED: Duration = Duration::from_secs(50);
+
+/// A line between two agents that is measured in both directions.
+struct Line {
+    centre: Centre,
+    net: Net,
+    dir: TempDir,
+    _agents: [Agent; 2],
+}
+
+impl Line {
+    fn open() -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let net = Net::centre_and_branches(1);
+        let (to, from) = (net.centre_address(), net.branch_address(1));
+        let configuration = format!(
+            "institution: {{ id: story, name: {{ en: Story }}, timezone: Asia/Hebron }}
+defaults: {{ window: 2s }}
+sites:
+  hub: {{ name: {{ en: Hub }} }}
+  one: {{ name: {{ en: One }} }}
+agents:
+  hub-gw: {{ site: hub, role: gateway, reflect: {{ listen: {to}, port: 8620, peers: [{from}], key: stamp }} }}
+  gw: {{ site: one, role: gateway }}
+links:
+  line:
+    between: [hub, one]
+    probes: [{{ from: gw, to: {to} }}]
+    stamp: [{{ from: gw, to: {to}, port: 8620, every: 20ms, key: stamp }}]
+"
+        );
+        let http = "127.0.0.1:8080".parse().expect("an address");
+        let centre = Centre::start(&net.centre(), dir.path(), &configuration, http, net.agents_listener());
+        let agents =
+            [("hub", "hub-gw", net.centre()), ("one", "gw", net.branch(1))].map(|(site, name, place)| {
+                let mut agent = Agent::join(&centre, &place, dir.path(), site, "gateway", name);
+                agent.secret("stamp", "a key that both ends know");
+                agent.start();
+                agent
+            });
+        Self { centre, net, dir, _agents: agents }
+    }
+
+    fn await_code(&self, code: &str) -> Value {
+        let what = format!("the path is {code}");
+        self.centre.await_entity(&what, "path/line", SEEN, |e| e["reason"]["code"] == code)
+    }
+
+    /// What a field of the path was since `from`, in seconds.
+    fn since(&self, from: i64, field: &str) -> Vec<f64> {
+        let points = self.centre.history(&format!("path/line#{field}@gw"), from, now_ms());
+        points.into_iter().filter_map(|(_, value)| value).collect()
+    }
+
+    /// Awaits the next delays, and the error that they are told with: there, back, error.
+    fn next_delays(&self) -> [f64; 3] {
+        let from = now_ms();
+        wait::until("delays are told", ASKED, || {
+            let fields = ["delay_forward_p50", "delay_back_p50", "delay_error"];
+            let told = fields.map(|field| self.since(from, field));
+            // The first window may have begun before `from`.
+            told.iter().all(|values| values.len() >= 3).then(|| told.map(|values| values[2]))
+        })
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    i64::try_from(since.as_millis()).expect("not in our days")
+}
+
+/// Catches: a direction that is told wrongly or not at all on the way from the configuration to the page.
+#[test]
+fn one_way_loss_is_named_as_that_direction() {
+    if let Err(reason) = packages::need_network() {
+        skip!("one_way_loss_is_named_as_that_direction", reason);
+    }
+    let line = Line::open();
+    line.await_code("path_measured");
+    let fault = line.net.loss_from(1, 1, 5);
+    assert_eq!(line.await_code("path_loses_there")["health"], "degraded");
+    fault.heal();
+    line.await_code("path_measured");
+    let fault = line.net.loss_towards(1, 1, 5);
+    assert_eq!(line.await_code("path_loses_back")["health"], "degraded");
+    fault.heal();
+    line.await_code("path_measured");
+}
+
+/// chrony at a place, following a receiver of that place's own. The receiver is another chrony with the machine's clock,
+/// which the places share: so they agree, and how well is known. Neither sets the clock (`-x`).
+struct Disciplined {
+    follower: Daemon,
+    _receiver: Daemon,
+}
+
+impl Disciplined {
+    fn start(place: &Place, name: &str, dir: &Path) -> Self {
+        let chrony = |part: &str, rules: &str| {
+            let path = |end: &str| dir.join(format!("chrony-{name}-{part}.{end}"));
+            // Without a socket in the file system, which the places would share.
+            let text = format!("{rules}\nbindcmdaddress /\npidfile {}\n", path("pid").display());
+            fs::write(path("conf"), text).expect("our own folder takes a file");
+            let mut command = place.command("chronyd");
+            command.args(["-x", "-d", "-u", "root", "-f"]).arg(path("conf"));
+            Daemon::start(&format!("chrony-{name}-{part}"), command, dir)
+        };
+        let receiver = chrony("receiver", "local stratum 1\nallow 127.0.0.1\nport 11123\ncmdport 0");
+        let follower = chrony("follower", "server 127.0.0.1 port 11123 iburst minpoll 0 maxpoll 0\nport 0");
+        Self { follower, _receiver: receiver }
+    }
+}
+
+/// Catches: delays of one direction that are told while nobody knows how good the clocks are, that are outside the error that
+/// they are told with, that are told of the other direction, or that go on when a clock is left to itself.
+#[test]
+fn two_disciplined_clocks_tell_the_delay_of_each_direction_and_its_error() {
+    let name = "two_disciplined_clocks_tell_the_delay_of_each_direction_and_its_error";
+    if let Err(reason) = packages::need_network() {
+        skip!(name, reason);
+    }
+    if !tool::exists("chronyd") {
+        // Installed by a test it would take over the clock of this machine.
+        skip!(name, "chronyd is not installed");
+    }
+    let line = Line::open();
+    line.await_code("path_measured");
+    wait::until_true("round trips are kept", SEEN, || line.since(0, "rtt_p50").len() >= 3);
+    assert_eq!(line.since(0, "delay_forward_p50"), Vec::<f64>::new(), "no clock is known to be right");
+
+    let centre = Disciplined::start(&line.net.centre(), "centre", line.dir.path());
+    let mut branch = Disciplined::start(&line.net.branch(1), "branch", line.dir.path());
+    let [there, back, error] = line.next_delays();
+    assert!(error > 0.0 && error < 0.005, "{error} s");
+    for delay in [there, back] {
+        // Some switching in one machine, which other tests keep busy.
+        assert!(delay > -error && delay < 0.005, "{there} s there, {back} s back, to within {error} s");
+    }
+
+    const DELAY: f64 = 0.015;
+    let fault = line.net.delay_from(1, 15);
+    let [there, back, error] = line.next_delays();
+    assert!(
+        there > DELAY - error && there < DELAY + 0.005 && back < 0.005,
+        "{there} s there, {back} s back, to within {error} s"
+    );
+    fault.heal();
+
+    branch.follower.end(Signal::SIGTERM, SEEN);
+    wait::until_true("delays are no longer told", ASKED, || {
+        let from = now_ms() - 8_000;
+        line.since(from, "delay_forward_p50").is_empty() && line.since(from, "rtt_p50").len() >= 3
+    });
+    drop(centre);
+}
