@@ -15,6 +15,8 @@ use wasl_tests::{packages, skip, tool, wait};
 const SEEN: Duration = Duration::from_secs(25);
 /// An agent asks how good its clock is every 16 s, and no sooner.
 const ASKED: Duration = Duration::from_secs(50);
+/// By how much one direction is delayed.
+const DELAY_MS: u32 = 15;
 
 /// A line between two agents that is measured in both directions.
 struct Line {
@@ -153,11 +155,10 @@ fn two_disciplined_clocks_tell_the_delay_of_each_direction_and_its_error() {
         assert!(delay > -error && delay < 0.005, "{there} s there, {back} s back, to within {error} s");
     }
 
-    const DELAY: f64 = 0.015;
-    let fault = line.net.delay_from(1, 15);
+    let (fault, added) = (line.net.delay_from(1, DELAY_MS), f64::from(DELAY_MS) / 1000.0);
     let [there, back, error] = line.next_delays();
     assert!(
-        there > DELAY - error && there < DELAY + 0.005 && back < 0.005,
+        there > added - error && there < added + 0.005 && back < 0.005,
         "{there} s there, {back} s back, to within {error} s"
     );
     fault.heal();
