@@ -62,11 +62,11 @@ impl Default for CompactOptions {
             seal_after: Duration::from_mins(10),
             stride: Duration::from_mins(10),
             force: false,
-            max_batches: 10_000,
+            max_batches: 2_000,
             max_bytes: 8 << 20,
             max_points: 8_000_000,
             max_series: 100_000,
-            max_blocks: 30_000,
+            max_blocks: 10_000,
         }
     }
 }
