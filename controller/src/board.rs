@@ -69,8 +69,9 @@ pub struct Event {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub args: BTreeMap<String, String>,
     /// What happened, where it is no change of health.
+    // In a box: ten thousand events are remembered, and most are changes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub occurrence: Option<OccurrenceBody>,
+    pub occurrence: Option<Box<OccurrenceBody>>,
 }
 
 /// Something that happened, such as a device's trap.
@@ -121,7 +122,7 @@ impl From<StoredEvent> for Event {
             health: event.health.map(|h| h.as_str().to_owned()),
             reason,
             args: args.unwrap_or_default(),
-            occurrence: event.occurrence.map(Into::into),
+            occurrence: event.occurrence.map(|occurrence| Box::new(occurrence.into())),
         }
     }
 }
