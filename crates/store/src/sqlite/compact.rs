@@ -57,6 +57,7 @@ struct Plan {
     report: Compacted,
 }
 
+/// One round. It takes a processor for long, so it is to be polled on a thread that delays no other task.
 pub(super) async fn compact(
     inner: &Inner,
     now: i64,
@@ -115,25 +116,13 @@ async fn prepare(
     while !work.is_empty() {
         let rest = work.split_off(work.len().min(SERIES_AT_ONCE));
         let mut existing = existing_blocks(&mut tx, &work, closed_before).await?;
-        let ready: Vec<(Work, Vec<Stored>, Floors)> = work
-            .into_iter()
-            .map(|work| {
-                let own = match work.series {
-                    SeriesRef::Known(series) => existing.remove(&series).unwrap_or_default(),
-                    SeriesRef::New(_) => Vec::new(),
-                };
-                let floors = floors.of(work.kind);
-                (work, own, floors)
-            })
-            .collect();
-        let done = blocking(move || {
-            let rearrange = |(work, existing, floors): (Work, Vec<Stored>, Floors)| {
-                rearrange(work, &existing, closed_before, &floors)
+        for work in work {
+            let own = match work.series {
+                SeriesRef::Known(series) => existing.remove(&series).unwrap_or_default(),
+                SeriesRef::New(_) => Vec::new(),
             };
-            ready.into_iter().map(rearrange).collect::<Vec<_>>()
-        })
-        .await?;
-        for (series, small, change) in done {
+            let floors = floors.of(work.kind);
+            let (series, small, change) = rearrange(work, &own, closed_before, &floors);
             adopt(inner, series, small, change, plan);
         }
         work = rest;
@@ -154,22 +143,15 @@ async fn read_batches(
     while read < ids.len() && data.points < room {
         let some = &ids[read..ids.len().min(read + BATCHES_AT_ONCE)];
         let bodies = blocks::bodies(tx, some).await?;
-        let all = some.len();
-        let (filled, done) = blocking(move || {
-            for (place, (_, body)) in bodies.into_iter().enumerate() {
-                if data.points >= room {
-                    return (data, place);
-                }
-                data.add(decode(&body));
+        let mut done = some.len();
+        for (place, (_, body)) in bodies.into_iter().enumerate() {
+            if data.points >= room {
+                done = place;
+                break;
             }
-            (data, all)
-        })
-        .await?;
-        data = filled;
-        read += done;
-        if data.points >= room {
-            break;
+            data.add(decode(&body));
         }
+        read += done;
     }
     ids.truncate(read);
     Ok(data)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
+use tokio::runtime::Handle;
 use wasl_model::units::Unit;
 use wasl_model::{SeriesKey, Timestamp, series};
 
@@ -47,10 +48,17 @@ impl HistoryStore for SqliteStore {
         let doing = "compact batches";
         let inner = self.inner.clone();
         let options = options.clone();
-        self.to_the_end(doing, async move {
-            compact::compact(&inner, now.0, &options, snapshot).await.map_err(inner.fail(doing))
-        })
-        .await
+        // On a thread of its own from beginning to end, because each thread has a part of the heap: what is made and
+        // dropped here by the million would otherwise lie between things that last, and its room could not be given back.
+        let runtime = Handle::current();
+        let work = move || {
+            let work = compact::compact(&inner, now.0, &options, snapshot);
+            runtime.block_on(work).map_err(inner.fail(doing))
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(gone) => Err(Error::new(doing, &self.inner.file, ErrorKind::Other).with_source(gone)),
+        }
     }
 
     async fn retain_by_kind(&self, now: Timestamp, rules: &RetentionRules) -> Result<Retained, Error> {
