@@ -27,8 +27,7 @@ nsenter -t "$peer" -n -- tc qdisc add dev peer0 "${shaped[@]}"
 
 shape=(--kind gateway --agents 1 --targets "$targets" --interfaces "$interfaces" --sites one)
 "$bin/wasl" simulate "${shape[@]}" --write-config "$work/config"
-begin "$work/controller.log" "$bin/wasl" serve --config "$work/config" --state "$work/controller" \
-    --http 127.0.0.1:8080 --agents "$SELF:8443"
+serve "$work/controller.log" --config "$work/config" --state "$work/controller" --http 127.0.0.1:8080 --agents "$SELF:8443"
 controller=$begun
 meter_of=$(meter "$controller")
 until_true 20 "the controller" test -s "$work/controller/addresses.json"

@@ -65,8 +65,7 @@ links:
   uplink: { between: [hub, branch], class: uplink, probes: [{ from: gw, to: 198.18.1.1, via: wan-uplink }] }
   link: { between: [hub, branch], class: link, probes: [{ from: gw, to: 198.18.2.1, via: wan-link }] }
 YAML
-begin "$work/controller.log" "$bin/wasl" serve --config "$work/config" --state "$work/controller" \
-    --http 127.0.0.1:8080 --agents "$SELF:8443"
+serve "$work/controller.log" --config "$work/config" --state "$work/controller" --http 127.0.0.1:8080 --agents "$SELF:8443"
 until_true 30 "the controller" test -s "$work/controller/addresses.json"
 "$bin/wasl" token create --state "$work/controller" --site branch --role gateway --name gw >"$work/token"
 nsenter -t "$peer" -n -- "$bin/wasl-agent" join --controller "$SELF:8443" --token "$work/token" --state "$work/agent" >/dev/null

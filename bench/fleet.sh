@@ -28,10 +28,7 @@ if (($(ulimit -Hn) < files)); then ulimit -n "$files" || die "the limit on open 
 sites=$(seq -f 'branch-%02g' -s, 20)
 common=(--agents "$agents" --heartbeat "${heartbeat}s" --sites "$sites")
 "$bin/wasl" simulate "${common[@]}" --write-config "$work/config"
-# With the environment that the package's unit gives it.
-read -ra environment < <(sed -n 's/^Environment=//p' "$root/packaging/systemd/wasl.service")
-begin "$work/controller.log" env "${environment[@]}" "$bin/wasl" serve --config "$work/config" --state "$work/controller" \
-    --http 127.0.0.1:0 --agents 127.0.0.1:0
+serve "$work/controller.log" --config "$work/config" --state "$work/controller" --http 127.0.0.1:0 --agents 127.0.0.1:0
 controller=$begun
 controller_meter=$(meter "$controller")
 until_true 20 "the controller" test -s "$work/controller/addresses.json"

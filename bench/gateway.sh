@@ -63,8 +63,7 @@ YAML
             "$n" "$n" "$GATEWAY" $((FIRST + n))
     done
 } >"$work/config/wasl.yaml"
-begin "$work/controller.log" "$bin/wasl" serve --config "$work/config" --state "$work/controller" \
-    --http 127.0.0.1:0 --agents 127.0.0.1:0
+serve "$work/controller.log" --config "$work/config" --state "$work/controller" --http 127.0.0.1:0 --agents 127.0.0.1:0
 until_true 20 "the controller" test -s "$work/controller/addresses.json"
 address=$(sed -n 's/.*"agents" *: *"\([^"]*\)".*/\1/p' "$work/controller/addresses.json")
 "$bin/wasl" token create --state "$work/controller" --site here --role gateway --name gw >"$work/token"

@@ -53,8 +53,7 @@ YAML
 
 start_ours() {
     local agent address role program
-    begin "$work/controller.log" "$bin/wasl" serve --config "$work/config" --state "$work/controller" \
-        --http 127.0.0.1:0 --agents 127.0.0.1:0
+    serve "$work/controller.log" --config "$work/config" --state "$work/controller" --http 127.0.0.1:0 --agents 127.0.0.1:0
     local controller=$begun
     until_true 20 "the controller" test -s "$work/controller/addresses.json"
     address=$(sed -n 's/.*"agents" *: *"\([^"]*\)".*/\1/p' "$work/controller/addresses.json")

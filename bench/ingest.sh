@@ -42,8 +42,7 @@ PY
 }
 
 "$bin/wasl" simulate "${shape[@]}" --write-config "$work/config"
-begin "$work/controller.log" "$bin/wasl" serve --config "$work/config" --state "$work/controller" \
-    --http 127.0.0.1:0 --agents 127.0.0.1:0
+serve "$work/controller.log" --config "$work/config" --state "$work/controller" --http 127.0.0.1:0 --agents 127.0.0.1:0
 controller=$begun
 meter_of=$(meter "$controller")
 until_true 20 "the controller" test -s "$work/controller/addresses.json"

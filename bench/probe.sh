@@ -125,8 +125,7 @@ if [[ -x $bin/wasl && -x $bin/wasl-agent ]]; then
         head -n $GATEWAY_TARGETS "$work/near" |
             awk '{ printf "  t%d: { name: { en: T%d, ar: هدف%d }, address: %s, from: [gateway] }\n", NR, NR, NR, $1 }'
     } >"$work/config/wasl.yaml"
-    begin "$work/controller.log" "$bin/wasl" serve --config "$work/config" --state "$work/controller" \
-        --http 127.0.0.1:0 --agents 127.0.0.1:0
+    serve "$work/controller.log" --config "$work/config" --state "$work/controller" --http 127.0.0.1:0 --agents 127.0.0.1:0
     until_true 30 "the controller" test -s "$work/controller/addresses.json"
     address=$(sed -n 's/.*"agents" *: *"\([^"]*\)".*/\1/p' "$work/controller/addresses.json")
     "$bin/wasl" token create --state "$work/controller" --site here --role gateway --name gateway >"$work/token"

@@ -25,8 +25,18 @@ pub(crate) fn view() -> DiscoveryView {
         stations: vec![
             station("b8:27:eb:12:9f:03", &["10.3.16.77", "fd00:3:16::77"], Known::No, 38 * MINUTE),
             station("52:54:00:aa:00:01", &["10.3.16.21"], Known::Listed, 9 * DAY),
-            station("52:54:00:aa:00:07", &["10.3.16.27"], Known::As(subject(EntityKind::Station, "pc-07")), 9 * DAY),
-            station("00:1b:17:00:01:10", &["10.3.16.2"], Known::As(subject(EntityKind::Device, "jenin-core")), 9 * DAY),
+            station(
+                "52:54:00:aa:00:07",
+                &["10.3.16.27"],
+                Known::As(subject(EntityKind::Station, "pc-07")),
+                9 * DAY,
+            ),
+            station(
+                "00:1b:17:00:01:10",
+                &["10.3.16.2"],
+                Known::As(subject(EntityKind::Device, "jenin-core")),
+                9 * DAY,
+            ),
         ],
         strangers: 1,
         more_stations: 0,
@@ -55,8 +65,15 @@ pub(crate) fn view() -> DiscoveryView {
             },
         ],
         more_neighbours: 3,
-        proposal: "# What was found and is not yet known.\nstations:\n  station-b827eb129f03:\n    site: jenin\n    \
-                   mac: \"b8:27:eb:12:9f:03\"\n"
-            .to_owned(),
+        proposal: [
+            "# What was found and is not yet known.",
+            "stations:",
+            "  station-b827eb129f03:",
+            "    site: jenin",
+            "    mac: \"b8:27:eb:12:9f:03\"",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        more_lines: 12,
     }
 }

@@ -1,10 +1,11 @@
 //! What agents find without being told.
 
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use wasl_tests::centre::{Agent, Centre, write_secret};
-use wasl_tests::client::Event;
+use wasl_tests::client::{Event, Events};
 use wasl_tests::daemon::Daemon;
 use wasl_tests::net::{Lab, Net};
 use wasl_tests::{packages, skip, tool, wait};
@@ -21,6 +22,16 @@ wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 wire.bind((sys.argv[1], 0))
 wire.send(bytes.fromhex('0180c200000e') + mac + b'\\x88\\xcc' + unit)
 ";
+
+/// A centre with this configuration, what happens there, and the branch's agent at work.
+fn begin(net: &Net, dir: &Path, configuration: &str) -> (Centre, Events, Agent) {
+    let http = "127.0.0.1:8080".parse().expect("an address");
+    let centre = Centre::start(&net.centre(), dir, configuration, http, net.agents_listener());
+    let events = centre.client.events("/api/v1/events?after=0");
+    let mut agent = Agent::join(&centre, &net.branch(1), dir, "one", "gateway", "branch-1");
+    agent.start();
+    (centre, events, agent)
+}
 
 /// Catches: frames that are not heard, heard at ports nobody asked for, or told again and again.
 #[test]
@@ -44,11 +55,7 @@ fn a_neighbour_that_announces_itself_is_told_once_and_once_when_it_leaves() {
 sites: { one: { name: { en: One } } }
 agents: { branch-1: { site: one, role: gateway, discovery: { lldp: [port1] } } }
 ";
-    let http = "127.0.0.1:8080".parse().expect("an address");
-    let centre = Centre::start(&net.centre(), dir.path(), configuration, http, net.agents_listener());
-    let events = centre.client.events("/api/v1/events?after=0");
-    let mut agent = Agent::join(&centre, &place, dir.path(), "one", "gateway", "branch-1");
-    agent.start();
+    let (centre, events, _agent) = begin(&net, dir.path(), configuration);
     let heard = |change: &'static str| {
         move |event: &Event| {
             if event.kind != "occurrence" {
@@ -130,6 +137,15 @@ fn args_of(event: &Event, code: &str) -> Option<serde_json::Value> {
     (event["occurrence"]["code"] == code).then(|| event["occurrence"]["args"].clone())
 }
 
+/// The texts of an event for people have this in both languages.
+fn assert_tells(event: &Event, what: &str) {
+    let event = event.json();
+    for text in ["text_en", "text_ar"] {
+        let text = event["occurrence"][text].as_str();
+        assert!(text.is_some_and(|text| text.contains(what)), "{event:#}");
+    }
+}
+
 /// How the stations are known, by hardware address, as far as they are listed.
 fn stations(centre: &Centre) -> Vec<(String, Option<String>)> {
     let found = centre.client.json("/api/v1/discovery/stations");
@@ -153,11 +169,7 @@ fn a_stranger_on_a_lab_subnet_is_an_event_and_known_when_he_was_adopted() {
     for number in 2..=4 {
         lab.machine(number);
     }
-    let http = "127.0.0.1:8080".parse().expect("an address");
-    let mut centre = Centre::start(&net.centre(), dir.path(), &swept(), http, net.agents_listener());
-    let events = centre.client.events("/api/v1/events?after=0");
-    let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "branch-1");
-    agent.start();
+    let (mut centre, events, mut agent) = begin(&net, dir.path(), &swept());
     let known = [(2, "listed"), (3, "station/pc-3"), (4, "target/pc-4")]
         .map(|(number, known)| (Lab::mac(number), Some(known.to_owned())));
     wait::until_true("the machines are found", SOON, || stations(&centre) == known);
@@ -168,10 +180,7 @@ fn a_stranger_on_a_lab_subnet_is_an_event_and_known_when_he_was_adopted() {
         told.extend(args_of(event, "unknown_station"));
         !told.is_empty()
     });
-    let stranger = &stranger.json()["occurrence"];
-    for text in ["text_en", "text_ar"] {
-        assert!(stranger[text].as_str().is_some_and(|text| text.contains(&Lab::mac(5))), "{stranger}");
-    }
+    assert_tells(&stranger, &Lab::mac(5));
     assert_eq!(told[0]["mac"], Lab::mac(5), "{told:?}");
     assert_eq!(told[0]["ip"], Lab::address(5).to_string());
     assert_eq!(told[0]["interface"], "lab0");
@@ -240,11 +249,7 @@ fn made_up_machines_are_a_few_events_and_two_with_one_address_are_told() {
     let mut lab = net.lab(1);
     lab.machine(2);
     let second = lab.machine(3);
-    let http = "127.0.0.1:8080".parse().expect("an address");
-    let centre = Centre::start(&net.centre(), dir.path(), &swept(), http, net.agents_listener());
-    let events = centre.client.events("/api/v1/events?after=0");
-    let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "branch-1");
-    agent.start();
+    let (centre, events, _agent) = begin(&net, dir.path(), &swept());
     wait::until_true("both are found", SOON, || stations(&centre).len() == 2);
 
     tool::finish(second.command("ip").args(["address", "add", "10.3.16.2/28", "dev", "eth0"]));
@@ -323,11 +328,7 @@ fn a_stranger_who_speaks_ipv6_only_is_an_event_and_known_when_he_was_adopted() {
     for number in 2..=4 {
         lab.machine6(number);
     }
-    let http = "127.0.0.1:8080".parse().expect("an address");
-    let centre = Centre::start(&net.centre(), dir.path(), &swept6(false), http, net.agents_listener());
-    let events = centre.client.events("/api/v1/events?after=0");
-    let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "branch-1");
-    agent.start();
+    let (centre, events, _agent) = begin(&net, dir.path(), &swept6(false));
     let known = [(2, "listed"), (3, "station/pc-3"), (4, "target/pc-4")]
         .map(|(number, known)| (Lab::mac(number), Some(known.to_owned())));
     wait::until_true("the machines are found", SOON, || stations(&centre) == known);
@@ -345,10 +346,7 @@ fn a_stranger_who_speaks_ipv6_only_is_an_event_and_known_when_he_was_adopted() {
         told.extend(args_of(event, "unknown_station"));
         !told.is_empty()
     });
-    let stranger = &stranger.json()["occurrence"];
-    for text in ["text_en", "text_ar"] {
-        assert!(stranger[text].as_str().is_some_and(|text| text.contains(&Lab::mac(5))), "{stranger}");
-    }
+    assert_tells(&stranger, &Lab::mac(5));
     assert_eq!(told[0]["mac"], Lab::mac(5), "{told:?}");
     assert_eq!(told[0]["ip"], Lab::address6(5).to_string());
     let shown = stdout(&centre, &["discovery"]);
@@ -385,11 +383,7 @@ fn a_machine_that_speaks_both_is_one_station() {
     lab.speak_ipv6();
     let both = lab.machine6(4);
     lab.machine6(5);
-    let http = "127.0.0.1:8080".parse().expect("an address");
-    let centre = Centre::start(&net.centre(), dir.path(), &swept6(true), http, net.agents_listener());
-    let events = centre.client.events("/api/v1/events?after=0");
-    let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "branch-1");
-    agent.start();
+    let (centre, events, _agent) = begin(&net, dir.path(), &swept6(true));
     // It has answered all calls, so by IPv6 it is known; only now it has IPv4 as well.
     wait::until_true("it was called", SOON, || {
         let counts = tool::output(both.command("cat").arg("/proc/net/snmp6")).stdout;
@@ -465,11 +459,7 @@ fn who_lies_by_neighbour_discovery_is_not_believed_and_who_floods_is_a_few_event
     let mut lab = net.lab(1);
     lab.speak_ipv6();
     let liar = lab.machine6(2);
-    let http = "127.0.0.1:8080".parse().expect("an address");
-    let centre = Centre::start(&net.centre(), dir.path(), &swept6(false), http, net.agents_listener());
-    let events = centre.client.events("/api/v1/events?after=0");
-    let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "branch-1");
-    agent.start();
+    let (centre, events, _agent) = begin(&net, dir.path(), &swept6(false));
     wait::until_true("the liar himself is found", SOON, || stations(&centre).len() == 1);
     let lie = |count: &str, fault: &str| {
         tool::finish(liar.command("python3").args(["-c", MAKE_UP_6, "eth0", count, fault]));
@@ -491,16 +481,15 @@ fn who_lies_by_neighbour_discovery_is_not_believed_and_who_floods_is_a_few_event
             let Some(args) = args_of(&event, "unknown_station") else { continue };
             told += 1;
             if args["places"].is_string() {
-                crowd = Some(event.json());
+                crowd = Some(event);
             }
         }
         crowd.is_some()
     });
-    let crowd = &crowd.expect("it was told")["occurrence"];
-    assert_eq!((&crowd["args"]["subnet"], &crowd["args"]["places"]), (&"fd00:7::/64".into(), &"1024".into()));
-    for text in ["text_en", "text_ar"] {
-        assert!(crowd[text].as_str().is_some_and(|text| text.contains("1024")), "{crowd}");
-    }
+    let crowd = crowd.expect("it was told");
+    let args = args_of(&crowd, "unknown_station").expect("it is that");
+    assert_eq!((&args["subnet"], &args["places"]), (&"fd00:7::/64".into(), &"1024".into()));
+    assert_tells(&crowd, "1024");
     lie("3000", "none");
     wait::until_true("the agent lives on", SOON, || centre.is_connected("branch-1"));
     assert!(stations(&centre).len() <= 1_024, "more stations than places");

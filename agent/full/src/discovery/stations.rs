@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{sleep, sleep_until};
 use wasl_agent_core::report::Reporter;
 use wasl_model::assignment::SweepAssignment;
-use wasl_model::{AgentId, Event, EventCode, NoticeCode, Severity, Subject};
+use wasl_model::{AgentId, Event, EventCode, Severity, Subject};
 use wasl_probe::arp;
 use wasl_probe::sweep::{Find, Plan, Sweep};
 
@@ -27,12 +27,13 @@ const PHASE_MS: u64 = 10_000;
 /// has addresses. While nobody can be asked there is a notice about the interface.
 pub(super) async fn look(reporter: Reporter, agent: AgentId, wanted: SweepAssignment, register: Register) {
     let about = interface(&agent, &wanted.interface);
+    let subnet = || format!("{}/{}", wanted.network, wanted.prefix);
     let mut sweep: Option<(Own, Sweep)> = None;
     loop {
         let opened = Own::find(&wanted).and_then(|own| Ok((own, Wire::open(own.link, wire::arp(), 0)?)));
         match opened {
             Ok((own, mut wire)) => {
-                reporter.clear(about.clone(), NoticeCode::NotSupported).await;
+                register.note(&reporter, &about, subnet(), None).await;
                 // Whoever is known stays known when the interface was away for a moment.
                 if sweep.as_ref().is_none_or(|(before, _)| *before != own) {
                     sweep = Some((own, Sweep::new(plan(&agent, &wanted, own), register.now())));
@@ -47,8 +48,7 @@ pub(super) async fn look(reporter: Reporter, agent: AgentId, wanted: SweepAssign
                 }
             }
             Err(error) => {
-                let words = format!("stations are not looked for: {}", wasl_runtime::chain(&error));
-                reporter.raise(about.clone(), NoticeCode::NotSupported, Severity::Warning, words).await;
+                register.note(&reporter, &about, subnet(), Some(wasl_runtime::chain(&error))).await;
             }
         }
         sleep(RETRY).await;

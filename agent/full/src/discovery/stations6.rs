@@ -6,7 +6,7 @@ use std::io;
 use tokio::time::{sleep, sleep_until};
 use wasl_agent_core::report::Reporter;
 use wasl_model::assignment::Sweep6Assignment;
-use wasl_model::{AgentId, Event, EventCode, NoticeCode, Severity, Subject};
+use wasl_model::{AgentId, Event, EventCode, Severity, Subject};
 use wasl_probe::nd;
 use wasl_probe::roster::Word;
 use wasl_probe::sweep6::{Ask, Find, Plan, Sweep6};
@@ -34,6 +34,7 @@ pub(super) async fn look(
     places: usize,
 ) {
     let about = interface(&agent, &wanted.interface);
+    let subnet = || format!("{}/{}", wanted.network, wanted.prefix);
     let nonce = RandomState::new().build_hasher().finish();
     let places = places.clamp(PLACES, MOST);
     let mut sweep: Option<Sweep6> = None;
@@ -42,7 +43,7 @@ pub(super) async fn look(
             Own6::find(&wanted).and_then(|own| Ok((own, Wire::open(own.link, wire::neighbours(), nonce)?)));
         match opened {
             Ok((own, mut wire)) => {
-                reporter.clear(about.clone(), NoticeCode::NotSupported).await;
+                register.note(&reporter, &about, subnet(), None).await;
                 let sweep = sweep.get_or_insert_with(|| {
                     let (every, phase) =
                         stations::rhythm(&agent, &(wanted.network, wanted.prefix), wanted.every_ms);
@@ -66,8 +67,7 @@ pub(super) async fn look(
                 }
             }
             Err(error) => {
-                let words = format!("stations are not looked for: {}", wasl_runtime::chain(&error));
-                reporter.raise(about.clone(), NoticeCode::NotSupported, Severity::Warning, words).await;
+                register.note(&reporter, &about, subnet(), Some(wasl_runtime::chain(&error))).await;
             }
         }
         sleep(RETRY).await;

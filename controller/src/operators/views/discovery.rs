@@ -7,7 +7,7 @@ use super::site_name;
 use crate::operators::api::{NeighbourBody, StationBody, found};
 use crate::shared::Shared;
 
-/// Rows of a list. Whoever is on a wire can make up thousands; the API tells of all.
+/// Rows of a list, and lines of the proposal. Whoever is on a wire can make up thousands; the API tells of all.
 const ROWS: usize = 500;
 
 /// The page's view.
@@ -23,7 +23,8 @@ pub(in crate::operators) fn view(shared: &Shared, now: Timestamp) -> DiscoveryVi
         stations: stations.into_iter().take(ROWS).map(|station| station_view(shared, station)).collect(),
         more_neighbours: beyond(found.neighbours.len()),
         neighbours: found.neighbours.into_iter().take(ROWS).map(neighbour_view).collect(),
-        proposal: found.proposal.yaml,
+        more_lines: beyond(found.proposal.yaml.lines().count()),
+        proposal: found.proposal.yaml.lines().take(ROWS).map(str::to_owned).collect(),
     }
 }
 

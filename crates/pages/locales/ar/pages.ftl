@@ -266,6 +266,15 @@ no-finds = لم يُعثر على شيء. يصغي الوكلاء إلى الج�
 proposal = ضبط مقترح
 proposal-lead = ما ليس معروفًا بعد، بصيغة ضبط. انظر في كل سطر أولًا. هذا الأمر يعرضه ويفحصه مع البقية ويكتبه بعد موافقتك:
 proposal-text = ما سيكتبه
+proposal-more =
+    { $n ->
+        [zero] لا مزيد من الأسطر
+        [one] سطر آخر؛ الأمر ”wasl discovery --propose“ يطبع الكل
+        [two] سطران آخران؛ الأمر ”wasl discovery --propose“ يطبع الكل
+        [few] { $n } أسطر أخرى؛ الأمر ”wasl discovery --propose“ يطبع الكل
+        [many] { $n } سطرًا آخر؛ الأمر ”wasl discovery --propose“ يطبع الكل
+       *[other] { $n } سطر آخر؛ الأمر ”wasl discovery --propose“ يطبع الكل
+    }
 
 no-agents = لم ينضم أي وكيل بعد.
 join-token = 1. هنا، أنشئ رمز انضمام للجهاز. يصلح مرة واحدة ولمدة محدودة:

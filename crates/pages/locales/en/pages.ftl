@@ -213,6 +213,11 @@ no-finds = Nothing was found. Agents listen for neighbours at the interfaces und
 proposal = Proposed configuration
 proposal-lead = What is not known yet, as configuration. Look at each line first. This command shows it, checks it beside the rest, and writes it once you agree:
 proposal-text = What it would write
+proposal-more =
+    { $n ->
+        [one] { $n } more line; “wasl discovery --propose” prints all
+       *[other] { $n } more lines; “wasl discovery --propose” prints all
+    }
 
 no-agents = No agent has joined yet.
 join-token = 1. Here, make a token for the machine. It works once and only for a while:

@@ -20,10 +20,10 @@ impl Painter<'_> {
         }
     }
 
-    /// A text of several lines for a program, as it stands.
+    /// Lines of a text for a program, as they stand.
     #[expect(clippy::unused_self, reason = "templates reach everything through the painter")]
-    pub(crate) fn listing(&self, text: impl AsRef<str>) -> Markup {
-        let lines: Vec<String> = text.as_ref().lines().map(|line| escape(&format::visible(line))).collect();
+    pub(crate) fn listing(&self, lines: &[String]) -> Markup {
+        let lines: Vec<String> = lines.iter().map(|line| escape(&format::visible(line))).collect();
         Markup(lines.join("\n"))
     }
 }

@@ -15,8 +15,10 @@ pub struct DiscoveryView {
     pub neighbours: Vec<NeighbourView>,
     /// Neighbours for which there was no room.
     pub more_neighbours: u64,
-    /// What of it the configuration does not know, as YAML; empty if there is nothing to propose.
-    pub proposal: String,
+    /// What of it the configuration does not know, as lines of YAML; none if there is nothing to propose.
+    pub proposal: Vec<String>,
+    /// Lines of that for which there was no room.
+    pub more_lines: u64,
 }
 
 /// A station on a subnet.
