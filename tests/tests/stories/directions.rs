@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use wasl_tests::centre::{Agent, Centre};
 use wasl_tests::daemon::Daemon;
 use wasl_tests::net::{Net, Place};
-use wasl_tests::{packages, skip, tool, wait};
+use wasl_tests::wait::{self, now_ms};
+use wasl_tests::{packages, skip, tool};
 
 const SEEN: Duration = Duration::from_secs(25);
 /// An agent asks how good its clock is every 16 s, and no sooner.
@@ -80,11 +81,6 @@ links:
             told.iter().all(|values| values.len() >= 3).then(|| told.map(|values| values[2]))
         })
     }
-}
-
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    i64::try_from(since.as_millis()).expect("not in our days")
 }
 
 /// Catches: a direction that is told wrongly or not at all on the way from the configuration to the page.
