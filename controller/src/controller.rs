@@ -11,7 +11,6 @@ use arc_swap::ArcSwap;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
-use wasl_pki::tls::SystemClock;
 use wasl_pki::{AgentVerifier, ClientAuth, Revocations, server_config};
 use wasl_protocol::batch;
 use wasl_runtime::notify::Notifier;
@@ -27,7 +26,7 @@ use crate::live::Live;
 use crate::people::People;
 use crate::sessions::Sessions;
 use crate::shared::{RunOptions, Shared};
-use crate::time::now;
+use crate::time::{self, KeptClock, now};
 use crate::trust::Trust;
 use crate::trust::listeners::{Kind, ListenerCertificate};
 use crate::{accept, agents, jobs, operators, trust};
@@ -105,6 +104,10 @@ impl Controller {
         let store = SqliteStore::open(&home.store(), decode, random()?).await?;
         let sqlite = store.clone();
         let store: Arc<dyn Store> = Arc::new(store);
+        let enrolled = store.agents().await.context("reading the enrolled agents")?;
+        if let Some(last) = enrolled.iter().filter_map(|agent| agent.last_seen).max() {
+            time::resume(last);
+        }
         let live = Arc::new(Live::default());
         jobs::restore::live(&*store, &live).await.context("restoring what was known")?;
         let (ingest, writer) = ingest::new(store.clone(), live.clone(), intent.clone());
@@ -269,7 +272,7 @@ fn agents_listener(shared: &Shared, options: &Options) -> Result<(agents::Listen
     let certificate = ListenerCertificate::new(Kind::Agents, Vec::new(), lifetime, &view, now().seconds())?;
     let verifier =
         AgentVerifier::following(shared.trust.roots(), shared.revocations.clone(), ClientAuth::Offered);
-    let tls = server_config(certificate.shown(), Arc::new(verifier), &["h2"], Arc::new(SystemClock))?;
+    let tls = server_config(certificate.shown(), Arc::new(verifier), &["h2"], Arc::new(KeptClock))?;
     Ok((agents::Listener { tcp, tls: TlsAcceptor::from(Arc::new(tls)) }, certificate))
 }
 

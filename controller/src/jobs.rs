@@ -128,8 +128,8 @@ pub async fn clock(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), s
             tracing::warn!(
                 agents = asked,
                 correction_s,
-                "this machine's clock is wrong: the agents' clocks say that it was right before it was set. Put it right; \
-                 until then the time goes on as it was"
+                "this machine's clock is wrong, as the agents' clocks say. Put it right; until then the time goes on as it \
+                 should"
             );
         }
         before = verdict;

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
 use wasl_model::Timestamp;
+use wasl_pki::tls::{TimeProvider, UnixTime};
 
 use kept::{Kept, Verdict};
 
@@ -21,8 +22,7 @@ pub fn now() -> Timestamp {
 /// Now, in microseconds since 1970.
 pub fn now_us() -> i64 {
     let mut kept = kept();
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (now, step) = kept.read(i64::try_from(wall.as_micros()).unwrap_or(i64::MAX), uptime());
+    let (now, step) = kept.read(wall_us(), uptime());
     drop(kept);
     if let Some(step) = step {
         tracing::warn!(
@@ -31,6 +31,19 @@ pub fn now_us() -> i64 {
         );
     }
     now
+}
+
+/// Goes on from the last time that was kept before the start, if this machine's clock is behind that.
+pub fn resume(last: Timestamp) {
+    let behind = kept().resume(last.0.saturating_mul(1_000), wall_us(), uptime());
+    if let Some(behind_us) = behind {
+        tracing::warn!(
+            behind_s = behind_us / 1_000_000,
+            last = %rfc3339(last),
+            "this machine's clock is behind what was kept before the start; time goes on from there until the agents' \
+             clocks say more. Put it right"
+        );
+    }
 }
 
 /// What is added to this machine's clock, in seconds; not 0 only while agents say that it was right before it was set.
@@ -49,6 +62,11 @@ pub fn hear(ahead_us: impl IntoIterator<Item = i64>) -> Verdict {
     kept().hear(ahead_us, uptime())
 }
 
+fn wall_us() -> i64 {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(wall.as_micros()).unwrap_or(i64::MAX)
+}
+
 fn kept() -> MutexGuard<'static, Kept> {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -56,6 +74,17 @@ fn kept() -> MutexGuard<'static, Kept> {
 /// With the time that the machine was suspended, so that waking up is no step.
 fn uptime() -> Duration {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+}
+
+/// By what others' certificates are judged: a wall clock that was set, or that begins in the past, keeps no agent out.
+#[derive(Debug)]
+pub struct KeptClock;
+
+impl TimeProvider for KeptClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = u64::try_from(now().seconds()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+    }
 }
 
 /// A time as people and JSON read it: RFC 3339 in UTC.

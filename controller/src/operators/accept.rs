@@ -18,13 +18,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use wasl_pki::public_server_config;
-use wasl_pki::tls::SystemClock;
 
 use crate::accept::crowd::{Room, Rooms, Size};
 use crate::accept::slow::InTime;
 use crate::accept::{Door, FAREWELL, Guest, HANDSHAKE, SILENT, listen, until_stopped};
 use crate::shared::Shared;
-use crate::time::now;
+use crate::time::{KeptClock, now};
 use crate::trust::listeners::{self, Kind, ListenerCertificate};
 
 /// Connections: those that say nothing, those in their handshake, those that have not asked yet, and those that ask.
@@ -84,7 +83,7 @@ impl Listener {
         let names = listeners::names(bound.ip(), given, host.as_deref(), &listeners::own_addresses());
         let view = shared.trust.view();
         let certificate = ListenerCertificate::new(Kind::Operators, names, lifetime, &view, now().seconds())?;
-        let tls = public_server_config(certificate.shown(), &["h2", "http/1.1"], Arc::new(SystemClock))?;
+        let tls = public_server_config(certificate.shown(), &["h2", "http/1.1"], Arc::new(KeptClock))?;
         let tls = Some(TlsAcceptor::from(Arc::new(tls)));
         Ok((Self { tcp, tls, url: format!("https://{bound}/") }, Some(certificate)))
     }

@@ -6,6 +6,9 @@
 //! decide, each by which of the two it is nearer to. Where the step mended a wrong clock they say so; where there are no
 //! agents, the wall clock is all there is.
 //!
+//! A wall clock that is behind what was kept before the start is wrong, as on a machine without a battery. Then the time
+//! goes on from what was kept, and agents that find that nearer say how long the machine was off.
+//!
 //! Pure.
 
 use std::time::Duration;
@@ -14,6 +17,8 @@ use std::time::Duration;
 const TOLERANCE_US: i64 = 2_000_000;
 /// How long agents are waited for until the wall clock is followed.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same for one that is known to be wrong.
+const LONG_PATIENCE: Duration = Duration::from_mins(10);
 /// Agents are asked after this time: a time server that sets one clock sets others soon after.
 const SETTLES: Duration = Duration::from_secs(10);
 
@@ -37,12 +42,24 @@ pub struct Kept {
     correction_us: i64,
     /// The uptime at the last step that is not followed.
     stepped: Duration,
+    /// Whether the time is only known not to be before what was kept.
+    guessed: bool,
 }
 
 impl Kept {
     /// Nothing has been looked at yet.
     pub const fn new() -> Self {
-        Self { last: None, correction_us: 0, stepped: Duration::ZERO }
+        Self { last: None, correction_us: 0, stepped: Duration::ZERO, guessed: false }
+    }
+
+    /// Goes on from the last time that was kept before the start, unless the wall clock is past that; by how much it is
+    /// behind, in microseconds.
+    pub fn resume(&mut self, last_us: i64, wall_us: i64, uptime: Duration) -> Option<i64> {
+        let behind_us =
+            Some(last_us.saturating_sub(wall_us)).filter(|behind_us| *behind_us > TOLERANCE_US)?;
+        *self =
+            Self { last: Some((wall_us, uptime)), correction_us: behind_us, stepped: uptime, guessed: true };
+        Some(behind_us)
     }
 
     /// The time now, and by how much the wall clock was set since this was last asked, in microseconds.
@@ -54,6 +71,7 @@ impl Kept {
             if set_by.saturating_abs() > TOLERANCE_US {
                 self.correction_us = self.correction_us.saturating_sub(set_by);
                 self.stepped = uptime;
+                self.guessed = false;
                 step = Some(set_by);
             }
         }
@@ -78,21 +96,23 @@ impl Kept {
         let Some(unsettled) = self.unsettled_for(uptime).filter(|since| *since >= SETTLES) else {
             return Verdict::Open;
         };
-        let (mut kept, mut wall) = (0_usize, 0_usize);
-        for ahead in ahead_us {
-            let from_wall = ahead.saturating_add(self.correction_us).saturating_abs();
-            if from_wall < ahead.saturating_abs() {
-                wall += 1;
-            } else {
-                kept += 1;
-            }
-        }
-        if wall > kept || wall + kept == 0 && unsettled >= PATIENCE {
+        let mut ahead_us: Vec<i64> = ahead_us.into_iter().collect();
+        ahead_us.sort_unstable();
+        let nearer_to_wall =
+            |ahead: &&i64| ahead.saturating_add(self.correction_us).saturating_abs() < ahead.saturating_abs();
+        let wall = ahead_us.iter().filter(nearer_to_wall).count();
+        let kept = ahead_us.len() - wall;
+        let patience = if self.guessed { LONG_PATIENCE } else { PATIENCE };
+        if wall > kept || ahead_us.is_empty() && unsettled >= patience {
             self.correction_us = 0;
+            self.guessed = false;
             Verdict::Followed
-        } else if wall + kept == 0 {
+        } else if ahead_us.is_empty() {
             Verdict::Open
         } else {
+            if std::mem::take(&mut self.guessed) {
+                self.correction_us = self.correction_us.saturating_add(ahead_us[ahead_us.len() / 2]);
+            }
             Verdict::Kept
         }
     }
@@ -172,6 +192,55 @@ mod tests {
         machine.after(60);
         assert_eq!(machine.hears(&[]), Verdict::Followed);
         assert_eq!(machine.after(1), HOUR);
+    }
+
+    #[test]
+    fn a_start_with_a_clock_that_is_behind_what_was_kept_goes_on_from_there_and_agents_tell_the_rest() {
+        let year = 365 * 24 * HOUR;
+        let mut machine = Machine::new(-year);
+        let stopped = |machine: &Machine| BEGIN + machine.up.as_micros() as i64 - 180 * SECOND;
+        let last = stopped(&machine);
+        assert_eq!(
+            machine.kept.resume(last, last + 180 * SECOND - year, machine.up),
+            Some(year - 180 * SECOND)
+        );
+        assert_eq!(machine.after(5), -180 * SECOND, "it was off for three minutes");
+        machine.after(400);
+        assert_eq!(machine.hears(&[]), Verdict::Open, "such a clock is not followed soon");
+        // One runs on the same machine.
+        assert_eq!(machine.hears(&[0, 40_000, -year]), Verdict::Kept);
+        assert_eq!(machine.after(1), 0);
+        assert_eq!(machine.hears(&[0, HOUR]), Verdict::Kept);
+        assert_eq!(machine.after(1), 0, "told once");
+        machine.off = 0;
+        assert_eq!((machine.after(1), machine.kept.correction_us()), (0, 0), "put right");
+
+        let mut alone = Machine::new(-year);
+        let last = stopped(&alone);
+        alone.kept.resume(last, last + 180 * SECOND - year, alone.up);
+        alone.after(601);
+        assert_eq!((alone.hears(&[]), alone.after(0)), (Verdict::Followed, -year), "there is nothing else");
+    }
+
+    #[test]
+    fn a_clock_that_was_put_right_before_any_agent_spoke_is_followed() {
+        let mut machine = Machine::new(-HOUR);
+        let last = BEGIN + machine.up.as_micros() as i64 - 180 * SECOND;
+        machine.kept.resume(last, last + 180 * SECOND - HOUR, machine.up);
+        machine.off = 0;
+        assert_eq!(machine.after(1), -180 * SECOND);
+        machine.after(10);
+        assert_eq!((machine.hears(&[0, 0]), machine.after(0)), (Verdict::Followed, 0));
+    }
+
+    #[test]
+    fn a_start_with_a_clock_that_may_be_right_changes_nothing() {
+        for since_stopped in [-SECOND, 0, SECOND, HOUR] {
+            let mut machine = Machine::new(0);
+            let wall = BEGIN + machine.up.as_micros() as i64;
+            assert_eq!(machine.kept.resume(wall - since_stopped, wall, machine.up), None);
+            assert_eq!((machine.after(1), machine.kept.unsettled_for(machine.up)), (0, None));
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SignatureScheme};
 use thiserror::Error;
 
+pub use rustls::pki_types::UnixTime;
 pub use rustls::time_provider::{DefaultTimeProvider as SystemClock, TimeProvider};
 
 use crate::fingerprint::Fingerprint;

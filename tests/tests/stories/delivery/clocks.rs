@@ -194,6 +194,48 @@ fn a_controllers_clock_that_is_put_right_is_followed_once_its_agents_agree() {
     story.arrived_whole();
 }
 
+/// More than a year ago, in seconds.
+const LAST_YEAR: i64 = -400 * 24 * 3_600;
+
+/// Catches: a controller on a machine without a battery that begins in the past, and takes its agents' history with it.
+#[test]
+fn a_controller_that_begins_with_a_clock_of_last_year_goes_on_from_what_it_knew() {
+    if let Err(reason) = need() {
+        skip!("a_controller_that_begins_with_a_clock_of_last_year_goes_on_from_what_it_knew", reason);
+    }
+    let mut story = Pair::open(OFTEN);
+    let begin = wait::now_ms();
+    story.agent.start();
+    story.await_delivery(3);
+    let clock = Settable::new(story.dir.path(), "centre");
+    clock.set(LAST_YEAR);
+    story.restart_centre(&clock);
+    story.await_words("this machine's clock is behind what was kept before the start");
+    wait::until_true("the agent has told what the time is", SOON, || {
+        (story.correction() + LAST_YEAR as f64).abs() < 1.5
+    });
+    story.await_words("this machine's clock is wrong");
+    story.await_delivery(10);
+    let right_from = wait::now_ms();
+    story.await_delivery(10);
+    let entity = story.centre.entity("machine/branch-1").expect("it is known");
+    assert_eq!(entity["health"], "ok", "{entity:#}");
+    clock.set(0);
+    wait::until_true("the clock is right again", SOON, || story.correction().abs() < 1e-9);
+    story.await_delivery(3);
+    story.finish();
+    let end = wait::now_ms();
+    let read = readings(&story.written());
+    // While the controller did not know how long it had been away it was behind by that, some seconds here.
+    assert!(
+        read.iter().all(|at| (begin - MARGIN_MS..=end + MARGIN_MS).contains(at)),
+        "{begin}..{end}: {read:?}"
+    );
+    let own: Vec<i64> = read.into_iter().filter(|at| *at >= right_from).collect();
+    assert_true(&own, right_from, end);
+    story.arrived_whole();
+}
+
 /// Catches: local times that are taken for UTC, on either side, and a clock that was wrong from the start (hardware clocks
 /// keep local time on many machines) and is believed although the controller knows better.
 #[test]
