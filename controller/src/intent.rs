@@ -89,7 +89,16 @@ impl Intent {
             EntityKind::Device => settings.devices().get(&subject.id).is_some_and(|d| d.from == *agent),
             EntityKind::BackupJob => settings.backups().get(&subject.id).is_some_and(|b| b.from == *agent),
             EntityKind::Path => {
-                settings.links().get(&subject.id).is_some_and(|l| l.stamp.iter().any(|t| t.from == *agent))
+                let (link, measures) = match subject.id.split_once('/') {
+                    None => (subject.id.as_str(), agent.as_str()),
+                    // What arrives of another's tests.
+                    Some(_) if settings.agents().get(agent).is_none_or(|own| own.reflect.is_none()) => {
+                        return false;
+                    }
+                    Some((link, from)) => (link, from),
+                };
+                let link = settings.links().get(link);
+                link.is_some_and(|link| link.stamp.iter().any(|test| test.from.as_str() == measures))
             }
             EntityKind::Station => settings.agents().get(agent).is_some_and(|own| {
                 let scope = subject.id.rsplit_once('/').map(|(scope, _)| scope);

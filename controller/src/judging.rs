@@ -267,7 +267,7 @@ impl Inner {
         let mut happened = live.take_happened();
         let newcomers = live.take_newcomers();
         let mut touched: Vec<Subject> = Vec::with_capacity(changed.len());
-        let mut lines: BTreeSet<String> = BTreeSet::new();
+        let (mut lines, mut paths) = (BTreeSet::<String>::new(), BTreeSet::<String>::new());
         for key in changed {
             let Some(latest) = live.values.get(&key) else { continue };
             if shared.intent.may_speak(&key.0, &key.1) {
@@ -278,6 +278,8 @@ impl Inner {
                 agents.insert(agent);
             } else if subject.kind == EntityKind::Link {
                 lines.insert(subject.id);
+            } else if subject.kind == EntityKind::Path {
+                paths.insert(subject.id.split_once('/').map_or(&*subject.id, |(link, _)| link).to_owned());
             } else if shared.intent.may_speak(&agent, &subject) {
                 let every = shared.intent.every(&agent, &subject);
                 if let Some(word) = words::of_value(latest, &subject, &settings, every) {
@@ -289,6 +291,13 @@ impl Inner {
         for id in lines {
             let Some(link) = settings.links().get(&id) else { continue };
             for (agent, subject, word) in self.line(&id, link, &live, shared, now) {
+                self.engine.observe(&subject, Some(agent), word, now);
+                touched.push(subject);
+            }
+        }
+        for id in paths {
+            for (agent, subject, word) in words::of_path(&live, &settings, &id, shared.intent.every_window())
+            {
                 self.engine.observe(&subject, Some(agent), word, now);
                 touched.push(subject);
             }

@@ -2,7 +2,7 @@
 //!
 //! What is decided is decided in `wasl_probe::stamp`; here are the sockets, clocks, keys and names.
 //!
-//! * [`session`] is one link's sender; [`reflector`] answers.
+//! * [`session`] is one link's sender; [`reflector`] answers, and reports what arrives.
 //! * [`socket`] sends and receives with the kernel's stamps.
 //! * [`error`] asks how far this machine's clock may be off.
 //! * [`key`] makes the codes of authenticated packets.
@@ -52,10 +52,7 @@ pub async fn measure(parts: Parts) {
     let clock_error = ClockError::default();
     let asked = assignment.clone();
     let wanted = |assignment: &Assignment| -> Vec<(String, (Duration, StampSession))> {
-        let window = match assignment.window_ms {
-            0 => WINDOW,
-            ms => Duration::from_millis(ms).max(MIN_WINDOW),
-        };
+        let window = window(assignment);
         assignment.stamp.iter().map(|session| (session.id.clone(), (window, session.clone()))).collect()
     };
     let (gone, error) = (reporter.clone(), clock_error.clone());
@@ -77,20 +74,28 @@ pub async fn reflect(parts: Parts) {
     let Parts { reporter, secrets, assignment, agent, shutdown } = parts;
     let clock_error = ClockError::default();
     let asked = assignment.clone();
-    let wanted = |assignment: &Assignment| -> Vec<(String, StampReflector)> {
-        assignment.reflect.iter().map(|reflect| ("reflector".to_owned(), reflect.clone())).collect()
+    let wanted = |assignment: &Assignment| -> Vec<(String, (Duration, StampReflector))> {
+        let window = window(assignment);
+        assignment.reflect.iter().map(|reflect| ("reflector".to_owned(), (window, reflect.clone()))).collect()
     };
     let (gone, error, about) = (reporter.clone(), clock_error.clone(), agent.clone());
-    let start = move |assigned: StampReflector| {
-        reflector::run(reporter.clone(), secrets.clone(), about.clone(), assigned, error.clone())
+    let start = move |(window, assigned): (Duration, StampReflector)| {
+        reflector::run(reporter.clone(), secrets.clone(), about.clone(), assigned, window, error.clone())
     };
-    let gone = move |_: StampReflector| {
+    let gone = move |_: (Duration, StampReflector)| {
         let (reporter, agent) = (gone.clone(), agent.clone());
         async move { reflector::forget(&reporter, &agent).await }
     };
     tokio::select! {
         () = rounds::follow(assignment, shutdown, wanted, start, gone) => {}
         () = clock_error.keep(asked, |assignment| assignment.reflect.is_some()) => {}
+    }
+}
+
+fn window(assignment: &Assignment) -> Duration {
+    match assignment.window_ms {
+        0 => WINDOW,
+        ms => Duration::from_millis(ms).max(MIN_WINDOW),
     }
 }
 

@@ -11,7 +11,9 @@ use clap::Args;
 use super::client::Client;
 use super::{Where, exit, table};
 use crate::home::Home;
-use crate::operators::api::{AccountingBody, FlowBody, ForecastBody, LinkBody, LinkEndBody, List, UseBody};
+use crate::operators::api::{
+    AccountingBody, DirectionsBody, FlowBody, ForecastBody, LinkBody, LinkEndBody, List, UseBody,
+};
 use crate::time::now;
 
 /// All links, what needs a look first. Exits 1 if one is degraded or down.
@@ -266,6 +268,9 @@ fn page(link: &LinkBody) -> String {
         };
         let _ = writeln!(out, "    {} → {}{via}: {seen}", end.agent, end.to);
     }
+    if let Some(measured) = &link.directions {
+        directions(&mut out, measured, now);
+    }
     let contract = &link.contract;
     let _ = writeln!(out, "\n  carries");
     for (name, flow, forecast) in [
@@ -289,6 +294,39 @@ fn page(link: &LinkBody) -> String {
         contract.availability.map_or_else(dash, wasl_pages::format::fine_percent)
     );
     out
+}
+
+/// What each direction loses, and how long it takes where the clocks can tell.
+fn directions(out: &mut String, directions: &DirectionsBody, now: i64) {
+    let health = directions.health.as_deref().map_or_else(dash, table::health);
+    let since = directions.since.map(|since| format!(" for {}", table::age(since, now))).unwrap_or_default();
+    let why = directions.reason.as_ref().map(|reason| reason.text_en.as_str()).unwrap_or_default();
+    let _ = writeln!(out, "\n  directions  {health}{since}: {why}");
+    for end in &directions.measured {
+        let via = end.via.as_ref().map(|via| format!(" via {via}")).unwrap_or_default();
+        let _ = write!(out, "    {} → {}{via}: ", end.agent, end.to);
+        match end.observed_at {
+            None => out.push_str("nothing heard yet\n"),
+            Some(at) if end.old => {
+                let _ = writeln!(out, "silent for {}", table::age(at, now));
+            }
+            Some(_) => {
+                let _ = writeln!(out, "rtt {}", seconds(end.rtt_p50));
+                let error = end.delay_error.map(|error| format!(" ± {}", seconds(Some(error))));
+                let error = error.unwrap_or_else(|| " (a clock is not known to be right)".to_owned());
+                for (name, loss, delay) in
+                    [("there", end.loss_forward, end.delay_forward), ("back ", end.loss_back, end.delay_back)]
+                {
+                    let _ = writeln!(
+                        out,
+                        "      {name}  loss {}  delay {}{error}",
+                        percent(loss),
+                        seconds(delay)
+                    );
+                }
+            }
+        }
+    }
 }
 
 /// Who shares it, and who uses it most.

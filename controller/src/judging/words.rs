@@ -25,7 +25,7 @@ pub(super) fn of_value(
         Value::Interface(interface) => judge::interface(interface),
         Value::Probe(window) if subject.kind == EntityKind::Link => judge::link(window),
         Value::Probe(window) => judge::target(window),
-        Value::Stamp(window) => judge::path(window),
+        Value::Stamp(window) if !subject.id.contains('/') => judge::path(window),
         Value::Device(device) => judge::device(device),
         Value::Sensor(sensor) => judge::sensor(sensor),
         Value::Backup(evidence) => {
@@ -33,13 +33,44 @@ pub(super) fn of_value(
             let expect = job.map_or(EXPECT, |job| job.expect_every.as_duration());
             return Some(Word::of_backup(evidence, expect, latest.at, every));
         }
-        // A share is judged together with the others of its line; what was found of it holds until then.
-        Value::Share(_) | Value::Talkers(_) => return None,
+        // A share is judged together with the others of its line, and what arrives of a path's tests together with what
+        // their sender sees; what was found of them holds until then.
+        Value::Share(_) | Value::Talkers(_) | Value::Stamp(_) => return None,
         Value::Agent(_) | Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => {
             return None;
         }
     };
     Some(Word::sampled(judgement, latest.at, every))
+}
+
+/// The words on the two directions of a link, one of each agent that measures them; what the agents say at whose
+/// reflectors the tests arrive is part of them.
+pub(super) fn of_path(
+    live: &State,
+    settings: &Settings,
+    link: &str,
+    every: Duration,
+) -> Vec<(AgentId, Subject, Word)> {
+    let Some(tests) = settings.links().get(link).map(|link| &link.stamp) else { return Vec::new() };
+    let window = |agent: &AgentId, id: &str| {
+        let latest = live.values.get(&(agent.clone(), Subject::lenient(EntityKind::Path, id)))?;
+        let Value::Stamp(window) = &latest.value else { return None };
+        Some((latest.at, window.as_ref()))
+    };
+    let reflecting = || settings.agents().iter().filter(|(_, agent)| agent.reflect.is_some());
+    tests
+        .iter()
+        .filter_map(|test| {
+            let (at, seen) = window(&test.from, link)?;
+            let arriving = format!("{link}/{}", test.from);
+            let arrivals = reflecting().filter_map(|(agent, _)| window(agent, &arriving));
+            let newest =
+                arrivals.max_by_key(|(at, _)| *at).filter(|(then, _)| at.since(*then) <= judge::holds(every));
+            let judgement = judge::path_from_both_ends(at, seen, newest);
+            let subject = Subject::lenient(EntityKind::Path, link);
+            Some((test.from.clone(), subject, Word::sampled(judgement, at, every)))
+        })
+        .collect()
 }
 
 /// The controller's own word on an agent.
@@ -85,9 +116,11 @@ pub(super) fn after_restart(
 ) -> Option<Word> {
     let Some(before) = before else { return word };
     let laid = [reasons::LINK_CONGESTED, reasons::LINK_FAULTY].contains(&before.reason.code.as_str());
+    let one_way = [reasons::PATH_CUT_THERE, reasons::PATH_CUT_BACK].contains(&before.reason.code.as_str());
     let still = word.as_ref().is_some_and(|word| word.judgement.health == before.health);
     match subject.kind {
         EntityKind::Share if subject.id.contains('/') => Some(Word::sampled(kept(before), at, every)),
+        EntityKind::Path if one_way && still => Some(Word::sampled(kept(before), at, every)),
         EntityKind::Link if laid && still => Some(Word::sampled(kept(before), at, every)),
         _ => word,
     }

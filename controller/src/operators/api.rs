@@ -40,8 +40,8 @@ pub(super) use incidents::take_on;
 pub use incidents::{AcknowledgeRequest, AcknowledgementBody, EntryBody, IncidentBody};
 pub use keys::{KeyBody, KeyRequest, NewKey};
 pub use links::{
-    CarriedBody, ContractBody, EndMonthBody, FlowBody, ForecastBody, ForecastsBody, LinkBody, LinkEndBody,
-    MonthBody, OutageBody, QualityBody,
+    CarriedBody, ContractBody, DirectionsBody, EndMonthBody, FlowBody, ForecastBody, ForecastsBody, LinkBody,
+    LinkEndBody, MeasuredBody, MonthBody, OutageBody, QualityBody,
 };
 pub use maintenance::{MaintenanceBody, MaintenanceRequest, NewMaintenance};
 pub use tokens::{NewToken, TokenBody, TokenRequest};

@@ -159,9 +159,15 @@ fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject,
             put(&m::BACKUP_SNAPSHOTS, &[site, id], Some(b.snapshots as f64));
         }
         Value::Stamp(s) => {
-            for (direction, loss) in [("forward", s.loss_forward()), ("back", s.loss_back())] {
-                put(&m::PATH_LOSS, &[site, agent.as_str(), id, direction], loss);
+            for (direction, loss, delay) in [
+                ("forward", s.loss_forward(), "delay_forward_p50"),
+                ("back", s.loss_back(), "delay_back_p50"),
+            ] {
+                let labels = [site, agent.as_str(), id, direction];
+                put(&m::PATH_LOSS, &labels, loss);
+                put(&m::PATH_DELAY, &labels, number(&latest.value, delay));
             }
+            put(&m::PATH_DELAY_ERROR, &[site, agent.as_str(), id], value_of(s.clock_error));
         }
         Value::Share(_) => {
             let (link, share) = id.split_once('/').unwrap_or((id, ""));

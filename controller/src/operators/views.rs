@@ -1,6 +1,7 @@
 //! From what is known to what a page shows.
 
 mod accounting;
+mod directions;
 pub(super) mod discovery;
 pub(super) mod links;
 

@@ -2,7 +2,7 @@
 
 mod link;
 
-pub use link::{link, path};
+pub use link::{link, path, path_from_both_ends};
 
 use std::time::Duration;
 

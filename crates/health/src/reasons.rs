@@ -50,6 +50,8 @@ reasons! {
     PATH_LOSES_THERE = "path_loses_there" ["loss_percent"] "Packets are lost on the way from the measuring end to the other";
     PATH_LOSES_BACK = "path_loses_back" ["loss_percent"] "Packets are lost on the way back to the measuring end";
     PATH_SILENT = "path_silent" [] "The reflector at the other end answers no test";
+    PATH_CUT_THERE = "path_cut_there" [] "No test arrives at the other end, whose agent says so; of the way back nothing is known";
+    PATH_CUT_BACK = "path_cut_back" [] "Tests arrive at the other end, whose agent says so, and none of its answers comes back";
     LINK_UP = "link_up" ["rtt_ms"] "The link carries probes as it should";
     LINK_CUT = "link_cut" [] "No probe comes through the link";
     LINK_NO_WAY = "link_no_way" [] "The machine at this end has no way into the link";

@@ -251,6 +251,10 @@ pub struct StampSession {
     /// The network interface that tests leave by, where the routes are not to decide.
     #[serde(default)]
     pub via: Option<String>,
+    /// The session's identifier (RFC 8972, section 3), by which the reflector's agent knows whose tests it answers; 0:
+    /// the agent chooses one.
+    #[serde(default)]
+    pub ssid: u16,
 }
 
 /// A STAMP reflector on the agent's host.
@@ -267,6 +271,20 @@ pub struct StampReflector {
     /// The name of the secret that authenticates both sides; without one, open tests are answered.
     #[serde(default)]
     pub key: Option<String>,
+    /// Sessions of which it is reported what arrives.
+    #[serde(default)]
+    pub sessions: Vec<ReflectedSession>,
+}
+
+/// A session that a reflector may be asked in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReflectedSession {
+    /// The session's identifier (RFC 8972, section 3).
+    pub ssid: u16,
+    /// The link that is measured in it.
+    pub link: String,
+    /// The agent that measures.
+    pub from: String,
 }
 
 fn stamp_port() -> u16 {

@@ -126,6 +126,7 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             ("loss_forward", Ratio),
             ("loss_back", Ratio),
             ("undecided", Count),
+            ("reflected", Count),
             ("delay_forward_min", Seconds),
             ("delay_forward_p50", Seconds),
             ("delay_back_min", Seconds),
@@ -236,6 +237,7 @@ pub fn points(value: &Value, mut add: impl FnMut(&'static str, f64)) {
             put("loss_forward", s.loss_forward());
             put("loss_back", s.loss_back());
             put("undecided", s.undecided.map(Scalar::value));
+            put("reflected", s.reflected.map(Scalar::value));
             put("delay_forward_min", s.forward_min.map(Scalar::value));
             put("delay_forward_p50", s.forward.quantile(0.5).map(seconds));
             put("delay_back_min", s.back_min.map(Scalar::value));

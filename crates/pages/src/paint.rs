@@ -169,9 +169,15 @@ impl<'a> Painter<'a> {
     }
 
     pub(crate) fn clock(&self, offset: impl Borrow<Option<f64>>, error: impl Borrow<Option<f64>>) -> Markup {
-        let mut markup = self.figure(offset.borrow().map(format::offset));
-        if let (Some(_), Some(error)) = (offset.borrow(), error.borrow()) {
-            let error = self.figure(Some(format!("± {}", format::seconds(*error))));
+        self.give_or_take(offset.borrow().map(format::offset), *error.borrow())
+    }
+
+    /// A figure, and by how many seconds it may be off.
+    fn give_or_take(&self, figure: Option<String>, error: Option<f64>) -> Markup {
+        let error = error.filter(|_| figure.is_some());
+        let mut markup = self.figure(figure);
+        if let Some(error) = error {
+            let error = self.figure(Some(format!("± {}", format::seconds(error))));
             let _ = write!(markup.0, " <small class=\"meta\">{error}</small>");
         }
         markup

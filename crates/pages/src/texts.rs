@@ -67,6 +67,8 @@ pub const REASONS: &[&str] = &[
     "path_loses_there",
     "path_loses_back",
     "path_silent",
+    "path_cut_there",
+    "path_cut_back",
     "link_up",
     "link_cut",
     "link_no_way",

@@ -5,6 +5,7 @@
 
 mod accounting;
 mod agents;
+mod directions;
 mod discovery;
 mod entity;
 mod incidents;
@@ -15,6 +16,7 @@ mod month;
 
 pub use accounting::{AccountingView, ShareView, TalkerView, TalkersView};
 pub use agents::{AgentDetailView, AgentView, AgentsView, JoinHint};
+pub use directions::{DirectionView, DirectionsView, MeasuredView};
 pub use discovery::{DiscoveryView, Known, NeighbourView, StationView};
 pub use entity::{ChartView, EntityView, FigureView, PartView};
 pub use incidents::{IncidentView, IncidentsView, MaintenanceView};

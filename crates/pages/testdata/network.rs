@@ -3,9 +3,9 @@
 use wasl_model::health::{Health, Reason};
 use wasl_model::{EntityKind, Localized, Subject, Timestamp};
 use wasl_pages::view::{
-    AccountingView, CarriedView, ChangeView, ContractView, EndMonthView, EndView, FlowView, ForecastView,
-    Judgement, LinkPageView, LinkView, MonthView, OutageView, PlaceView, PlannedView, QualityView,
-    ReportView, RingView, ShareView, TalkerView, TalkersView,
+    AccountingView, CarriedView, ChangeView, ContractView, DirectionView, DirectionsView, EndMonthView,
+    EndView, FlowView, ForecastView, Judgement, LinkPageView, LinkView, MeasuredView, MonthView, OutageView,
+    PlaceView, PlannedView, QualityView, ReportView, RingView, ShareView, TalkerView, TalkersView,
 };
 
 use super::{DAY, HOUR, MINUTE, ago, bilingual, subject, wave};
@@ -112,6 +112,7 @@ fn leased(branch: &str, seed: u64) -> LinkView {
             end("presidency-gw", "presidency", "10.20.0.1", "wan2", rtt, 0.0),
             end(&format!("{branch}-gw"), branch, "10.0.0.1", "wan0", rtt * 1.02, 0.0),
         ],
+        directions: None,
         deciding: Some(0),
         rtt_history: wave(rtt, rtt * 0.2, seed),
         loss_history: vec![Some(0.0); 60],
@@ -320,7 +321,6 @@ fn gaza() -> LinkView {
     links().into_iter().find(|link| link.id == "gaza-leased").expect("a link of the fixture")
 }
 
-/// `/entities/link/gaza-leased`
 /// Two institutions on one line; the larger takes more than its share.
 fn shared() -> AccountingView {
     let part = |id: &str, field: &str, rate: f64| FlowView {
@@ -390,6 +390,45 @@ fn shared() -> AccountingView {
     }
 }
 
+/// Both ends measure; one of them has a clock that nobody disciplines.
+fn directions() -> DirectionsView {
+    let way = |agent: &str, loss: f64, delay: Option<f64>, word: &str| DirectionView {
+        loss: Some(loss),
+        delay,
+        loss_series: format!("path/gaza-leased#loss_{word}@{agent}"),
+        delay_series: format!("path/gaza-leased#delay_{word}_p50@{agent}"),
+    };
+    let measured = MeasuredView {
+        agent: "gaza-gw".into(),
+        site: Some(named("gaza")),
+        to: "10.0.0.1".into(),
+        via: Some("wan0".into()),
+        there: way("gaza-gw", 0.0, Some(0.0092), "forward"),
+        back: way("gaza-gw", 0.083, Some(0.0214), "back"),
+        clock_error: Some(0.00041),
+        rtt_p50: Some(0.0306),
+        at: Some(ago(4)),
+        old: false,
+    };
+    let undisciplined = MeasuredView {
+        agent: "presidency-gw".into(),
+        site: Some(named("presidency")),
+        to: "10.20.0.1".into(),
+        via: None,
+        there: way("presidency-gw", 0.081, None, "forward"),
+        back: way("presidency-gw", 0.0, None, "back"),
+        clock_error: None,
+        rtt_p50: Some(0.0311),
+        ..measured.clone()
+    };
+    let reason = Reason::new("path_loses_back").with("loss_percent", "8.30");
+    DirectionsView {
+        state: Some(Judgement { health: Health::Degraded, reason, since: Some(ago(9 * MINUTE)) }),
+        measured: vec![measured, undisciplined],
+    }
+}
+
+/// `/entities/link/gaza-leased`
 pub(crate) fn link_page() -> LinkPageView {
     let change = |hours: i64, health, reason: Reason| ChangeView {
         at: ago(hours * HOUR),
@@ -397,7 +436,7 @@ pub(crate) fn link_page() -> LinkPageView {
         reason: Some(reason),
     };
     LinkPageView {
-        link: LinkView { accounting: Some(shared()), ..gaza() },
+        link: LinkView { accounting: Some(shared()), directions: Some(directions()), ..gaza() },
         changes: vec![
             change(2, Health::Degraded, Reason::new("link_lossy").with("loss_percent", "4.2")),
             change(50, Health::Ok, Reason::new("link_up").with("rtt_ms", "48.1")),

@@ -101,6 +101,8 @@ metrics! {
     LINK_MOS = Gauge "wasl_link_mos" ["site", "agent", "link", "target"] "Mean opinion score of speech over it in the last window, 1 to 4.5 (ITU-T G.107)";
     LINK_SHARE = Gauge "wasl_link_share_bits_per_second" ["site", "link", "share", "direction"] "What an institution's addresses use of a shared line, down (towards the last place) or up, as the gateway counted it last";
     PATH_LOSS = Gauge "wasl_path_loss_ratio" ["site", "agent", "link", "direction"] "Share of STAMP tests lost in one direction in the last window";
+    PATH_DELAY = Gauge "wasl_path_delay_seconds" ["site", "agent", "link", "direction"] "Median delay of STAMP tests in one direction in the last window, where the clocks of both ends are known to be right";
+    PATH_DELAY_ERROR = Gauge "wasl_path_delay_error_seconds" ["site", "agent", "link"] "By how much the delays of both directions may be off, at most";
     LINK_JITTER = Gauge "wasl_link_jitter_seconds" ["site", "agent", "link", "target"] "Mean difference between successive round-trip times in the last window";
     BACKUP_LAST_GOOD = Gauge "wasl_backup_last_good_timestamp_seconds" ["site", "backup_job"] "When the newest snapshot that the repository lists was made; listing is evidence, not proof";
     BACKUP_SNAPSHOTS = Gauge "wasl_backup_snapshots" ["site", "backup_job"] "Snapshots that the repository lists";

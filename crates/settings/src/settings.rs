@@ -300,7 +300,7 @@ impl Settings {
             links: self.links_of(agent).collect(),
             accounting: self.accounting_of(agent).collect(),
             stamp: self.stamp_of(agent).collect(),
-            reflect: own.reflect.clone(),
+            reflect: self.reflector_of(own),
             traps: own.traps.map(|listen| TrapReceiver { listen }),
             discovery: Discovery {
                 lldp: own.lldp.clone(),

@@ -29,8 +29,12 @@ struct Line {
 
 impl Line {
     fn open() -> Self {
+        Self::of(Net::centre_and_branches(1))
+    }
+
+    /// The line is the branch's first; the tests keep to it.
+    fn of(net: Net) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let net = Net::centre_and_branches(1);
         let (to, from) = (net.centre_address(), net.branch_address(1));
         let configuration = format!(
             "institution: {{ id: story, name: {{ en: Story }}, timezone: Asia/Hebron }}
@@ -45,7 +49,7 @@ links:
   line:
     between: [hub, one]
     probes: [{{ from: gw, to: {to} }}]
-    stamp: [{{ from: gw, to: {to}, port: 8620, every: 20ms, key: stamp }}]
+    stamp: [{{ from: gw, to: {to}, port: 8620, every: 20ms, via: uplink, key: stamp }}]
 "
         );
         let http = "127.0.0.1:8080".parse().expect("an address");
@@ -63,6 +67,31 @@ links:
     fn await_code(&self, code: &str) -> Value {
         let what = format!("the path is {code}");
         self.centre.await_entity(&what, "path/line", SEEN, |e| e["reason"]["code"] == code)
+    }
+
+    /// That one direction loses a fifth and the other nothing stands in the API, the metrics, the terminal and on the page.
+    fn shows_a_fifth_lost(&self, direction: &str, word: &str) {
+        let fifth = |loss: &Value| loss.as_f64().is_some_and(|loss| (0.15..0.25).contains(&loss));
+        let measured = wait::until("the API tells a whole window of it", SEEN, || {
+            let link = self.centre.client.json("/api/v1/links/line");
+            let measured = link["directions"]["measured"][0].clone();
+            fifth(&measured[format!("loss_{direction}")]).then_some(measured)
+        });
+        let other = if direction == "back" { "forward" } else { "back" };
+        assert_eq!(measured[format!("loss_{other}")], 0.0, "{measured}");
+        assert_eq!(measured["delay_forward"], Value::Null, "no clock is known to be right");
+
+        let metrics = self.centre.metrics();
+        let sample = format!(
+            "wasl_path_loss_ratio{{site=\"one\",agent=\"gw\",link=\"line\",direction=\"{direction}\"}} 0."
+        );
+        assert!(metrics.contains(&sample), "no {sample} in {metrics}");
+        let terminal = String::from_utf8(self.centre.wasl(&["link", "line"]).stdout).expect("text");
+        let said = terminal.lines().find(|text| text.trim_start().starts_with(word)).map(str::trim);
+        assert!(said.is_some_and(|said| said.contains("loss 2") || said.contains("loss 1")), "{terminal}");
+        let page = self.centre.client.get("/entities/link/line").text();
+        assert!(page.contains("id=\"directions-title\""), "the page has both directions");
+        assert!(page.contains(&format!("path/line#loss_{direction}@gw")), "and a chart of each");
     }
 
     /// What a field of the path was since `from`, in seconds.
@@ -93,12 +122,38 @@ fn one_way_loss_is_named_as_that_direction() {
     line.await_code("path_measured");
     let fault = line.net.loss_from(1, 1, 5);
     assert_eq!(line.await_code("path_loses_there")["health"], "degraded");
+    line.shows_a_fifth_lost("forward", "there");
     fault.heal();
     line.await_code("path_measured");
     let fault = line.net.loss_towards(1, 1, 5);
     assert_eq!(line.await_code("path_loses_back")["health"], "degraded");
+    line.shows_a_fifth_lost("back", "back");
     fault.heal();
     line.await_code("path_measured");
+}
+
+/// Catches: a line of which one direction carries nothing, and that is only told to be silent; one that is told to be cut in
+/// the other direction; and a direction that is told where both are cut for all that is known.
+#[test]
+fn a_direction_that_is_cut_altogether_is_named_by_what_arrives_at_the_other_end() {
+    let name = "a_direction_that_is_cut_altogether_is_named_by_what_arrives_at_the_other_end";
+    if let Err(reason) = packages::need_network() {
+        skip!(name, reason);
+    }
+    let net = Net::centre_and_branches(1);
+    net.second_line(1);
+    let line = Line::of(net);
+    line.await_code("path_measured");
+    let fault = line.net.loss_towards(1, 1, 1);
+    assert_eq!(line.await_code("path_cut_back")["health"], "down");
+    fault.heal();
+    line.await_code("path_measured");
+    let fault = line.net.loss_from(1, 1, 1);
+    assert_eq!(line.await_code("path_cut_there")["health"], "down");
+    fault.heal();
+    line.await_code("path_measured");
+    let from = line.centre.history("path/line/gw#reflected@hub-gw", 0, now_ms());
+    assert!(from.iter().any(|(_, arrived)| *arrived == Some(0.0)) && from.len() > 3, "it is kept: {from:?}");
 }
 
 /// chrony at a place, following a receiver of that place's own. The receiver is another chrony with the machine's clock,

@@ -88,6 +88,7 @@ fn towards(centre: &str) -> Assignment {
         timeout_ms: 500,
         key: None,
         via: None,
+        ssid: 0,
     };
     Assignment { window_ms: 500, stamp: vec![session], ..Assignment::default() }
 }
@@ -120,7 +121,7 @@ fn a_line_that_loses_in_one_direction_is_told_as_that_direction() {
     let net = Net::centre_and_branches(1);
     let listen = net.centre_address().into();
     let peers = vec![format!("{}/32", net.branch_address(1))];
-    let reflector = StampReflector { listen, port: PORT, peers, key: None };
+    let reflector = StampReflector { listen, port: PORT, peers, key: None, sessions: Vec::new() };
     let until = CancellationToken::new();
     let assignment = Assignment { reflect: Some(reflector), ..Assignment::default() };
     let reflecting = reflect(&net.centre(), assignment, until.clone());

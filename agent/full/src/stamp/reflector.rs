@@ -1,4 +1,4 @@
-//! The reflector: answers the assigned peers, and nobody else.
+//! The reflector: answers the assigned peers, and nobody else; and reports what arrives of the assigned sessions.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,8 +8,9 @@ use thiserror::Error;
 use tokio::time;
 use wasl_agent_core::report::Reporter;
 use wasl_agent_core::secrets::{SecretError, Secrets};
-use wasl_model::assignment::StampReflector;
-use wasl_model::{NoticeCode, Severity, Subject};
+use wasl_model::assignment::{ReflectedSession, StampReflector};
+use wasl_model::units::{Count, Millis};
+use wasl_model::{EntityKind, NoticeCode, Severity, StampWindow, Subject, Timestamp};
 use wasl_probe::stamp::packet::Key;
 use wasl_probe::stamp::peers::{InvalidPrefix, Prefix};
 use wasl_probe::stamp::reflector::{Limits, Reflector};
@@ -49,6 +50,7 @@ pub(super) async fn run(
     secrets: Secrets,
     about: Subject,
     assigned: StampReflector,
+    window: Duration,
     error: ClockError,
 ) {
     let (socket, reflector) = loop {
@@ -63,7 +65,8 @@ pub(super) async fn run(
     };
     forget(&reporter, &about).await;
     tracing::info!(at = %assigned.listen, port = assigned.port, locked = assigned.key.is_some(), "reflecting STAMP tests");
-    reflect(socket, reflector, &error).await;
+    let arrivals = Arrivals { reporter, sessions: assigned.sessions, window };
+    reflect(socket, reflector, &error, &arrivals).await;
 }
 
 /// Takes back what the reflector had to say.
@@ -81,14 +84,55 @@ fn open(secrets: &Secrets, assigned: &StampReflector) -> Result<(StampSocket, Re
     let socket = StampSocket::listen(at).map_err(listen)?;
     let port = socket.local().map_err(listen)?.port();
     let key = key.map(|key| Box::new(key) as Box<dyn Key>);
-    Ok((socket, Reflector::new(peers, port, key, Limits::default())))
+    let counted = assigned.sessions.iter().map(|session| session.ssid);
+    Ok((socket, Reflector::new(peers, port, key, Limits::default()).counting(counted)))
+}
+
+/// Of whose tests it is reported how many arrive, and how often.
+pub(super) struct Arrivals {
+    pub(super) reporter: Reporter,
+    pub(super) sessions: Vec<ReflectedSession>,
+    pub(super) window: Duration,
+}
+
+impl Arrivals {
+    /// Reports a window that ends now, about each session of which anything has come yet.
+    async fn report(&self, reflector: &mut Reflector, length: Duration, wall: Duration) {
+        let at = Timestamp(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX));
+        for (ssid, arrived) in reflector.take_arrivals().collect::<Vec<_>>() {
+            let Some(session) = self.sessions.iter().find(|session| session.ssid == ssid) else { continue };
+            let subject = Subject::lenient(EntityKind::Path, &format!("{}/{}", session.link, session.from));
+            let window = StampWindow {
+                window: Some(Millis(length.as_millis() as u64)),
+                reflected: Some(Count(arrived)),
+                ..StampWindow::default()
+            };
+            self.reporter.report_at(subject, at, window).await;
+        }
+    }
 }
 
 /// Answers for ever.
-pub(super) async fn reflect(mut socket: StampSocket, mut reflector: Reflector, error: &ClockError) {
+pub(super) async fn reflect(
+    mut socket: StampSocket,
+    mut reflector: Reflector,
+    error: &ClockError,
+    arrivals: &Arrivals,
+) {
     let clock = Clock::new();
+    let mut opened = clock.mono();
     loop {
-        let received = match socket.receive().await {
+        let end = clock.instant(opened + arrivals.window);
+        let received = tokio::select! {
+            received = socket.receive() => received,
+            () = time::sleep_until(end.into()) => {
+                let now = clock.read();
+                arrivals.report(&mut reflector, now.mono.saturating_sub(opened), now.wall).await;
+                opened = now.mono;
+                continue;
+            }
+        };
+        let received = match received {
             Ok(received) => received,
             Err(error) => {
                 tracing::debug!(%error, "a STAMP test could not be received");

@@ -2,16 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time;
 use wasl_agent_core::report::Reporter;
 use wasl_agent_core::secrets::Secrets;
 use wasl_model::assignment::StampSession;
-use wasl_model::units::Count;
+use wasl_model::units::{Count, Millis};
 use wasl_model::{EntityKind, NoticeCode, Severity, StampWindow, Subject, Timestamp};
 use wasl_probe::schedule::phase;
+use wasl_probe::stamp::ledger::Verdict;
 use wasl_probe::stamp::packet::{Key, Reflection};
 use wasl_probe::stamp::sender::{Plan, Sender};
 
@@ -56,7 +57,7 @@ impl Session {
 
     /// Measures for ever; while that cannot be, a notice says why.
     pub(super) async fn run(self) {
-        let mut last = None;
+        let (mut last, mut answered) = (None, Instant::now());
         loop {
             let Some(key) = self.key().await else {
                 time::sleep(AGAIN).await;
@@ -68,7 +69,7 @@ impl Session {
             };
             last = Some(to);
             match StampSocket::connect(to, self.assigned.via.as_deref()) {
-                Ok(socket) => self.measure(socket, key).await,
+                Ok(socket) => self.measure(socket, key, &mut answered).await,
                 Err(error) => {
                     tracing::warn!(link = %self.assigned.id, %to, %error, "no socket for STAMP tests; trying again");
                     time::sleep(AGAIN).await;
@@ -112,8 +113,9 @@ impl Session {
         last
     }
 
-    /// Measures until the far end has been silent for so long that it may be elsewhere.
-    async fn measure(&self, mut socket: StampSocket, key: Option<Hmac>) {
+    /// Measures until the far end has been silent for so long that it may be elsewhere. `answered`: when the last answer
+    /// came.
+    async fn measure(&self, mut socket: StampSocket, key: Option<Hmac>, answered: &mut Instant) {
         let key = key.as_ref().map(|key| key as &dyn Key);
         let clock = Clock::new();
         let every = Duration::from_millis(self.assigned.every_ms).max(SHORTEST);
@@ -122,7 +124,7 @@ impl Session {
             timeout: Duration::from_millis(self.assigned.timeout_ms),
             hold: HOLD,
             worst_error: WORST_ERROR,
-            ssid: identifier(),
+            ssid: if self.assigned.ssid == 0 { identifier() } else { self.assigned.ssid },
         };
         let first = phase(&self.assigned.id, every.min(Duration::from_secs(1)));
         let mut sender = Sender::new(plan, first, clock.mono());
@@ -135,7 +137,10 @@ impl Session {
                         let now = clock.read();
                         match Reflection::read(received.bytes, key) {
                             Ok(reflection) => {
-                                sender.on_reply(&reflection, received.at, now, self.error.bound());
+                                let bound = self.error.bound();
+                                if sender.on_reply(&reflection, received.at, now, bound) != Verdict::Unknown {
+                                    *answered = Instant::now();
+                                }
                             }
                             Err(malformed) => tracing::trace!(%malformed, "no answer to a STAMP test"),
                         }
@@ -155,7 +160,8 @@ impl Session {
             }
             if now >= end {
                 end = now + self.window;
-                if let Some(window) = sender.close_window(now) {
+                if let Some(mut window) = sender.close_window(now) {
+                    window.silent = Some(Millis(answered.elapsed().as_millis() as u64));
                     silent = if is_silent(&window) { silent + 1 } else { 0 };
                     let wall = clock.read().wall;
                     let at = Timestamp(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX));

@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use tokio::sync::mpsc;
 use tokio::time;
+use wasl_model::assignment::ReflectedSession;
 use wasl_model::units::Count;
 use wasl_model::{EntityKind, Notice, NoticeCode, Observation, StampWindow, Value};
 
@@ -46,19 +47,28 @@ impl Agent {
         time::timeout(PATIENCE, self.out.recv()).await.expect("in time").expect("the agent lives")
     }
 
-    pub(super) async fn window(&mut self, enough: impl Fn(&StampWindow) -> bool) -> StampWindow {
+    /// The next window about a subject with what is asked for.
+    pub(super) async fn window_of(
+        &mut self,
+        subject: &str,
+        enough: impl Fn(&StampWindow) -> bool,
+    ) -> StampWindow {
         let found = async {
             loop {
                 let seen = self.next().await;
                 if let Value::Stamp(window) = seen.value
+                    && seen.subject.to_string() == subject
                     && enough(&window)
                 {
-                    assert_eq!(seen.subject.to_string(), "path/uplink");
                     return *window;
                 }
             }
         };
         time::timeout(PATIENCE, found).await.expect("such a window in time")
+    }
+
+    pub(super) async fn window(&mut self, enough: impl Fn(&StampWindow) -> bool) -> StampWindow {
+        self.window_of("path/uplink", enough).await
     }
 
     async fn notice(&mut self) -> (String, Notice) {
@@ -92,12 +102,14 @@ pub(super) fn session(port: u16, key: Option<&str>) -> StampSession {
         timeout_ms: 1_000,
         key: key.map(Into::into),
         via: None,
+        ssid: 7,
     }
 }
 
 pub(super) fn reflector(port: u16, peer: &str, key: Option<&str>) -> StampReflector {
     let listen = IpAddr::from(Ipv4Addr::LOCALHOST);
-    StampReflector { listen, port, peers: vec![peer.into()], key: key.map(Into::into) }
+    let sessions = vec![ReflectedSession { ssid: 7, link: "uplink".into(), from: "gw".into() }];
+    StampReflector { listen, port, peers: vec![peer.into()], key: key.map(Into::into), sessions }
 }
 
 pub(super) fn assignment(session: StampSession, reflector: Option<StampReflector>) -> Assignment {
@@ -116,6 +128,23 @@ async fn an_open_session_measures_the_round_trip_and_says_that_the_clocks_error_
     assert_eq!((window.lost_forward, window.lost_back), (Some(Count(0)), Some(Count(0))));
     assert!(window.rtt_min.is_some_and(|rtt| rtt.0 < 1_000_000), "{:?}", window.rtt_min);
     assert_eq!(window.voided, Some(Count(0)));
+}
+
+#[tokio::test]
+async fn the_reflecting_end_reports_what_arrives_and_the_other_how_long_nothing_came_back() {
+    let port = free_port();
+    let mut agent = Agent::start(assignment(session(port, None), Some(reflector(port, "127.0.0.1", None))));
+    let arrived = agent.window_of("path/uplink/gw", |window| window.reflected >= Some(Count(10))).await;
+    assert_eq!((arrived.sent, arrived.received), (None, None), "it knows nothing of answers");
+    assert!(arrived.window.is_some_and(|length| length.0 >= 300), "{:?}", arrived.window);
+    let window = agent.window(answered).await;
+    assert!(window.silent.is_some_and(|silent| silent.0 < 1_000), "{:?}", window.silent);
+    let mut deaf = (*agent.assignment.borrow().clone()).clone();
+    deaf.reflect = None;
+    agent.assignment.send(Arc::new(deaf)).expect("followed");
+    let window =
+        agent.window(|window| window.received == Some(Count(0)) && window.sent > Some(Count(0))).await;
+    assert!(window.silent.is_some_and(|silent| silent.0 >= 300), "{:?}", window.silent);
 }
 
 #[tokio::test]

@@ -18,7 +18,9 @@ use crate::operators::reports;
 use crate::operators::views::links;
 use crate::past::Month;
 use crate::time::now;
-pub use body::{ContractBody, FlowBody, ForecastBody, ForecastsBody, LinkBody, LinkEndBody};
+pub use body::{
+    ContractBody, DirectionsBody, FlowBody, ForecastBody, ForecastsBody, LinkBody, LinkEndBody, MeasuredBody,
+};
 pub use month::{CarriedBody, EndMonthBody, MonthBody, OutageBody, QualityBody};
 
 /// Months of a link that are told if not said otherwise.

@@ -10,7 +10,7 @@ use wasl_model::{EntityKind, LinkVerdict, ProbeMethod, SeriesKey, SiteId, Subjec
 use wasl_pages::view::{ChangeView, ContractView, EndView, FlowView, LinkView, PlaceView, RingView};
 use wasl_settings::{Link, LinkProbe, LinkRole, Rate, Ring, Settings};
 
-use super::{accounting, address, judgement, name, site_name};
+use super::{accounting, address, directions, judgement, name, site_name};
 use crate::board::{Board, Entity, Event};
 use crate::lines;
 use crate::live::{State, number};
@@ -102,6 +102,7 @@ fn view(
         caused_by: entity.state.caused_by.clone(),
         incident: board.incident_of(subject).map(|incident| incident.id),
         ends,
+        directions: directions::view(shared, settings, board, live, &subject.id, link, now),
         deciding,
         rtt_history: trend.map(|t| t.line(0, now)).unwrap_or_default(),
         loss_history: trend.map(|t| t.line(1, now)).unwrap_or_default(),

@@ -80,6 +80,7 @@ fn link() -> LinkView {
         caused_by: None,
         incident: None,
         ends: vec![EndView { agent: "gw".into(), ..EndView::default() }],
+        directions: None,
         deciding: None,
         rtt_history: Vec::new(),
         loss_history: Vec::new(),

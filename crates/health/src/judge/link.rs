@@ -1,8 +1,10 @@
 //! What detectors watch: links as one of their ends sees them, targets, and the two directions of a link.
 
+use std::time::Duration;
+
 use wasl_model::health::{Health, Reason};
-use wasl_model::units::{Micros, Scalar};
-use wasl_model::{LinkCause, LinkVerdict, ProbeWindow, StampWindow};
+use wasl_model::units::{Micros, Millis, Scalar};
+use wasl_model::{LinkCause, LinkVerdict, ProbeWindow, StampWindow, Timestamp};
 
 use super::{target, unseen};
 use crate::{Judgement, reasons};
@@ -40,6 +42,9 @@ const TARGET: Words = Words {
 
 /// More loss in one direction than this and a path is degraded.
 const PATH_LOSSY: f64 = 0.05;
+
+/// Two agents' clocks may be this far apart.
+const CLOCKS_APART: Duration = Duration::from_secs(2);
 
 /// A link by the last window of one end's probes: what that end's detector holds of it. A window without a
 /// verdict, as agents without a detector send it, is judged by its loss alone.
@@ -79,6 +84,37 @@ pub fn path(window: &StampWindow) -> Judgement {
             Judgement::new(Health::Down, Reason::new(reasons::PATH_SILENT))
         }
         None => unseen(),
+    }
+}
+
+/// The same where both ends are heard: a direction that carries nothing at all is told as well. `at` is the end of
+/// `window`; `arrivals` are those of the other end, with their end.
+///
+/// They count only if they began after the last answer had come back, by both ends' clocks: before, tests arrived and
+/// were answered.
+pub fn path_from_both_ends(
+    at: Timestamp,
+    window: &StampWindow,
+    arrivals: Option<(Timestamp, &StampWindow)>,
+) -> Judgement {
+    let judged = path(window);
+    if judged.reason.code != reasons::PATH_SILENT {
+        return judged;
+    }
+    let millis = |time: Option<Millis>| time.map(|ms| Duration::from_millis(ms.0));
+    let code = || {
+        let (ended, there) = arrivals?;
+        let silent_from = at.minus(millis(window.silent)?);
+        let began = ended.minus(millis(there.window)?);
+        let arrived = there.reflected?.0;
+        if began < silent_from.plus(CLOCKS_APART) {
+            return None;
+        }
+        Some(if arrived > 0 { reasons::PATH_CUT_BACK } else { reasons::PATH_CUT_THERE })
+    };
+    match code() {
+        Some(code) => Judgement { reason: Reason::new(code), ..judged },
+        None => judged,
     }
 }
 
@@ -197,6 +233,52 @@ mod tests {
         let silent = StampWindow { sent: Some(Count(9)), received: Some(Count(0)), ..StampWindow::default() };
         assert_eq!(path(&silent).health, Health::Down);
         assert_eq!(path(&StampWindow::default()).health, Health::Unknown);
+    }
+
+    /// Catches: a direction that is called cut by what arrived before the cut, or by a clock that is a little off.
+    #[test]
+    fn what_arrives_at_the_other_end_tells_which_direction_is_cut() {
+        let at = |seconds: i64| Timestamp(1_795_000_000_000 + seconds * 1000);
+        let length = Some(Millis(10_000));
+        let silent = StampWindow {
+            window: length,
+            sent: Some(Count(100)),
+            received: Some(Count(0)),
+            silent: Some(Millis(20_000)),
+            ..StampWindow::default()
+        };
+        let there = |arrived| StampWindow {
+            window: length,
+            reflected: Some(Count(arrived)),
+            ..StampWindow::default()
+        };
+        // Silent from second 80 on.
+        let says = |ended: i64, arrived| {
+            let judged = path_from_both_ends(at(100), &silent, Some((at(ended), &there(arrived))));
+            assert_eq!(judged.health, Health::Down);
+            judged.reason.code
+        };
+        assert_eq!(says(95, 100), "path_cut_back");
+        assert_eq!(says(95, 1), "path_cut_back", "whatever else it loses");
+        assert_eq!(says(95, 0), "path_cut_there");
+        for arrived in [0, 60] {
+            assert_eq!(says(91, arrived), "path_silent", "it may have begun before the cut");
+            assert_eq!(says(80, arrived), "path_silent");
+        }
+        let none = there(0);
+        let alone =
+            |window: &StampWindow, arrivals| path_from_both_ends(at(100), window, arrivals).reason.code;
+        let recent = Some((at(95), &none));
+        assert_eq!(alone(&silent, None), "path_silent");
+        let old = StampWindow { silent: None, ..silent.clone() };
+        assert_eq!(alone(&old, recent), "path_silent", "an agent that does not say since when");
+        let answered = StampWindow {
+            received: Some(Count(1)),
+            reflected: Some(Count(1)),
+            lost_back: Some(Count(0)),
+            ..silent
+        };
+        assert_eq!(alone(&answered, recent), "path_measured", "who answers is heard");
     }
 
     #[test]

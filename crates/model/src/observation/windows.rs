@@ -58,7 +58,8 @@ sample! {
 sample! {
     /// A window of STAMP tests (RFC 8762): what each direction of a link lost, and how long it took.
     ///
-    /// `sent` is always `received` plus `lost_forward`, `lost_back` and `undecided`.
+    /// `sent` is always `received` plus `lost_forward`, `lost_back` and `undecided`. The reflecting end reports windows
+    /// too, of which only `window` and `reflected` are set: what arrived there of one sender.
     StampWindow = 7 {
         /// The monotonic length of the window.
         1 window: Millis,
@@ -99,6 +100,9 @@ sample! {
         18 clock_error: Micros,
         /// Whether the delays of the directions could be told of every answer.
         19 synchronised: bool,
+        /// How long ago the last answer came, at the window's end and by the monotonic clock; since measuring began,
+        /// where none has come.
+        20 silent: Millis,
     }
     lists {
         /// Round-trip times without the far end's own.

@@ -170,6 +170,7 @@ field-jitter = التذبذب
 field-loss = الفقد
 field-loss_forward = الفقد ذهابًا
 field-loss_back = الفقد إيابًا
+field-reflected = الاختبارات التي وصلت
 field-undecided = فقد مجهول الاتجاه
 field-delay_forward_min = أدنى تأخير ذهابًا
 field-delay_forward_p50 = وسيط التأخير ذهابًا

@@ -166,6 +166,7 @@ field-jitter = Jitter
 field-loss = Loss
 field-loss_forward = Loss on the way there
 field-loss_back = Loss on the way back
+field-reflected = Tests that arrived
 field-undecided = Losses of unknown direction
 field-delay_forward_min = Delay on the way there, least
 field-delay_forward_p50 = Delay on the way there, median

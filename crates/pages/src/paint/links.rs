@@ -44,6 +44,11 @@ impl Painter<'_> {
         self.score(link.figure(|end| end.mos))
     }
 
+    /// The delay of one direction, and by how much it may be off.
+    pub(crate) fn delay(&self, delay: impl Borrow<Option<f64>>, error: impl Borrow<Option<f64>>) -> Markup {
+        self.give_or_take(delay.borrow().map(format::seconds), *error.borrow())
+    }
+
     /// An opinion score: `4.21`.
     pub(crate) fn score(&self, score: impl Borrow<Option<f64>>) -> Markup {
         self.figure(score.borrow().map(|score| format!("{score:.2}")))

@@ -3,7 +3,7 @@
 use wasl_model::health::Health;
 use wasl_model::{Localized, Subject, Timestamp};
 
-use super::{AccountingView, DeviceView, Judgement, TargetView};
+use super::{AccountingView, DeviceView, DirectionsView, Judgement, TargetView};
 
 /// `/links`
 #[derive(Debug, Clone, Default)]
@@ -61,6 +61,8 @@ pub struct LinkView {
     pub incident: Option<u64>,
     /// Those who probe it, in the order of the configuration.
     pub ends: Vec<EndView>,
+    /// Its two directions, where they are measured each by itself.
+    pub directions: Option<DirectionsView>,
     /// Which of `ends` the figures of the table are taken from: the one whose word decides.
     pub deciding: Option<usize>,
     /// Median round-trip time over the last hour by that end, seconds, oldest first.
@@ -218,6 +220,7 @@ mod tests {
             caused_by: None,
             incident: None,
             ends,
+            directions: None,
             deciding: Some(0),
             rtt_history: Vec::new(),
             loss_history: Vec::new(),

@@ -1,8 +1,9 @@
 //! A calendar month of a link, as reports show it.
 
+use wasl_model::units::Unit;
 use wasl_model::{Localized, Timestamp};
 
-use super::{LinkView, Subject};
+use super::{LinkView, MeasuredView, Subject};
 
 /// A calendar month of a link. Lengths are seconds, shares are 0 to 1.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -265,18 +266,18 @@ pub struct ReportView {
     pub by: Option<String>,
 }
 
-/// A chart of a link's traffic.
+/// A chart on a link's page.
 #[derive(Debug, Clone)]
-pub(crate) struct FlowChart {
+pub(crate) struct LinkChart {
     /// The series.
     pub(crate) series: String,
     /// Its unit.
-    pub(crate) unit: wasl_model::units::Unit,
+    pub(crate) unit: Unit,
     /// What was bought, bits per second.
     pub(crate) contracted: Option<u64>,
     /// That in the series' unit, for the line in the chart; empty where nothing was bought.
     pub(crate) mark: String,
-    /// Whose share of the line it is; `None` for the line's own traffic.
+    /// Whose share of the line it is, or who measured it; `None` for the line's own traffic.
     pub(crate) whose: Option<Localized>,
 }
 
@@ -310,13 +311,14 @@ impl LinkPageView {
         if down { month.down_flow.p95 } else { month.up_flow.p95 }
     }
 
-    /// The charts of its traffic and of the institutions' that share it, each with the key of its label.
-    pub(crate) fn charts(&self) -> Vec<(FlowChart, &'static str)> {
+    /// The charts of its two directions, of its traffic and of the institutions' that share it, each with the key of its
+    /// label.
+    pub(crate) fn charts(&self) -> Vec<(LinkChart, &'static str)> {
         let chart = |flow: &super::FlowView, whose: Option<&Localized>, label| {
             let series = flow.series.clone()?;
-            let chart = FlowChart {
+            let chart = LinkChart {
                 series,
-                unit: wasl_model::units::Unit::BytesPerSecond,
+                unit: Unit::BytesPerSecond,
                 contracted: flow.contracted,
                 mark: flow.contracted.map(|bits| (bits as f64 / 8.0).to_string()).unwrap_or_default(),
                 whose: whose.cloned(),
@@ -329,8 +331,23 @@ impl LinkPageView {
         let shares = self.link.accounting.iter().flat_map(|accounting| &accounting.shares);
         let shares =
             shares.take(SHARES_DRAWN).flat_map(|share| both(&share.down, &share.up, Some(&share.name)));
-        both(&self.link.down, &self.link.up, None).chain(shares).collect()
+        let directions = self.link.directions.iter().flat_map(|directions| &directions.measured);
+        let directions = directions.filter(|end| end.at.is_some()).flat_map(charts_of_directions);
+        directions.chain(both(&self.link.down, &self.link.up, None)).chain(shares).collect()
     }
+}
+
+/// What one end measures of both directions; the delays where they are told.
+fn charts_of_directions(end: &MeasuredView) -> impl Iterator<Item = (LinkChart, &'static str)> {
+    let chart = |series: &String, unit, label| {
+        let whose = Some(Localized::from(end.agent.as_str()));
+        (LinkChart { series: series.clone(), unit, contracted: None, mark: String::new(), whose }, label)
+    };
+    let losses = [(&end.there, "field-loss_forward"), (&end.back, "field-loss_back")]
+        .map(|(way, label)| chart(&way.loss_series, Unit::Ratio, label));
+    let delays = [(&end.there, "field-delay_forward_p50"), (&end.back, "field-delay_back_p50")]
+        .map(|(way, label)| chart(&way.delay_series, Unit::Seconds, label));
+    losses.into_iter().chain(delays.into_iter().filter(|_| end.clock_error.is_some()))
 }
 
 impl ReportView {

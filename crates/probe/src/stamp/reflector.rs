@@ -8,8 +8,11 @@
 //! peers only, at most so often, never with more octets than it was sent, never to a port that reflectors
 //! listen on (two that reflect each other's reflections would not stop), and in authenticated sessions no
 //! packet twice.
+//!
+//! Where answers do not come back, only this end knows that tests arrive. So it counts those of sessions that it was
+//! told of.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -85,6 +88,14 @@ pub struct Reflector {
     limits: Limits,
     all: Allowance,
     sessions: HashMap<(SocketAddr, u16), Session>,
+    /// By identifier, whatever the address: a test that was answered is of the one that was told of.
+    counted: BTreeMap<u16, Arrivals>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Arrivals {
+    ever: bool,
+    since_taken: u64,
 }
 
 #[derive(Debug, Default)]
@@ -99,7 +110,29 @@ impl Reflector {
     /// A reflector on `port` that answers these peers: authenticated packets only if there is a key, open
     /// ones only if there is none.
     pub fn new(peers: Vec<Prefix>, port: u16, key: Option<Box<dyn Key>>, limits: Limits) -> Self {
-        Self { peers, port, key, limits, all: Allowance::default(), sessions: HashMap::new() }
+        Self {
+            peers,
+            port,
+            key,
+            limits,
+            all: Allowance::default(),
+            sessions: HashMap::new(),
+            counted: BTreeMap::new(),
+        }
+    }
+
+    /// Counts what arrives in sessions with these identifiers.
+    #[must_use]
+    pub fn counting(mut self, identifiers: impl IntoIterator<Item = u16>) -> Self {
+        self.counted = identifiers.into_iter().map(|ssid| (ssid, Arrivals::default())).collect();
+        self
+    }
+
+    /// How many tests were answered since this was last asked, by the identifiers of the sessions that are counted. One
+    /// of which nothing has ever come is left out: it may be that it goes elsewhere.
+    pub fn take_arrivals(&mut self) -> impl Iterator<Item = (u16, u64)> {
+        let heard = self.counted.iter_mut().filter(|(_, arrivals)| arrivals.ever);
+        heard.map(|(ssid, arrivals)| (*ssid, std::mem::take(&mut arrivals.since_taken)))
     }
 
     /// How many sessions are remembered.
@@ -135,6 +168,9 @@ impl Reflector {
             return Err(Refusal::Rate);
         }
         session.last_seen = now;
+        if let Some(arrivals) = self.counted.get_mut(&test.ssid) {
+            *arrivals = Arrivals { ever: true, since_taken: arrivals.since_taken + 1 };
+        }
         let sequence = session.next;
         session.next = sequence.wrapping_add(1);
         Ok(Reply {

@@ -146,6 +146,7 @@ impl Check<'_> {
             port: given.port.unwrap_or(STAMP_PORT),
             peers: given.peers.clone(),
             key: given.key.clone().map(SecretName::into_inner),
+            sessions: Vec::new(),
         })
     }
 

@@ -1,9 +1,14 @@
 //! Links and rings, checked.
 
-use wasl_model::assignment::{Address, LinkAssignment, LinkClass, LinkLimits, StampSession, Via};
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use wasl_model::assignment::{
+    Address, LinkAssignment, LinkClass, LinkLimits, ReflectedSession, StampReflector, StampSession, Via,
+};
 use wasl_model::{AgentId, Localized, SiteId, Subject};
 
-use super::{Accounting, Settings};
+use super::{Accounting, Agent, Settings};
 use crate::file::LinkRole;
 use crate::period::Period;
 use crate::quantity::{Rate, Share};
@@ -93,16 +98,43 @@ pub struct Ring {
 impl Settings {
     /// The links whose two directions an agent measures.
     pub(super) fn stamp_of<'a>(&'a self, agent: &'a AgentId) -> impl Iterator<Item = StampSession> + 'a {
-        self.links.iter().flat_map(move |(id, link)| {
-            link.stamp.iter().filter(move |test| test.from == *agent).map(move |test| StampSession {
-                id: id.clone(),
+        self.stamp_sessions().filter(move |(_, _, test)| test.from == *agent).map(|(ssid, id, test)| {
+            StampSession {
+                id: id.to_owned(),
                 to: test.to.clone(),
                 port: test.port,
                 every_ms: test.every.as_millis(),
                 timeout_ms: STAMP_TIMEOUT_MS,
                 key: test.key.clone(),
                 via: test.via.clone(),
-            })
+                ssid,
+            }
+        })
+    }
+
+    /// What an agent's reflector answers, and whose tests may come: all that are sent to its port, since an address
+    /// that is written down need not be the one that it has.
+    pub(super) fn reflector_of(&self, agent: &Agent) -> Option<StampReflector> {
+        let reflector = agent.reflect.as_ref()?;
+        let sessions = self.stamp_sessions().filter(|(_, _, test)| test.port == reflector.port);
+        let sessions = sessions.map(|(ssid, id, test)| ReflectedSession {
+            ssid,
+            link: id.to_owned(),
+            from: test.from.as_str().to_owned(),
+        });
+        Some(StampReflector { sessions: sessions.collect(), ..reflector.clone() })
+    }
+
+    /// All that is measured by STAMP, each with an identifier of its own that stays while the configuration grows.
+    fn stamp_sessions(&self) -> impl Iterator<Item = (u16, &str, &StampTest)> {
+        let tests = self.links.iter().flat_map(|(id, link)| link.stamp.iter().map(move |test| (id, test)));
+        let mut taken = BTreeSet::from([0]);
+        tests.map(move |(id, test)| {
+            let mut hasher = DefaultHasher::new();
+            (id, test.from.as_str()).hash(&mut hasher);
+            let first = hasher.finish() as u16;
+            let free = (0..u16::MAX).map(|more| first.wrapping_add(more)).find(|ssid| taken.insert(*ssid));
+            (free.unwrap_or(0), id.as_str(), test)
         })
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use wasl_pages::view::{EndView, FlowView, ForecastView, LinkView};
+use wasl_pages::view::{DirectionsView, EndView, FlowView, ForecastView, LinkView, MeasuredView};
 
 use crate::operators::Operators;
 use crate::operators::api::accounting::AccountingBody;
@@ -39,6 +39,9 @@ pub struct LinkBody {
     pub deciding: Option<String>,
     /// What each end sees.
     pub ends: Vec<LinkEndBody>,
+    /// What is measured of its two directions, each by itself, where that is measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directions: Option<DirectionsBody>,
     /// Traffic towards the last of `between`, or from the Internet.
     pub down: FlowBody,
     /// Traffic the other way.
@@ -86,6 +89,46 @@ pub struct LinkEndBody {
     pub mos: Option<f64>,
     /// Transmission rating R of a call, 0 to 93.2.
     pub rating: Option<f64>,
+    /// When its last window ended.
+    pub observed_at: Option<i64>,
+    /// Whether that is too long ago to say anything of now.
+    pub old: bool,
+}
+
+/// The two directions of a link, measured by STAMP (RFC 8762).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DirectionsBody {
+    /// `ok`, `degraded`, `down`, `unknown` or `maintenance`; none while nobody has told anything.
+    pub health: Option<String>,
+    /// Why.
+    pub reason: Option<ReasonBody>,
+    /// Since when.
+    pub since: Option<i64>,
+    /// What each end that measures has found.
+    pub measured: Vec<MeasuredBody>,
+}
+
+/// What one end has measured in its last window. "Forward" is from it to the other end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MeasuredBody {
+    /// The agent that measures.
+    pub agent: String,
+    /// The reflector.
+    pub to: String,
+    /// The network interface that tests leave by, where that is bound.
+    pub via: Option<String>,
+    /// Share of tests that were lost on the way there, of those whose direction is known.
+    pub loss_forward: Option<f64>,
+    /// Share of answers that were lost on the way back.
+    pub loss_back: Option<f64>,
+    /// Median delay on the way there, seconds; only where both clocks are known to be right.
+    pub delay_forward: Option<f64>,
+    /// Median delay on the way back, seconds.
+    pub delay_back: Option<f64>,
+    /// By how much both delays may be off, seconds.
+    pub delay_error: Option<f64>,
+    /// Median round-trip time without the other end's own.
+    pub rtt_p50: Option<f64>,
     /// When its last window ended.
     pub observed_at: Option<i64>,
     /// Whether that is too long ago to say anything of now.
@@ -176,6 +219,36 @@ impl From<&EndView> for LinkEndBody {
     }
 }
 
+impl From<&MeasuredView> for MeasuredBody {
+    fn from(end: &MeasuredView) -> Self {
+        Self {
+            agent: end.agent.clone(),
+            to: end.to.clone(),
+            via: end.via.clone(),
+            loss_forward: end.there.loss,
+            loss_back: end.back.loss,
+            delay_forward: end.there.delay,
+            delay_back: end.back.delay,
+            delay_error: end.clock_error,
+            rtt_p50: end.rtt_p50,
+            observed_at: end.at.map(|at| at.0),
+            old: end.old,
+        }
+    }
+}
+
+impl DirectionsBody {
+    fn of(view: &DirectionsView, operators: &Operators) -> Self {
+        let state = view.state.as_ref();
+        Self {
+            health: state.map(|state| state.health.as_str().to_owned()),
+            reason: state.map(|state| reason(&state.reason, &operators.texts)),
+            since: state.and_then(|state| state.since).map(|at| at.0),
+            measured: view.measured.iter().map(MeasuredBody::from).collect(),
+        }
+    }
+}
+
 impl From<&FlowView> for FlowBody {
     fn from(flow: &FlowView) -> Self {
         Self {
@@ -207,6 +280,7 @@ impl LinkBody {
             ends_differ: link.differs(),
             deciding: link.decider().map(|end| end.agent.clone()),
             ends: link.ends.iter().map(LinkEndBody::from).collect(),
+            directions: link.directions.as_ref().map(|view| DirectionsBody::of(view, operators)),
             down: FlowBody::from(&link.down),
             up: FlowBody::from(&link.up),
             contract: ContractBody {

@@ -51,6 +51,25 @@ fn each_session_is_counted_by_itself() {
 }
 
 #[test]
+fn what_arrives_is_counted_of_whom_it_was_told_and_only_what_is_answered() {
+    let mut reflector = locked().counting([1, 2]);
+    let mut arrives = |sequence, ssid, sender| {
+        let _ = answer(&mut reflector, &test(sequence, ssid).write(Some(&Sum(5))), sender);
+    };
+    arrives(1, 1, "192.0.2.7:40000");
+    arrives(1, 1, "192.0.2.7:40000");
+    arrives(1, 1, "192.0.2.7:40001");
+    arrives(2, 1, "198.51.100.1:40000");
+    arrives(1, 3, "192.0.2.7:40000");
+    assert_eq!(
+        reflector.take_arrivals().collect::<Vec<_>>(),
+        [(1, 2)],
+        "a replay and a stranger are not answered"
+    );
+    assert_eq!(reflector.take_arrivals().collect::<Vec<_>>(), [(1, 0)], "of the other nothing has ever come");
+}
+
+#[test]
 fn an_answer_says_when_the_packet_came_and_when_it_leaves_and_repeats_what_it_said() {
     let sent = test(3, 77);
     let reflection = answer(&mut open(), &sent.write(None), "192.0.2.7:40000").expect("answered");
