@@ -98,6 +98,8 @@ async fn measured_by(key: Option<&str>, options: &[&str], test: &str) -> Option<
     let mut command = Command::new(program);
     command
         .args(["-r", "127.0.0.1", "-p", &port.to_string(), "-c", "5", "-d", "50", "-L", "2"])
+        // As root it would send from 862, which no reflector of ours answers.
+        .args(["-o", &free_port().to_string()])
         .args(options);
     let command =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
@@ -113,11 +115,16 @@ async fn measured_by(key: Option<&str>, options: &[&str], test: &str) -> Option<
     Some(said)
 }
 
+/// In the words of stamp-suite 1.0, and of 0.8.
+fn all_five_came_back(said: &str) -> bool {
+    said.contains("Reply RTT: 5 samples") || said.contains("Packets received: 5")
+}
+
 #[tokio::test]
 async fn another_implementations_open_sender_is_answered() {
     let name = "another_implementations_open_sender_is_answered";
     let Some(said) = measured_by(None, &[], name).await else { return };
-    assert!(said.contains("Reply RTT: 5 samples"), "{said}");
+    assert!(all_five_came_back(&said), "{said}");
 }
 
 #[tokio::test]
@@ -126,5 +133,5 @@ async fn another_implementations_authenticated_sender_with_extensions_is_answere
     let Some(said) = measured_by(Some("line"), &["-A", "A", "--hmac-key", HEX, "--cos"], name).await else {
         return;
     };
-    assert!(said.contains("Reply RTT: 5 samples"), "{said}");
+    assert!(all_five_came_back(&said), "{said}");
 }
