@@ -1,9 +1,10 @@
 //! Measures the store: `store_bench ingest FOLDER` and `store_bench charts FOLDER` write a line of JSON each to
-//! standard output. `bench/store.sh` runs both; the figures of a development build say nothing.
+//! standard output. `bench/store.sh` runs both; the figures of a development build say nothing. `store_bench month FILE`
+//! fills a store for `bench/report.sh`.
 #![allow(clippy::print_stdout)] // its output is what it is for
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -346,6 +347,42 @@ async fn backup(folder: &Path) -> serde_json::Value {
     })
 }
 
+/// A month of a link as two ends see it, up to now, in the store that a controller left.
+async fn month(file: &Path) -> serde_json::Value {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that was set");
+    let now = i64::try_from(since_1970.as_millis()).expect("not that late");
+    let store = open(file).await;
+    let (days, hour) = (number("DAYS", 30) as i64, 60 * MINUTE);
+    let begin = (now / hour - days * 24) * hour;
+    for (seq, from) in (1..).zip((begin..now).step_by(hour as usize)) {
+        let uploads = ["gw", "hub-gw"].map(|agent| {
+            let windows: Vec<Observation> = (from..(from + hour).min(now))
+                .step_by(10 * SECOND as usize)
+                .map(|at| {
+                    let subject = Subject::lenient(EntityKind::Link, "line");
+                    Observation { subject, ..target(0, at + jitter(at, 4)) }
+                })
+                .collect();
+            let (first_ms, last_ms) = batch::span(&windows).unwrap_or((from, from));
+            let items = vec![Item { seq, first_ms, last_ms, body: batch::encode(&windows) }];
+            let agent = agent.parse().expect("a name");
+            Upload { agent, epoch: 1, received_ms: last_ms, items, gaps: Vec::new() }
+        });
+        store.ingest(uploads.into()).await.expect("ingest");
+    }
+    let options = CompactOptions { force: true, ..CompactOptions::default() };
+    let mut points = 0;
+    loop {
+        let done = store.compact(Timestamp(now), &options, None).await.expect("compaction");
+        points += done.points;
+        if !done.more {
+            break;
+        }
+    }
+    store.close().await.expect("closed");
+    json!({ "days": days, "points": points })
+}
+
 async fn add_series(beside: &mut SqliteConnection, others: i64) {
     sqlx::query(
         "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
@@ -399,8 +436,9 @@ async fn main() {
         ["ingest", folder] => ingest(Path::new(folder)).await,
         ["charts", folder] => charts(Path::new(folder)).await,
         ["backup", folder] => backup(Path::new(folder)).await,
+        ["month", file] => month(Path::new(file)).await,
         _ => {
-            eprintln!("usage: store_bench ingest|charts|backup FOLDER");
+            eprintln!("usage: store_bench ingest|charts|backup FOLDER, store_bench month FILE");
             std::process::exit(2);
         }
     };
