@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(trend.line(1, at(199)), (140..200).map(|n| Some(f64::from(n))).collect::<Vec<_>>());
         trend.put(at(230), 1, 7.0);
         let line = trend.line(1, at(230));
-        let early = line[..29].iter().map(|cell| cell.is_some());
+        let early = line[..29].iter().map(Option::is_some);
         assert!(early.eq((171..200).map(|_| true)), "what is not an hour old stays: {line:?}");
         assert!(line[29..59].iter().all(Option::is_none) && line[59] == Some(7.0), "{line:?}");
         trend.put(at(1_000_000), 1, 8.0);

@@ -1,6 +1,5 @@
 //! Reads the history of a month in pieces.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -22,6 +21,9 @@ const PIECE: i64 = 15_000;
 const DAY_MS: i64 = 86_400_000;
 /// The fields that a month is told from.
 const FIELDS: [&str; 8] = ["loss", "sent", "rtt_min", "rtt_p50", "rtt_p95", "rtt_p99", "rtt_max", "jitter"];
+
+/// What they are at one time.
+type Row = [Option<f64>; FIELDS.len()];
 
 /// What a month is asked about.
 pub(crate) struct Question<'a> {
@@ -192,15 +194,8 @@ impl Seen {
         let raw = resolution < CELL_MS;
         let length = if raw { window } else { resolution };
         self.damaged += fields.iter().map(|field| field.skipped_blocks).sum::<u64>();
-        let mut rows: BTreeMap<i64, [Option<f64>; FIELDS.len()]> = BTreeMap::new();
-        for (index, field) in fields.iter().enumerate() {
-            for (at, value) in &field.points {
-                if let Some(slot) = rows.entry(*at).or_default().get_mut(index) {
-                    *slot = *value;
-                }
-            }
-        }
-        rows.retain(|at, _| {
+        let mut rows = rows(fields);
+        rows.retain(|(at, _)| {
             let begins = if raw { at - window } else { *at };
             begins < within.to && begins + length > within.from
         });
@@ -222,7 +217,7 @@ impl Seen {
         }
         // A cell tells the mean of its windows' counts, not their sum.
         let windows = if raw { 1.0 } else { length as f64 / window as f64 };
-        for [loss, sent, min, p50, p95, p99, max, jitter] in rows.into_values() {
+        for (_, [loss, sent, min, p50, p95, p99, max, jitter]) in rows {
             let (Some(loss), Some(sent)) = (loss, sent) else { continue };
             let sent = sent * windows;
             self.loss.add(sent, loss);
@@ -238,6 +233,28 @@ impl Seen {
             }
         }
     }
+}
+
+/// The fields of a piece side by side, by their times. Mostly all fields have a point at each.
+fn rows(fields: &[History]) -> Vec<(i64, Row)> {
+    let mut times: Vec<i64> = fields.iter().flat_map(|field| &field.points).map(|(at, _)| *at).collect();
+    #[expect(clippy::stable_sort_primitive, reason = "it merges runs that are sorted, as each field's is")]
+    times.sort();
+    times.dedup();
+    let mut rows: Vec<(i64, Row)> = times.into_iter().map(|at| (at, Row::default())).collect();
+    for (index, field) in fields.iter().enumerate().take(FIELDS.len()) {
+        let mut next = 0;
+        for (at, value) in &field.points {
+            if rows.get(next).is_none_or(|(time, _)| time != at) {
+                next = rows.partition_point(|(time, _)| time < at);
+            }
+            if let Some((_, row)) = rows.get_mut(next) {
+                row[index] = *value;
+            }
+            next += 1;
+        }
+    }
+    rows
 }
 
 async fn end_seen(

@@ -37,13 +37,18 @@ impl Loss {
 /// 2 %, so that a quantile of the month is within some percent of that of all single round trips.
 #[derive(Debug, Clone, Default)]
 pub struct Times {
-    cells: std::collections::BTreeMap<i32, f64>,
+    /// Weights, from that of the shortest time on. A month of two ends is some six million additions.
+    cells: Vec<f64>,
     max: Option<f64>,
     min: Option<f64>,
 }
 
 /// The growth from one cell to the next.
 const STEP: f64 = 1.02;
+/// What is shorter is in the first cell, seconds.
+const SHORTEST: f64 = 1e-7;
+/// What is longer is in the last cell, seconds.
+const LONGEST: f64 = 1e6;
 
 impl Times {
     /// Adds one value with a weight. Seconds.
@@ -51,8 +56,11 @@ impl Times {
         if !(seconds.is_finite() && weight.is_finite() && seconds >= 0.0 && weight > 0.0) {
             return;
         }
-        let cell = (seconds.max(1e-7).ln() / STEP.ln()).floor() as i32;
-        *self.cells.entry(cell).or_default() += weight;
+        let cell = ((seconds.clamp(SHORTEST, LONGEST) / SHORTEST).ln() / STEP.ln()) as usize;
+        if cell >= self.cells.len() {
+            self.cells.resize(cell + 1, 0.0);
+        }
+        self.cells[cell] += weight;
         self.max = Some(self.max.map_or(seconds, |max| max.max(seconds)));
         self.min = Some(self.min.map_or(seconds, |min| min.min(seconds)));
     }
@@ -78,8 +86,11 @@ impl Times {
 
     /// Adds all that another has.
     pub fn merge(&mut self, other: &Self) {
-        for (cell, weight) in &other.cells {
-            *self.cells.entry(*cell).or_default() += weight;
+        if self.cells.len() < other.cells.len() {
+            self.cells.resize(other.cells.len(), 0.0);
+        }
+        for (own, weight) in self.cells.iter_mut().zip(&other.cells) {
+            *own += weight;
         }
         if let (Some(min), Some(max)) = (other.min, other.max) {
             self.min = Some(self.min.map_or(min, |own| own.min(min)));
@@ -89,11 +100,11 @@ impl Times {
 
     /// The value that a share `q` of all does not exceed, seconds; `None` where nothing was added.
     pub fn quantile(&self, q: f64) -> Option<f64> {
-        let total: f64 = self.cells.values().sum();
+        let total: f64 = self.cells.iter().sum();
         let mut left = total * q.clamp(0.0, 1.0);
         let mut last = None;
-        for (cell, weight) in &self.cells {
-            last = Some(STEP.powf(f64::from(*cell) + 0.5));
+        for (cell, weight) in self.cells.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
+            last = Some(SHORTEST * STEP.powf(cell as f64 + 0.5));
             left -= weight;
             if left <= total * 1e-12 {
                 break;
