@@ -40,8 +40,11 @@ pub struct CompactOptions {
     pub stride: Duration,
     /// Takes all batches, however young, and closes every stretch that is over.
     pub force: bool,
-    /// The most batches in one transaction.
+    /// The most batches in one transaction. Those of one agent are worth taking together, for they fill the same blocks.
     pub max_batches: usize,
+    /// The most agents in one transaction. Taking more of them together saves next to nothing, and what a round holds in
+    /// memory is held for good.
+    pub max_agents: usize,
     /// The most bytes of batches in one transaction, as the agents made them; at least one batch is
     /// taken. Decoded they are held in memory, at some 10 times their size.
     pub max_bytes: usize,
@@ -62,7 +65,8 @@ impl Default for CompactOptions {
             seal_after: Duration::from_mins(10),
             stride: Duration::from_mins(10),
             force: false,
-            max_batches: 2_000,
+            max_batches: 10_000,
+            max_agents: 40,
             max_bytes: 8 << 20,
             max_points: 8_000_000,
             max_series: 100_000,

@@ -72,7 +72,7 @@ pub(super) async fn compact(
         let received_until = floor(now.saturating_sub(millis(options.seal_after)), stride);
         (received_until, floor(received_until.saturating_sub(stride), BUCKET))
     };
-    let (mut picked, more) = inner.hot().pick(received_until, options.max_batches, options.max_bytes);
+    let (mut picked, more) = inner.hot().pick(received_until, options);
     let mut plan = Plan::default();
     plan.report.more = more;
     prepare(inner, &mut picked, closed_before, options, &mut plan).await?;

@@ -9,6 +9,7 @@ use sqlx::SqliteConnection;
 use wasl_model::{AgentId, SeriesKey};
 
 use super::rows::parsed;
+use crate::CompactOptions;
 use crate::rollup::Point;
 use crate::transpose::Transposed;
 
@@ -85,37 +86,34 @@ impl Hot {
 
     /// Batches that came until `received_until`, the agents with the oldest first and each agent's
     /// together, because an agent's batches fill the same blocks. Also whether more would qualify.
-    pub(super) fn pick(&self, received_until: i64, max_batches: usize, max_bytes: usize) -> (Picked, bool) {
-        let mut agents: Vec<(&AgentId, Vec<&HotRow>)> = self
+    pub(super) fn pick(&self, received_until: i64, options: &CompactOptions) -> (Picked, bool) {
+        let is_ripe = |row: &&HotRow| row.received_ms <= received_until;
+        let mut agents: Vec<_> = self
             .rows
             .iter()
-            .map(|(agent, rows)| {
-                let ripe = rows.iter().filter(|r| r.received_ms <= received_until);
-                (agent, ripe.collect::<Vec<_>>())
-            })
-            .filter(|(_, rows)| !rows.is_empty())
+            .filter_map(|(agent, rows)| Some((rows.iter().find(is_ripe)?.id, agent, rows)))
             .collect();
-        agents.sort_by_key(|(_, rows)| rows[0].id);
+        agents.sort_unstable_by_key(|(oldest, ..)| *oldest);
         let mut picked = Picked::new();
         let (mut batches, mut bytes) = (0, 0);
-        for (agent, rows) in agents {
+        for (_, agent, rows) in agents {
+            if picked.len() >= options.max_agents.max(1) {
+                return (picked, true);
+            }
             let mut ids = Vec::new();
-            for row in &rows {
-                let full = batches >= max_batches || bytes + row.bytes > max_bytes;
+            for row in rows.iter().filter(is_ripe) {
+                let full = batches >= options.max_batches || bytes + row.bytes > options.max_bytes;
                 if full && batches > 0 {
-                    break;
+                    if !ids.is_empty() {
+                        picked.push((agent.clone(), ids));
+                    }
+                    return (picked, true);
                 }
                 batches += 1;
                 bytes += row.bytes;
                 ids.push(row.id);
             }
-            let all = ids.len() == rows.len();
-            if !ids.is_empty() {
-                picked.push((agent.clone(), ids));
-            }
-            if !all {
-                return (picked, true);
-            }
+            picked.push((agent.clone(), ids));
         }
         (picked, false)
     }

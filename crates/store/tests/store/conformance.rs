@@ -215,7 +215,8 @@ pub(crate) async fn every_point_is_in_the_history_exactly_once_at_every_moment(p
     dice.shuffle(&mut deliveries[50..]);
     dice.shuffle(&mut late);
     deliveries.extend(late);
-    let options = CompactOptions { max_batches: 17, max_blocks: 13, ..CompactOptions::default() };
+    let options =
+        CompactOptions { max_batches: 17, max_agents: 2, max_blocks: 13, ..CompactOptions::default() };
     for (n, (name, item, seen)) in deliveries.into_iter().enumerate() {
         // The clock of the controller runs through the three days while this goes on.
         let now = START + n as i64 * 15 * MINUTE;
@@ -310,8 +311,11 @@ pub(crate) async fn a_compaction_round_is_bounded_and_tells_that_more_remains(pl
     let hot = store.hot_batches(0, 100).await.expect("hot");
     assert_eq!(hot.len(), 7);
     assert!(hot.iter().all(|b| b.agent != agent("a") || b.seq > 3), "an agent's oldest go first");
+    let alone = CompactOptions { max_agents: 1, ..force() };
+    let done = store.compact(Timestamp(START), &alone, None).await.expect("compaction");
+    assert_eq!((done.batches, done.more), (2, true), "the rest of the first agent and nothing of the other");
     let tiny = CompactOptions { max_bytes: 1, ..force() };
-    assert_eq!(compact_all(&*store, START, &tiny).await, 7, "one batch at a time");
+    assert_eq!(compact_all(&*store, START, &tiny).await, 5, "one batch at a time");
     assert_eq!(store.hot_batches(0, 100).await.expect("hot"), []);
     let idle = store.compact(Timestamp(START), &options, None).await.expect("compaction");
     assert_eq!(idle, wasl_store::Compacted::default());
