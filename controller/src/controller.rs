@@ -105,8 +105,10 @@ impl Controller {
         let sqlite = store.clone();
         let store: Arc<dyn Store> = Arc::new(store);
         let enrolled = store.agents().await.context("reading the enrolled agents")?;
-        if let Some(last) = enrolled.iter().filter_map(|agent| agent.last_seen).max() {
-            time::resume(last);
+        let (first, last) =
+            (enrolled.iter().map(|a| a.enrolled).min(), enrolled.iter().filter_map(|a| a.last_seen).max());
+        if let (Some(first), Some(last)) = (first, last) {
+            time::resume(first, last);
         }
         let live = Arc::new(Live::default());
         jobs::restore::live(&*store, &live).await.context("restoring what was known")?;

@@ -89,16 +89,15 @@ impl Intent {
             EntityKind::Device => settings.devices().get(&subject.id).is_some_and(|d| d.from == *agent),
             EntityKind::BackupJob => settings.backups().get(&subject.id).is_some_and(|b| b.from == *agent),
             EntityKind::Path => {
-                let (link, measures) = match subject.id.split_once('/') {
-                    None => (subject.id.as_str(), agent.as_str()),
-                    // What arrives of another's tests.
-                    Some(_) if settings.agents().get(agent).is_none_or(|own| own.reflect.is_none()) => {
-                        return false;
-                    }
-                    Some((link, from)) => (link, from),
-                };
-                let link = settings.links().get(link);
-                link.is_some_and(|link| link.stamp.iter().any(|test| test.from.as_str() == measures))
+                let (link, arriving_from) = subject.id.split_once('/').unzip();
+                let own_port = settings.agents().get(agent).and_then(|own| Some(own.reflect.as_ref()?.port));
+                let link = settings.links().get(link.unwrap_or(&subject.id));
+                link.is_some_and(|link| {
+                    link.stamp.iter().any(|test| match arriving_from {
+                        None => test.from == *agent,
+                        Some(from) => test.from.as_str() == from && own_port == Some(test.port),
+                    })
+                })
             }
             EntityKind::Station => settings.agents().get(agent).is_some_and(|own| {
                 let scope = subject.id.rsplit_once('/').map(|(scope, _)| scope);

@@ -33,9 +33,10 @@ pub fn now_us() -> i64 {
     now
 }
 
-/// Goes on from the last time that was kept before the start, if this machine's clock is behind that.
-pub fn resume(last: Timestamp) {
-    let behind = kept().resume(last.0.saturating_mul(1_000), wall_us(), uptime());
+/// Goes on from the last time that was kept before the start, if this machine's clock is behind that and not to be believed.
+pub fn resume(first: Timestamp, last: Timestamp) {
+    let [first_us, last_us] = [first, last].map(|time| time.0.saturating_mul(1_000));
+    let behind = kept().resume(first_us, last_us, wall_us(), uptime());
     if let Some(behind_us) = behind {
         tracing::warn!(
             behind_s = behind_us / 1_000_000,
@@ -46,7 +47,8 @@ pub fn resume(last: Timestamp) {
     }
 }
 
-/// What is added to this machine's clock, in seconds; not 0 only while agents say that it was right before it was set.
+/// What is added to this machine's clock, in seconds; not 0 only while agents say that it was right before it was set, or
+/// after a start with one that was behind.
 pub fn correction_s() -> f64 {
     kept().correction_us() as f64 / 1e6
 }

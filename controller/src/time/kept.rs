@@ -7,7 +7,9 @@
 //! agents, the wall clock is all there is.
 //!
 //! A wall clock that is behind what was kept before the start is wrong, as on a machine without a battery. Then the time
-//! goes on from what was kept, and agents that find that nearer say how long the machine was off.
+//! goes on from what was kept, and agents that find that nearer say how long the machine was off. It may also be that the
+//! clock was ahead when that was kept; so a clock is believed that is far behind, but not before all that was kept: by a time
+//! that is wrong by weeks, agents' certificates would be out of date, and nobody could object.
 //!
 //! Pure.
 
@@ -17,7 +19,9 @@ use std::time::Duration;
 const TOLERANCE_US: i64 = 2_000_000;
 /// How long agents are waited for until the wall clock is followed.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The same for one that is known to be wrong.
+/// A clock is not believed that is behind by up to this.
+const NOT_FAR: Duration = Duration::from_hours(7 * 24);
+/// How long agents are waited for where the clock is known to be wrong.
 const LONG_PATIENCE: Duration = Duration::from_mins(10);
 /// Agents are asked after this time: a time server that sets one clock sets others soon after.
 const SETTLES: Duration = Duration::from_secs(10);
@@ -52,11 +56,14 @@ impl Kept {
         Self { last: None, correction_us: 0, stepped: Duration::ZERO, guessed: false }
     }
 
-    /// Goes on from the last time that was kept before the start, unless the wall clock is past that; by how much it is
-    /// behind, in microseconds.
-    pub fn resume(&mut self, last_us: i64, wall_us: i64, uptime: Duration) -> Option<i64> {
-        let behind_us =
-            Some(last_us.saturating_sub(wall_us)).filter(|behind_us| *behind_us > TOLERANCE_US)?;
+    /// Goes on from the last time that was kept before the start, unless the wall clock is past that or may be right all
+    /// the same; by how much it is behind, in microseconds. `first_us` is the first time that was kept.
+    pub fn resume(&mut self, first_us: i64, last_us: i64, wall_us: i64, uptime: Duration) -> Option<i64> {
+        let behind_us = last_us.saturating_sub(wall_us);
+        let is_wrong = wall_us < first_us || i128::from(behind_us) <= NOT_FAR.as_micros() as i128;
+        if behind_us <= TOLERANCE_US || !is_wrong {
+            return None;
+        }
         *self =
             Self { last: Some((wall_us, uptime)), correction_us: behind_us, stepped: uptime, guessed: true };
         Some(behind_us)
@@ -96,25 +103,26 @@ impl Kept {
         let Some(unsettled) = self.unsettled_for(uptime).filter(|since| *since >= SETTLES) else {
             return Verdict::Open;
         };
-        let mut ahead_us: Vec<i64> = ahead_us.into_iter().collect();
-        ahead_us.sort_unstable();
         let nearer_to_wall =
-            |ahead: &&i64| ahead.saturating_add(self.correction_us).saturating_abs() < ahead.saturating_abs();
-        let wall = ahead_us.iter().filter(nearer_to_wall).count();
-        let kept = ahead_us.len() - wall;
+            |ahead: &i64| ahead.saturating_add(self.correction_us).saturating_abs() < ahead.saturating_abs();
+        let (wall, mut kept): (Vec<i64>, Vec<i64>) = ahead_us.into_iter().partition(nearer_to_wall);
+        let is_silent = wall.is_empty() && kept.is_empty();
         let patience = if self.guessed { LONG_PATIENCE } else { PATIENCE };
-        if wall > kept || ahead_us.is_empty() && unsettled >= patience {
+        if wall.len() > kept.len() || is_silent && unsettled >= patience {
             self.correction_us = 0;
             self.guessed = false;
-            Verdict::Followed
-        } else if ahead_us.is_empty() {
-            Verdict::Open
-        } else {
-            if std::mem::take(&mut self.guessed) {
-                self.correction_us = self.correction_us.saturating_add(ahead_us[ahead_us.len() / 2]);
-            }
-            Verdict::Kept
+            return Verdict::Followed;
         }
+        if is_silent {
+            return Verdict::Open;
+        }
+        if std::mem::take(&mut self.guessed) {
+            kept.sort_unstable();
+            // It is later than what was kept, whatever they say.
+            let off_us = kept[(kept.len() - 1) / 2].max(0);
+            self.correction_us = self.correction_us.saturating_add(off_us);
+        }
+        Verdict::Kept
     }
 }
 
@@ -201,7 +209,7 @@ mod tests {
         let stopped = |machine: &Machine| BEGIN + machine.up.as_micros() as i64 - 180 * SECOND;
         let last = stopped(&machine);
         assert_eq!(
-            machine.kept.resume(last, last + 180 * SECOND - year, machine.up),
+            machine.kept.resume(last - HOUR, last, last + 180 * SECOND - year, machine.up),
             Some(year - 180 * SECOND)
         );
         assert_eq!(machine.after(5), -180 * SECOND, "it was off for three minutes");
@@ -217,7 +225,7 @@ mod tests {
 
         let mut alone = Machine::new(-year);
         let last = stopped(&alone);
-        alone.kept.resume(last, last + 180 * SECOND - year, alone.up);
+        alone.kept.resume(last - HOUR, last, last + 180 * SECOND - year, alone.up);
         alone.after(601);
         assert_eq!((alone.hears(&[]), alone.after(0)), (Verdict::Followed, -year), "there is nothing else");
     }
@@ -226,7 +234,7 @@ mod tests {
     fn a_clock_that_was_put_right_before_any_agent_spoke_is_followed() {
         let mut machine = Machine::new(-HOUR);
         let last = BEGIN + machine.up.as_micros() as i64 - 180 * SECOND;
-        machine.kept.resume(last, last + 180 * SECOND - HOUR, machine.up);
+        machine.kept.resume(0, last, last + 180 * SECOND - HOUR, machine.up);
         machine.off = 0;
         assert_eq!(machine.after(1), -180 * SECOND);
         machine.after(10);
@@ -238,9 +246,35 @@ mod tests {
         for since_stopped in [-SECOND, 0, SECOND, HOUR] {
             let mut machine = Machine::new(0);
             let wall = BEGIN + machine.up.as_micros() as i64;
-            assert_eq!(machine.kept.resume(wall - since_stopped, wall, machine.up), None);
+            assert_eq!(machine.kept.resume(0, wall - since_stopped, wall, machine.up), None);
             assert_eq!((machine.after(1), machine.kept.unsettled_for(machine.up)), (0, None));
         }
+    }
+
+    /// Catches: a right clock that is not believed because a wrong one was ahead when somebody was seen for the last time;
+    /// all certificates are out of date by such a time, so that nobody can come and say so.
+    #[test]
+    fn what_was_kept_by_a_clock_that_was_far_ahead_holds_nobody_up() {
+        let week = 7 * 24 * HOUR;
+        let resumes = |first: i64, last: i64| {
+            let mut machine = Machine::new(0);
+            let wall = BEGIN + machine.up.as_micros() as i64;
+            machine.kept.resume(wall + first, wall + last, wall, machine.up).is_some()
+        };
+        assert!(!resumes(-HOUR, week + SECOND));
+        assert!(resumes(-HOUR, week), "agents still have good certificates then");
+        assert!(resumes(1, week + SECOND), "before the first agent was enrolled");
+        assert!(!resumes(-HOUR, i64::MAX - BEGIN - 2 * HOUR), "nonsense in the store");
+    }
+
+    #[test]
+    fn who_says_that_it_is_earlier_than_what_was_kept_is_not_followed() {
+        let mut machine = Machine::new(-HOUR);
+        let last = BEGIN + machine.up.as_micros() as i64;
+        machine.kept.resume(0, last, last - HOUR, machine.up);
+        machine.after(11);
+        assert_eq!(machine.hears(&[-20 * 60 * SECOND]), Verdict::Kept);
+        assert_eq!(machine.after(0), 0);
     }
 
     #[test]

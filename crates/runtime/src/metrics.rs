@@ -60,7 +60,7 @@ metrics! {
     AGENT_CLOCK_OFFSET = Gauge "wasl_agent_clock_offset_seconds" ["site", "agent"] "The agent's clock minus the controller's";
     AGENT_CLOCK_ERROR = Gauge "wasl_agent_clock_error_seconds" ["site", "agent"] "The clock offset is within plus or minus this";
     AGENT_CERTIFICATE_EXPIRES = Gauge "wasl_agent_certificate_expires_timestamp_seconds" ["site", "agent"] "When the agent's certificate ends";
-    CLOCK_CORRECTION = Gauge "wasl_clock_correction_seconds" [] "What the controller adds to its machine's clock; not 0 only after that was set, while the agents' clocks say that it was right before";
+    CLOCK_CORRECTION = Gauge "wasl_clock_correction_seconds" [] "What the controller adds to its machine's clock; not 0 only after that was set, while the agents' clocks say that it was right before, or after a start with one that was behind";
     INCIDENTS_OPEN = Gauge "wasl_incidents_open" ["severity"] "Incidents that last";
     MACHINE_HEALTH = Gauge "wasl_machine_health" ["site", "machine", "health"] "1 for the health that the machine has, 0 for the others";
     MACHINE_CPU_BUSY = Gauge "wasl_machine_cpu_busy_ratio" ["site", "machine"] "Share of all processors' time that was not idle";

@@ -42,8 +42,8 @@ pub struct CompactOptions {
     pub force: bool,
     /// The most batches in one transaction. Those of one agent are worth taking together, for they fill the same blocks.
     pub max_batches: usize,
-    /// The most agents in one transaction. Taking more of them together saves next to nothing, and what a round holds in
-    /// memory is held for good.
+    /// The most agents in one transaction. Taking more of them together saves next to nothing, and a round holds all that
+    /// it takes in memory.
     pub max_agents: usize,
     /// The most bytes of batches in one transaction, as the agents made them; at least one batch is
     /// taken. Decoded they are held in memory, at some 10 times their size.
