@@ -72,12 +72,11 @@ begin() {
     started+=("$begun")
 }
 
-# serve LOG OPTIONS...: starts a controller, with the environment that its unit gives it; its pid is in $begun.
+# serve LOG OPTIONS...: starts a controller; its pid is in $begun.
 serve() {
-    local log=$1 environment
+    local log=$1
     shift
-    mapfile -t environment < <(sed -n 's/^Environment=//p' "$root/packaging/systemd/wasl.service" | tr ' ' '\n')
-    begin "$log" env "${environment[@]}" "$bin/wasl" serve "$@"
+    begin "$log" "$bin/wasl" serve "$@"
 }
 
 # until_true SECONDS WHAT COMMAND...: waits for a command to succeed.

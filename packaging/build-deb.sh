@@ -34,7 +34,8 @@ libraries() {
     printf 'libc6 (>= %s), libgcc-s1 (>= 4.2), ' "$newest"
 }
 
-# The licences of what a program is built from, with their texts; the licences ask for that.
+# The licences of what a program is built from, with their texts; the licences ask for that. What a package brings
+# with it of others (a library in C) has its own, one folder down.
 third_party() {
     echo "This program is built from these packages of https://crates.io:"
     echo
@@ -45,7 +46,7 @@ third_party() {
     declare -A seen=()
     while read -r name rest; do
         rest=${rest%%|*}
-        for file in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"$name-${rest#v}"/{LICEN[CS]E,NOTICE,COPYING,COPYRIGHT}*; do
+        for file in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"$name-${rest#v}"/{,*/}{LICEN[CS]E,NOTICE,COPYING,COPYRIGHT}*; do
             [ -f "$file" ] || continue
             sum=$(sha256sum <"$file")
             [ -z "${seen[$sum]:-}" ] || continue

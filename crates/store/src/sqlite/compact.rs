@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use wasl_model::{AgentId, Subject};
 
 use super::Inner;
 use super::blocks::{self, NewBlock};
 use super::hot::Picked;
+use super::rows::damaged;
 use crate::block::{BUCKET, Encoded, Tier, encode_points};
 use crate::rollup::{Point, floor, settle};
 use crate::seal::{Change, Floors, Stored, seal};
@@ -333,14 +334,11 @@ async fn write(
 ) -> sqlx::Result<Compacted> {
     let mut writer = inner.writer.lock().await;
     let mut tx = writer.transaction().await?;
-    let mut new_ids = Vec::with_capacity(plan.new_series.len());
-    for name in &plan.new_series {
-        new_ids.push(insert_series(&mut tx, name).await?);
-    }
+    let first_new = insert_series(&mut tx, &plan.new_series).await?;
     let blocks = plan.insert.into_iter().map(|(series, tier, sealed, block)| NewBlock {
         series: match series {
             SeriesRef::Known(id) => id,
-            SeriesRef::New(place) => new_ids[place],
+            SeriesRef::New(place) => first_new.saturating_add_unsigned(place as u64),
         },
         tier,
         sealed,
@@ -379,14 +377,24 @@ pub(super) async fn keep_snapshot(
     .map(|_| ())
 }
 
-async fn insert_series(tx: &mut SqliteConnection, name: &SeriesName) -> sqlx::Result<i64> {
-    sqlx::query_scalar(
-        "INSERT INTO series (agent, kind, subject, field) VALUES ($1, $2, $3, $4) RETURNING id",
-    )
-    .bind(name.agent.as_str())
-    .bind(i64::from(name.subject.kind.code()))
-    .bind(name.subject.id.as_str())
-    .bind(name.field)
-    .fetch_one(tx)
-    .await
+/// Inserts these series under numbers one after another, and tells the first. Asking for each number by itself
+/// took a fifth of a large gateway's compaction: two threads that waited for each other 40 000 times.
+async fn insert_series(tx: &mut SqliteConnection, names: &[SeriesName]) -> sqlx::Result<i64> {
+    // As SQLite would choose them; nobody else writes meanwhile.
+    let last: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM series").fetch_one(&mut *tx).await?;
+    let first = last.checked_add(1).ok_or_else(|| damaged("the numbers of series are used up"))?;
+    let mut ids = first..;
+    for names in names.chunks(blocks::ROWS) {
+        let mut query: QueryBuilder<Sqlite> =
+            QueryBuilder::new("INSERT INTO series (id, agent, kind, subject, field) ");
+        query.push_values(names.iter().zip(ids.by_ref()), |mut row, (name, id)| {
+            row.push_bind(id)
+                .push_bind(name.agent.as_str())
+                .push_bind(i64::from(name.subject.kind.code()))
+                .push_bind(name.subject.id.as_str())
+                .push_bind(name.field);
+        });
+        query.build().persistent(names.len() == blocks::ROWS).execute(&mut *tx).await?;
+    }
+    Ok(first)
 }
