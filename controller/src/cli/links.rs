@@ -12,7 +12,8 @@ use super::client::Client;
 use super::{Where, exit, table};
 use crate::home::Home;
 use crate::operators::api::{
-    AccountingBody, DirectionsBody, FlowBody, ForecastBody, LinkBody, LinkEndBody, List, UseBody,
+    AccountingBody, ContractBody, DirectionsBody, FlowBody, ForecastBody, LinkBody, LinkEndBody, List,
+    UseBody,
 };
 use crate::time::now;
 
@@ -271,29 +272,49 @@ fn page(link: &LinkBody) -> String {
     if let Some(measured) = &link.directions {
         directions(&mut out, measured, now);
     }
-    let contract = &link.contract;
     let _ = writeln!(out, "\n  carries");
     for (name, flow, forecast) in [
         ("down", &link.down, link.forecast.as_ref().map(|f| &f.down)),
         ("up  ", &link.up, link.forecast.as_ref().map(|f| &f.up)),
     ] {
-        let bought = rate(flow.contracted.map(|bits| bits as f64));
         let full = forecast.map(outlook).unwrap_or_default();
-        let share = flow.share.map(wasl_pages::format::percent_coarse).unwrap_or_default();
-        let _ = writeln!(out, "    {name}  {} of {bought} {share}{full}", rate(flow.bits_per_second));
+        let _ = writeln!(out, "    {name}  {}{full}", carried(flow));
     }
     if let Some(accounting) = &link.accounting {
         shared(&mut out, accounting);
     }
-    let _ = writeln!(
-        out,
-        "\n  owed      rtt ≤ {}, jitter ≤ {}, loss ≤ {}, availability ≥ {}",
-        seconds(contract.rtt),
-        seconds(contract.jitter),
-        percent(contract.loss),
-        contract.availability.map_or_else(dash, wasl_pages::format::fine_percent)
-    );
+    let _ = writeln!(out, "\n  owed      {}", owed(&link.contract));
     out
+}
+
+/// What a direction carries, of what was bought; where neither is known, how to have it known.
+fn carried(flow: &FlowBody) -> String {
+    match (flow.bits_per_second, flow.contracted) {
+        (None, None) if flow.interface.is_none() => {
+            "not known; say in the link's `interfaces` where it ends, and in its `contract` what was bought"
+                .to_owned()
+        }
+        (bits, None) => rate(bits),
+        (bits, Some(bought)) => {
+            let share = flow.share.map(|share| format!(" {}", wasl_pages::format::percent_coarse(share)));
+            format!("{} of {}{}", rate(bits), rate(Some(bought as f64)), share.unwrap_or_default())
+        }
+    }
+}
+
+/// What the provider owes, as far as it was agreed.
+fn owed(contract: &ContractBody) -> String {
+    let at_most = |name: &str, most: Option<String>| most.map(|most| format!("{name} ≤ {most}"));
+    let terms = [
+        at_most("rtt", contract.rtt.map(wasl_pages::format::seconds)),
+        at_most("jitter", contract.jitter.map(wasl_pages::format::seconds)),
+        at_most("loss", contract.loss.map(wasl_pages::format::percent)),
+        contract
+            .availability
+            .map(|least| format!("availability ≥ {}", wasl_pages::format::fine_percent(least))),
+    ];
+    let terms: Vec<String> = terms.into_iter().flatten().collect();
+    if terms.is_empty() { "nothing is in the link's `contract`".to_owned() } else { terms.join(", ") }
 }
 
 /// What each direction loses, and how long it takes where the clocks can tell.
@@ -427,6 +448,33 @@ mod tests {
         assert!(drawn.contains("\u{1b}[3;1Hthree\u{1b}[K"), "{drawn:?}");
         assert!(drawn.contains("\u{1b}[5;1H  Ctrl-C ends this.\u{1b}[K"), "{drawn:?}");
         assert!(drawn.starts_with("\u{1b}[?7l") && drawn.ends_with("\u{1b}[J\u{1b}[?7h"), "{drawn:?}");
+    }
+
+    #[test]
+    fn what_was_not_agreed_is_not_owed() {
+        let nothing =
+            ContractBody { down: None, up: None, rtt: None, jitter: None, loss: None, availability: None };
+        assert_eq!(owed(&nothing), "nothing is in the link's `contract`");
+        let some = ContractBody { rtt: Some(0.12), availability: Some(0.995), ..nothing };
+        assert_eq!(owed(&some), "rtt ≤ 120 ms, availability ≥ 99.500 %");
+    }
+
+    #[test]
+    fn what_is_carried_stands_beside_what_was_bought_if_anything_was() {
+        let nothing = FlowBody {
+            bits_per_second: None,
+            contracted: None,
+            share: None,
+            interface: None,
+            direction: None,
+            series: None,
+        };
+        assert!(carried(&nothing).contains("`interfaces`"), "{}", carried(&nothing));
+        let bought = FlowBody { contracted: Some(45_000_000), ..nothing.clone() };
+        assert_eq!(carried(&bought), "– of 45.0 Mbit/s");
+        let measured = FlowBody { bits_per_second: Some(9e6), share: Some(0.2), ..bought };
+        assert_eq!(carried(&measured), "9.00 Mbit/s of 45.0 Mbit/s 20 %");
+        assert_eq!(carried(&FlowBody { bits_per_second: Some(9e6), ..nothing }), "9.00 Mbit/s");
     }
 
     #[test]

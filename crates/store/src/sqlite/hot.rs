@@ -19,14 +19,52 @@ pub(super) const MAX_CACHED_POINTS: usize = 2_000_000;
 /// By how many places an agent's list grows at least.
 const STEP: usize = 16;
 
-/// One hot batch, without its body.
+/// One hot batch, without its body. Five thousand agents have 600 000 of them, so times are whole seconds since 1970 in
+/// 24 bytes; they are rounded so that a batch is never ripe too early and never seems to hold less than it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct HotRow {
-    pub(super) id: i64,
-    pub(super) received_ms: i64,
-    pub(super) first_ms: i64,
-    pub(super) last_ms: i64,
-    pub(super) bytes: usize,
+    id: i64,
+    /// Rounded up.
+    received: u32,
+    /// Rounded down.
+    first: u32,
+    /// Rounded up; the largest number stands for every later time.
+    last: u32,
+    bytes: u32,
+}
+
+impl HotRow {
+    /// A batch of so many bytes, its times in milliseconds since 1970.
+    pub(super) fn new(id: i64, received_ms: i64, (first_ms, last_ms): (i64, i64), bytes: usize) -> Self {
+        Self {
+            id,
+            received: up(received_ms),
+            first: seconds(first_ms.div_euclid(1000)),
+            last: up(last_ms),
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn is_ripe(self, received_until: i64) -> bool {
+        i64::from(self.received) * 1000 <= received_until
+    }
+
+    fn first_ms(self) -> i64 {
+        i64::from(self.first) * 1000
+    }
+
+    fn overlaps(self, from: i64, to: i64) -> bool {
+        self.first_ms() <= to && (self.last == u32::MAX || i64::from(self.last) * 1000 >= from)
+    }
+}
+
+fn up(ms: i64) -> u32 {
+    seconds(ms.saturating_add(999).div_euclid(1000))
+}
+
+/// Times before 1970 or after 2106 become these.
+fn seconds(seconds: i64) -> u32 {
+    u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
 }
 
 /// Batches by agent, in order of arrival.
@@ -68,8 +106,8 @@ pub(super) async fn load(connection: &mut SqliteConnection) -> sqlx::Result<Hot>
     .await?;
     let mut hot = Hot::default();
     for (id, agent, received_ms, first_ms, last_ms, bytes) in rows {
-        let row = HotRow { id, received_ms, first_ms, last_ms, bytes: usize::try_from(bytes).unwrap_or(0) };
-        hot.add(parsed(&agent)?, row);
+        let bytes = usize::try_from(bytes).unwrap_or(0);
+        hot.add(parsed(&agent)?, HotRow::new(id, received_ms, (first_ms, last_ms), bytes));
     }
     Ok(hot)
 }
@@ -87,7 +125,7 @@ impl Hot {
     /// Batches that came until `received_until`, the agents with the oldest first and each agent's
     /// together, because an agent's batches fill the same blocks. Also whether more would qualify.
     pub(super) fn pick(&self, received_until: i64, options: &CompactOptions) -> (Picked, bool) {
-        let is_ripe = |row: &&HotRow| row.received_ms <= received_until;
+        let is_ripe = |row: &&HotRow| row.is_ripe(received_until);
         let mut agents: Vec<_> = self
             .rows
             .iter()
@@ -102,7 +140,7 @@ impl Hot {
             }
             let mut ids = Vec::new();
             for row in rows.iter().filter(is_ripe) {
-                let full = batches >= options.max_batches || bytes + row.bytes > options.max_bytes;
+                let full = batches >= options.max_batches || bytes + row.bytes as usize > options.max_bytes;
                 if full && batches > 0 {
                     if !ids.is_empty() {
                         picked.push((agent.clone(), ids));
@@ -110,7 +148,7 @@ impl Hot {
                     return (picked, true);
                 }
                 batches += 1;
-                bytes += row.bytes;
+                bytes += row.bytes as usize;
                 ids.push(row.id);
             }
             picked.push((agent.clone(), ids));
@@ -135,12 +173,12 @@ impl Hot {
     /// What is known about a series' hot points. The caller holds the layout lock for reading.
     pub(super) fn want(&mut self, key: &SeriesKey, from: i64, to: i64) -> Wanted {
         let rows = self.rows.get(&key.agent).map_or(&[][..], Vec::as_slice);
-        let overlapping = || rows.iter().filter(|row| row.first_ms <= to && row.last_ms >= from);
+        let overlapping = || rows.iter().filter(|row| row.overlaps(from, to));
         let ids = overlapping().map(|row| row.id);
         let mut wanted = Wanted {
             points: Vec::new(),
             missing: Vec::new(),
-            earliest: overlapping().map(|row| row.first_ms).min().unwrap_or(i64::MAX),
+            earliest: overlapping().map(|row| row.first_ms()).min().unwrap_or(i64::MAX),
             generation: self.generation,
         };
         match self.cache.get_mut(&key.agent) {
@@ -174,5 +212,43 @@ impl Hot {
             let Some(oldest) = oldest.map(|(agent, _)| agent.clone()) else { break };
             self.cache.remove(&oldest);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(received_ms: i64, first_ms: i64, last_ms: i64) -> HotRow {
+        HotRow::new(1, received_ms, (first_ms, last_ms), 10)
+    }
+
+    #[test]
+    fn a_batch_is_small() {
+        assert_eq!(size_of::<HotRow>(), 24);
+    }
+
+    #[test]
+    fn a_batch_is_ripe_when_its_stretch_is_over_and_not_before() {
+        assert!(row(60_000, 0, 0).is_ripe(60_000));
+        assert!(!row(60_001, 0, 0).is_ripe(60_000), "it came after it");
+        assert!(row(-5, 0, 0).is_ripe(0));
+        assert!(row(i64::MAX, 0, 0).is_ripe(i64::MAX), "all that there is");
+    }
+
+    #[test]
+    fn a_batch_covers_at_least_its_own_times_whatever_they_are() {
+        for (first, last) in [
+            (1_500, 2_500),
+            (0, 0),
+            (-9_000, 1),
+            (i64::MIN, i64::MAX),
+            (5_000_000_000_000, 6_000_000_000_000),
+        ] {
+            let row = row(0, first, last);
+            assert!(row.overlaps(last, i64::MAX) && row.overlaps(0, first.max(0)), "{first} to {last}");
+        }
+        assert!(!row(0, 1_500, 2_500).overlaps(3_001, 9_000), "the next second is another's");
+        assert!(!row(0, 1_500, 2_500).overlaps(0, 999));
     }
 }

@@ -86,13 +86,8 @@ async fn ingest(inner: &Inner, uploads: Vec<Upload>) -> sqlx::Result<Vec<Ingeste
             .bind(item.body)
             .execute(&mut *tx)
             .await?;
-            let row = HotRow {
-                id: inserted.last_insert_rowid(),
-                received_ms: upload.received_ms,
-                first_ms: item.first_ms,
-                last_ms: item.last_ms,
-                bytes,
-            };
+            let id = inserted.last_insert_rowid();
+            let row = HotRow::new(id, upload.received_ms, (item.first_ms, item.last_ms), bytes);
             rows.push((upload.agent.clone(), row));
         }
         for gap in upload.gaps {

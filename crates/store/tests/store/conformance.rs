@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasl_model::Timestamp;
+use wasl_model::{SeriesKey, Timestamp};
 use wasl_store::{CompactOptions, MAX_EPOCHS, MAX_RANGES, Retention, Store, Upload};
 
 use crate::fixtures::*;
@@ -42,6 +42,7 @@ macro_rules! stories {
             what_came_within_one_stride_is_compacted_together
             a_batch_that_unpacks_to_very_much_waits_for_its_turn
             an_agent_that_names_things_for_ever_is_bounded_and_counted
+            hundreds_of_new_things_at_once_have_each_a_history_of_its_own
             an_agent_that_leaves_holes_for_ever_is_bounded_and_told
             an_agent_with_ever_new_epochs_is_bounded_and_told
             a_late_batch_for_a_closed_stretch_lands_in_points_and_roll_ups
@@ -413,6 +414,32 @@ pub(crate) async fn an_agent_that_names_things_for_ever_is_bounded_and_counted(p
     take(&*store, vec![upload("bad", START, vec![item(6, &[("t4", START + 9, 3)])])]).await;
     let done = store.compact(Timestamp(START), &options, None).await.expect("compaction");
     assert_eq!(done.crowded, 0);
+}
+
+pub(crate) async fn hundreds_of_new_things_at_once_have_each_a_history_of_its_own(place: &impl Place) {
+    let store = place.open().await;
+    let mut expected: BTreeMap<SeriesKey, Vec<(i64, i64)>> = BTreeMap::new();
+    // The second time some are known, and others are new again.
+    for (seq, names) in [(1, 0..250_i64), (2, 130..399)] {
+        let at = START + i64::from(seq) * MINUTE;
+        for (which, name) in ["a", "b"].into_iter().enumerate() {
+            let count = |n: i64| 1000 * which as i64 + n;
+            let targets: Vec<String> = names.clone().map(|n| format!("t{n}")).collect();
+            let seen: Vec<_> = targets
+                .iter()
+                .zip(names.clone())
+                .map(|(target, n)| (target.as_str(), at, count(n)))
+                .collect();
+            for (target, at, count) in &seen {
+                expected.entry(key(target, name)).or_default().push((*at, *count));
+            }
+            take(&*store, vec![upload(name, at, vec![item(seq as u64, &seen)])]).await;
+        }
+        compact_all(&*store, at, &force()).await;
+    }
+    for (key, points) in expected {
+        assert_eq!(filled(&all(&*store, &key).await), points, "{key}");
+    }
 }
 
 pub(crate) async fn an_agent_that_leaves_holes_for_ever_is_bounded_and_told(place: &impl Place) {
