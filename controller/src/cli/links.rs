@@ -280,6 +280,9 @@ fn page(link: &LinkBody) -> String {
         let full = forecast.map(outlook).unwrap_or_default();
         let _ = writeln!(out, "    {name}  {}{full}", carried(flow));
     }
+    if link.down.interface.is_none() && link.up.interface.is_none() {
+        out.push_str("    say in the link's `interfaces` where it ends, and what it carries is known\n");
+    }
     if let Some(accounting) = &link.accounting {
         shared(&mut out, accounting);
     }
@@ -287,18 +290,15 @@ fn page(link: &LinkBody) -> String {
     out
 }
 
-/// What a direction carries, of what was bought; where neither is known, how to have it known.
+/// What a direction carries, of what was bought if anything was.
 fn carried(flow: &FlowBody) -> String {
-    match (flow.bits_per_second, flow.contracted) {
-        (None, None) if flow.interface.is_none() => {
-            "not known; say in the link's `interfaces` where it ends, and in its `contract` what was bought"
-                .to_owned()
-        }
+    let bought = flow.contracted.map(|bits| rate(Some(bits as f64)));
+    let share = flow.share.map(|share| format!(" {}", wasl_pages::format::percent_coarse(share)));
+    match (flow.bits_per_second, bought) {
+        (None, None) => "not known".to_owned(),
+        (None, Some(bought)) => format!("not known; {bought} are bought"),
         (bits, None) => rate(bits),
-        (bits, Some(bought)) => {
-            let share = flow.share.map(|share| format!(" {}", wasl_pages::format::percent_coarse(share)));
-            format!("{} of {}{}", rate(bits), rate(Some(bought as f64)), share.unwrap_or_default())
-        }
+        (bits, Some(bought)) => format!("{} of {bought}{}", rate(bits), share.unwrap_or_default()),
     }
 }
 
@@ -469,9 +469,9 @@ mod tests {
             direction: None,
             series: None,
         };
-        assert!(carried(&nothing).contains("`interfaces`"), "{}", carried(&nothing));
+        assert_eq!(carried(&nothing), "not known");
         let bought = FlowBody { contracted: Some(45_000_000), ..nothing.clone() };
-        assert_eq!(carried(&bought), "– of 45.0 Mbit/s");
+        assert_eq!(carried(&bought), "not known; 45.0 Mbit/s are bought");
         let measured = FlowBody { bits_per_second: Some(9e6), share: Some(0.2), ..bought };
         assert_eq!(carried(&measured), "9.00 Mbit/s of 45.0 Mbit/s 20 %");
         assert_eq!(carried(&FlowBody { bits_per_second: Some(9e6), ..nothing }), "9.00 Mbit/s");
