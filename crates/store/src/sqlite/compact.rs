@@ -378,7 +378,7 @@ pub(super) async fn keep_snapshot(
 }
 
 /// Inserts these series under numbers one after another, and tells the first. Asking for each number by itself
-/// took a fifth of a large gateway's compaction: two threads that waited for each other 40 000 times.
+/// took a fifth of a large gateway's first compaction: at each, two threads waited for each other.
 async fn insert_series(tx: &mut SqliteConnection, names: &[SeriesName]) -> sqlx::Result<i64> {
     // As SQLite would choose them; nobody else writes meanwhile.
     let last: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM series").fetch_one(&mut *tx).await?;
