@@ -382,8 +382,10 @@ pub(super) async fn keep_snapshot(
 async fn insert_series(tx: &mut SqliteConnection, names: &[SeriesName]) -> sqlx::Result<i64> {
     // As SQLite would choose them; nobody else writes meanwhile.
     let last: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM series").fetch_one(&mut *tx).await?;
-    let first = last.checked_add(1).ok_or_else(|| damaged("the numbers of series are used up"))?;
-    let mut ids = first..;
+    let end = last.checked_add_unsigned(names.len() as u64);
+    let end = end.ok_or_else(|| damaged("the numbers of series are used up"))?;
+    let first = last.saturating_add(1);
+    let mut ids = first..=end;
     for names in names.chunks(blocks::ROWS) {
         let mut query: QueryBuilder<Sqlite> =
             QueryBuilder::new("INSERT INTO series (id, agent, kind, subject, field) ");
