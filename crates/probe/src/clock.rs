@@ -34,6 +34,21 @@ impl Reading {
     }
 }
 
+/// Within a run of packets that leave by one call, more than this for each means that the sender was interrupted.
+const INTERRUPTED: Duration = Duration::from_micros(30);
+
+/// When the packet at `place` of a run of `of` was handed to the network, of which the first was begun at `begun` and the
+/// last was done at `done` (monotonic): each takes an equal share of the time. If the sender was interrupted meanwhile
+/// nobody knows where, and it is when the first was begun: then a round trip comes out too long, never too short.
+pub fn departure(begun: Reading, done: Duration, place: u32, of: u32) -> Reading {
+    let took = done.saturating_sub(begun.mono);
+    if of == 0 || place > of || took > INTERRUPTED * of {
+        return begun;
+    }
+    let after = took * place / of;
+    Reading { mono: begun.mono + after, wall: begun.wall + after }
+}
+
 /// The wall clock was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
@@ -64,7 +79,8 @@ impl StepDetector {
 /// it was read, which includes the reader's own delay.
 ///
 /// `None` if the clocks disagree, so that nothing can be said. The result is never more than the
-/// monotonic time that passed.
+/// monotonic time that passed. An answer from before its probe by less than [`SAMPLE_TOLERANCE`] took no time: the moment
+/// of a [`departure`] is known to some microseconds only.
 pub fn round_trip(sent: Reading, arrived: Option<Duration>, now: Reading) -> Option<Duration> {
     let passed = now.mono.saturating_sub(sent.mono);
     let Some(arrived) = arrived else {
@@ -74,7 +90,7 @@ pub fn round_trip(sent: Reading, arrived: Option<Duration>, now: Reading) -> Opt
     if now.shift_since(sent).0 > tolerance {
         return None;
     }
-    let measured = arrived.checked_sub(sent.wall)?;
+    let measured = (arrived + SAMPLE_TOLERANCE).checked_sub(sent.wall)?.saturating_sub(SAMPLE_TOLERANCE);
     (measured <= passed + tolerance).then(|| measured.min(passed))
 }
 

@@ -172,7 +172,7 @@ impl Fleet {
         [self.probes.next_due(), self.windows.next_due(), deadline].into_iter().flatten().min()
     }
 
-    /// A probe that is to be sent by `now`. Call [`on_sent`](Self::on_sent) right before it leaves.
+    /// A probe that is to be sent by `now`. Call [`on_sent`](Self::on_sent) when it has left.
     pub fn pop_probe(&mut self, now: Duration) -> Option<Due> {
         let key = self.probes.pop_due(now)?;
         let target = self.targets.get(&key)?;
@@ -184,7 +184,7 @@ impl Fleet {
         Some(due)
     }
 
-    /// The probe that [`pop_probe`](Self::pop_probe) gave is about to be sent.
+    /// The probe that [`pop_probe`](Self::pop_probe) gave has left, or could not. Answers are told later than this.
     pub fn on_sent(&mut self, due: &Due, at: Reading) {
         if let Some(target) = self.targets.get_mut(&due.key) {
             target.tracker.on_sent(at);

@@ -148,7 +148,7 @@ impl Tracker {
         self.first.wrapping_add(self.probes.len() as u32)
     }
 
-    /// A probe is being sent; its number.
+    /// A probe was sent; its number.
     pub fn on_sent(&mut self, at: Reading) -> u32 {
         let number = self.upcoming();
         self.make_room();

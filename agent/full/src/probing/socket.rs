@@ -14,6 +14,7 @@ use nix::sys::socket::{
     MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg, setsockopt,
     sockopt::{RcvBufForce, ReceiveTimestampns, RxqOvfl},
 };
+use nix::{libc, setsockopt_impl, sockopt_impl};
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 use thiserror::Error;
 use wasl_model::ProbeMethod;
@@ -93,6 +94,10 @@ impl EchoSocket {
             let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         }
         if method == ProbeMethod::IcmpRaw {
+            let _ = match family {
+                Family::V4 => setsockopt(&socket, IcmpFilter, &!(1 << V4_ECHO_REPLY)),
+                Family::V6 => setsockopt(&socket, Icmp6Filter, &only_type(V6_ECHO_REPLY)),
+            };
             let _ = socket.attach_filter(&only_our_replies(family));
         }
         Ok(Self { socket, method, packets: vec![0; PACKET * AT_ONCE], overflowed: 0 })
@@ -146,9 +151,38 @@ impl AsFd for EchoSocket {
     }
 }
 
-/// A raw socket receives every ICMP message that reaches the machine, on loopback even its own
-/// requests. This program for the kernel's packet filter lets only echo replies with our magic word
-/// wake us; what gets through is still checked in full.
+sockopt_impl!(
+    /// The types of ICMP messages that a raw socket is not given, a bit for each of the first 32 (raw(7)). Others are
+    /// not even copied for it.
+    IcmpFilter,
+    SetOnly,
+    libc::SOL_RAW,
+    ICMP_FILTER,
+    u32
+);
+
+sockopt_impl!(
+    /// The types of ICMPv6 messages that a raw socket is not given, a bit for each (RFC 3542, section 3.2; Linux blocks
+    /// where the bit is set).
+    Icmp6Filter,
+    SetOnly,
+    libc::IPPROTO_ICMPV6,
+    ICMPV6_FILTER,
+    [u32; 8]
+);
+
+const ICMP_FILTER: i32 = 1;
+const ICMPV6_FILTER: i32 = 1;
+
+/// An ICMPv6 filter that lets through one type only.
+fn only_type(kind: u8) -> [u32; 8] {
+    let mut blocked = [u32::MAX; 8];
+    blocked[usize::from(kind / 32)] &= !(1 << (kind % 32));
+    blocked
+}
+
+/// A raw socket receives every ICMP message that reaches the machine. This program for the kernel's packet filter lets only
+/// echo replies with our magic word wake us; what gets through is still checked in full.
 fn only_our_replies(family: Family) -> Vec<SockFilter> {
     const LOAD_HEADER_LENGTH: u16 = 0xb1; // X = 4 * (packet[k] & 0xf)
     const LOAD_BYTE: u16 = 0x30; // A = packet[k]

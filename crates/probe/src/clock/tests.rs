@@ -73,3 +73,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn packets_that_leave_together_share_the_time_that_it_took() {
+    let us = Duration::from_micros;
+    let begun = reading(ms(10_000), EPOCH);
+    assert_eq!(departure(begun, ms(10_000) + us(80), 0, 8), begun);
+    assert_eq!(departure(begun, ms(10_000) + us(80), 6, 8), reading(ms(10_000) + us(60), EPOCH + us(60)));
+    // The sender was interrupted: nobody knows which of them waited.
+    assert_eq!(departure(begun, ms(10_004), 6, 8), begun);
+    assert_eq!(departure(begun, ms(9_999), 6, 8), begun);
+    // An answer that came a little before the moment that was told took no time, and is no clock that was set.
+    let read = reading(ms(10_001), EPOCH + ms(1));
+    assert_eq!(
+        round_trip(reading(ms(10_000) + us(60), EPOCH + us(60)), Some(EPOCH + us(58)), read),
+        Some(Duration::ZERO)
+    );
+    assert_eq!(
+        round_trip(
+            reading(ms(10_000), EPOCH + ms(2)),
+            Some(EPOCH + us(900)),
+            reading(ms(10_001), EPOCH + ms(3))
+        ),
+        None
+    );
+}
+
+proptest! {
+    #[test]
+    fn a_departure_lies_within_the_call_and_keeps_the_order(took in 0_u64..10_000_000, of in 1_u32..100, place in 0_u32..100) {
+        let begun = reading(ms(5_000), EPOCH);
+        let done = begun.mono + Duration::from_nanos(took);
+        let at = departure(begun, done, place, of);
+        prop_assert!(begun.mono <= at.mono && at.mono <= done);
+        prop_assert!(at.mono <= departure(begun, done, (place + 1).min(of), of).mono || place >= of);
+        prop_assert_eq!(at.wall - begun.wall, at.mono - begun.mono);
+    }
+}
