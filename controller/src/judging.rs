@@ -17,16 +17,18 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
+use wasl_health::directions::Directions;
 use wasl_health::engine::{Refusal, StateChange};
-use wasl_health::{Engine, Policy, Word};
+use wasl_health::{Engine, Policy, Word, judge};
+use wasl_model::assignment::Via;
 use wasl_model::health::EntityState;
-use wasl_model::{AgentId, EntityKind, Maintenance, SiteId, Subject, Timestamp};
-use wasl_settings::{HealthPolicy, Link, Settings};
+use wasl_model::{AgentId, EntityKind, Maintenance, ProbeWindow, SiteId, Subject, Timestamp, Value};
+use wasl_settings::{HealthPolicy, Link, LinkProbe, Settings};
 use wasl_store::{AgentRecord, Store, StoredEvent};
 
 use crate::board::Entity;
 use crate::intent::Intent;
-use crate::live::{Key, Live, State};
+use crate::live::{Key, Latest, Live, State};
 use crate::shared::Shared;
 use crate::time::now;
 use capacity::Capacity;
@@ -48,6 +50,8 @@ pub struct Judging {
 struct Inner {
     engine: Engine,
     capacity: Capacity,
+    /// What the tests of each agent on each link told of its two directions.
+    directions: BTreeMap<(AgentId, String), Directions>,
     pending: Pending,
     strangers: Strangers,
     /// The agents that had a session when it was last looked, and the table's version then.
@@ -120,6 +124,7 @@ impl Judging {
         let inner = Inner {
             engine,
             capacity,
+            directions: BTreeMap::new(),
             pending,
             strangers,
             connected: BTreeSet::new(),
@@ -165,6 +170,12 @@ impl Judging {
     async fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().await
     }
+}
+
+/// A window of probes, with its end.
+fn probed(latest: &Latest) -> Option<(Timestamp, &ProbeWindow)> {
+    let Value::Probe(window) = &latest.value else { return None };
+    Some((latest.at, window))
 }
 
 /// The last events of the last run.
@@ -296,8 +307,8 @@ impl Inner {
             }
         }
         for id in paths {
-            for (agent, subject, word) in words::of_path(&live, &settings, &id, shared.intent.every_window())
-            {
+            let every = shared.intent.every_window();
+            for (agent, subject, word) in words::of_path(&mut self.directions, &live, &settings, &id, every) {
                 self.engine.observe(&subject, Some(agent), word, now);
                 touched.push(subject);
             }
@@ -386,10 +397,21 @@ impl Inner {
         let subject = Subject::lenient(EntityKind::Link, id);
         let every = shared.intent.every_window();
         let mut said = Vec::new();
+        let latest = |probe: &LinkProbe| live.values.get(&(probe.from.clone(), subject.clone()));
         for probe in &link.probes {
-            let Some(latest) = live.values.get(&(probe.from.clone(), subject.clone())) else { continue };
-            if let Some(judgement) = self.capacity.laid(&probe.from, id, latest) {
-                let word = Word::sampled(judgement, latest.at, every);
+            let Some(latest_here) = latest(probe) else { continue };
+            let others = link.probes.iter().filter(|other| other.from != probe.from);
+            // A probe that may leave by another way than the link says nothing of it.
+            let bound = others.filter(|other| matches!(other.via, Some(Via::Interface(_))));
+            let others = bound.filter_map(|other| Some(latest(other)?.as_ref())).filter_map(probed);
+            if let Some(judgement) = self.capacity.laid(&probe.from, id, latest_here) {
+                let judgement = match probed(latest_here) {
+                    Some((at, window)) => {
+                        judge::link_from_both_ends(at, window, judgement, &probe.from, others)
+                    }
+                    None => judgement,
+                };
+                let word = Word::sampled(judgement, latest_here.at, every);
                 said.push((probe.from.clone(), subject.clone(), word));
             }
         }

@@ -334,6 +334,28 @@ impl Net {
         Gone(self, branch)
     }
 
+    /// Puts a rule into the packet filter of a branch's own gateway, at the hook `input` or `output`.
+    pub fn own_firewall(&self, branch: u8, hook: &str, rule: &str) -> impl Drop + '_ {
+        struct Table<'a>(&'a Namespace);
+        impl Drop for Table<'_> {
+            fn drop(&mut self) {
+                self.0.exec(&["nft", "delete table inet own"]);
+            }
+        }
+        let at = &self.branches[usize::from(branch) - 1];
+        at.exec(&[
+            "nft",
+            &format!("table inet own {{ chain c {{ type filter hook {hook} priority 0; {rule}; }}; }}"),
+        ]);
+        Table(at)
+    }
+
+    /// Lets the centre answer for a whole block of addresses, to which a branch's packets find their way.
+    pub fn settle_block(&self, block: &str) {
+        self.centre.ip(&["route", "add", "local", block, "dev", "lo"]);
+        self.router.ip(&["route", "add", block, "via", &address(0).to_string()]);
+    }
+
     /// Cuts a branch off without a sign: packets vanish and every interface stays up. A second line goes on.
     pub fn cut(&self, branch: u8) -> Fault<'_> {
         self.rule(branch, "drop")

@@ -50,6 +50,8 @@ const OUTLET: usize = 4096;
 const LOOKUPS: usize = 8;
 /// After so many windows without an answer, a target's name is looked up again.
 const SILENT_WINDOWS: u32 = 3;
+/// A clock that is set voids the probes that are on their way; so many, and no other in a window, could not be sent.
+const UNSENT: Count = Count(3);
 /// The window's length where the assignment gives none.
 const WINDOW: Duration = Duration::from_secs(10);
 const MIN_WINDOW: Duration = Duration::from_millis(100);
@@ -192,6 +194,8 @@ struct Target {
     /// When to look it up again; `None` while that is being done and for what cannot change.
     look_up_at: Option<Instant>,
     silent_windows: u32,
+    /// Whether it was told that its probes cannot be sent.
+    unsent: bool,
 }
 
 struct Found {
@@ -213,6 +217,8 @@ struct Prober {
     look_up_next: Option<Instant>,
     /// When the clock step that was told of is taken back.
     stepped_until: Option<Instant>,
+    /// Why a probe could not be sent when that last happened.
+    last_unsent: Option<String>,
     /// Whether the lanes have yet to hear of something.
     changed: bool,
 }
@@ -229,6 +235,7 @@ impl Prober {
             lookup_slots: Arc::new(Semaphore::new(LOOKUPS)),
             look_up_next: None,
             stepped_until: None,
+            last_unsent: None,
             changed: false,
         }
     }
@@ -262,7 +269,9 @@ impl Prober {
 
     async fn forget(&self, target: Option<Target>) {
         if let Some(target) = target {
-            self.reporter.clear(target.watched.subject, NoticeCode::NameUnresolved).await;
+            for code in [NoticeCode::NameUnresolved, NoticeCode::ProbesNotSent] {
+                self.reporter.clear(target.watched.subject.clone(), code).await;
+            }
         }
     }
 
@@ -320,8 +329,10 @@ impl Prober {
             Report::Window(at, closed) => {
                 let Ok(subject) = closed.id.parse::<Subject>() else { return };
                 self.note_silence(&subject, &closed.window);
+                self.note_unsent(&subject, &closed.window).await;
                 self.reporter.report_at(subject, at, closed.window).await;
             }
+            Report::Unsent(error) => self.last_unsent = Some(error.to_string()),
             Report::Step(step) => {
                 self.stepped_until = Some(Instant::now() + STEP_TOLD);
                 let direction = if step.forward { "forward" } else { "back" };
@@ -333,6 +344,22 @@ impl Prober {
                 let agent = self.agent.clone();
                 self.reporter.raise(agent, NoticeCode::ClockStepped, Severity::Warning, detail).await;
             }
+        }
+    }
+
+    /// Where none of a window's probes could be sent, somebody is told; and when they can be again.
+    async fn note_unsent(&mut self, subject: &Subject, window: &ProbeWindow) {
+        let Some(target) = self.targets.get_mut(subject) else { return };
+        let (sent, voided) = (window.sent > Some(Count(0)), window.voided >= Some(UNSENT));
+        if !sent && voided && !target.unsent {
+            target.unsent = true;
+            let why = self.last_unsent.as_deref().unwrap_or("the reason is not known");
+            let detail = format!("Its probes cannot be sent ({why}), so nothing is known of it.");
+            let code = NoticeCode::ProbesNotSent;
+            self.reporter.raise(subject.clone(), code, Severity::Warning, detail).await;
+        } else if sent && target.unsent {
+            target.unsent = false;
+            self.reporter.clear(subject.clone(), NoticeCode::ProbesNotSent).await;
         }
     }
 
@@ -384,7 +411,7 @@ impl Prober {
 
 impl Target {
     fn new(watched: Watched) -> Self {
-        Self { watched, address: None, look_up_at: Some(Instant::now()), silent_windows: 0 }
+        Self { watched, address: None, look_up_at: Some(Instant::now()), silent_windows: 0, unsent: false }
     }
 
     fn located(&self) -> Option<Located<'_>> {

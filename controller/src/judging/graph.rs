@@ -42,7 +42,11 @@ pub(super) fn of<'a>(settings: &Settings, agents: impl IntoIterator<Item = &'a A
         observed(EntityKind::Target, id, &target.site, &target.depends_on, &target.from);
     }
     for (id, link) in settings.links() {
-        let needs: Vec<Subject> = link.depends_on.iter().chain(&link.interfaces).cloned().collect();
+        // Who fills a line strains it; the line is not why somebody uses more than its share.
+        let shares = link.accounting.iter().flat_map(|accounting| &accounting.shares);
+        let shares = shares.map(|share| Subject::lenient(EntityKind::Share, &format!("{id}/{}", share.id)));
+        let needs: Vec<Subject> =
+            link.depends_on.iter().chain(&link.interfaces).cloned().chain(shares).collect();
         let from: Vec<AgentId> = link.probes.iter().map(|probe| probe.from.clone()).collect();
         observed(EntityKind::Link, id, &link.site, &needs, &from);
         let measured: Vec<AgentId> = link.stamp.iter().map(|test| test.from.clone()).collect();
@@ -53,10 +57,9 @@ pub(super) fn of<'a>(settings: &Settings, agents: impl IntoIterator<Item = &'a A
     }
     for (id, link) in settings.links() {
         let Some(accounting) = &link.accounting else { continue };
-        let line = [Subject::lenient(EntityKind::Link, id)];
         for share in &accounting.shares {
             let from = std::slice::from_ref(&accounting.from);
-            observed(EntityKind::Share, &format!("{id}/{}", share.id), &link.site, &line, from);
+            observed(EntityKind::Share, &format!("{id}/{}", share.id), &link.site, &[], from);
         }
     }
     for (id, device) in settings.devices() {

@@ -1,9 +1,11 @@
 //! From what is known to what the engine is told.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use wasl_health::directions::{Directions, LossLimit};
 use wasl_health::{Judgement, Word, judge, reasons};
-use wasl_model::health::EntityState;
+use wasl_model::health::{EntityState, Health};
 use wasl_model::{AgentId, AgentSample, EntityKind, Subject, Timestamp, Value};
 use wasl_settings::Settings;
 
@@ -22,7 +24,7 @@ pub(super) fn of_value(
     let judgement = match &latest.value {
         Value::Host(host) => judge::machine(host),
         Value::Disk(disk) => judge::disk(disk),
-        Value::Interface(interface) => judge::interface(interface),
+        Value::Interface(interface) => judge::interface(interface, settings.watches(subject)),
         Value::Probe(window) if subject.kind == EntityKind::Link => judge::link(window),
         Value::Probe(window) => judge::target(window),
         Value::Stamp(window) if !subject.id.contains('/') => judge::path(window),
@@ -46,19 +48,24 @@ pub(super) fn of_value(
 /// The words on the two directions of a link, one of each agent that measures them; what the agents say at whose
 /// reflectors the tests arrive is part of them.
 pub(super) fn of_path(
+    directions: &mut BTreeMap<(AgentId, String), Directions>,
     live: &State,
     settings: &Settings,
     link: &str,
     every: Duration,
 ) -> Vec<(AgentId, Subject, Word)> {
-    let Some(tests) = settings.links().get(link).map(|link| &link.stamp) else { return Vec::new() };
+    let Some(configured) = settings.links().get(link) else { return Vec::new() };
+    let granted = configured.contract.limits.loss_ppm.map(|ppm| LossLimit::agreed(ppm as f64 / 1e6));
+    let limit = granted.unwrap_or(LossLimit::USUAL);
     let window = |agent: &AgentId, id: &str| {
         let latest = live.values.get(&(agent.clone(), Subject::lenient(EntityKind::Path, id)))?;
         let Value::Stamp(window) = &latest.value else { return None };
         Some((latest.at, window.as_ref()))
     };
     let reflecting = || settings.agents().iter().filter(|(_, agent)| agent.reflect.is_some());
-    tests
+    directions.retain(|(agent, of), _| of != link || configured.stamp.iter().any(|test| test.from == *agent));
+    configured
+        .stamp
         .iter()
         .filter_map(|test| {
             let (at, seen) = window(&test.from, link)?;
@@ -66,7 +73,9 @@ pub(super) fn of_path(
             let arrivals = reflecting().filter_map(|(agent, _)| window(agent, &arriving));
             let newest =
                 arrivals.max_by_key(|(at, _)| *at).filter(|(then, _)| at.since(*then) <= judge::holds(every));
-            let judgement = judge::path_from_both_ends(at, seen, newest);
+            let directions = directions.entry((test.from.clone(), link.to_owned())).or_default();
+            let judgement = directions.judge(at, seen, limit);
+            let judgement = judge::path_from_both_ends(at, seen, judgement, newest);
             let subject = Subject::lenient(EntityKind::Path, link);
             Some((test.from.clone(), subject, Word::sampled(judgement, at, every)))
         })
@@ -106,7 +115,7 @@ pub(super) fn of_agent_after_restart(
 }
 
 /// What was found from more than one observation holds over a restart until there are new ones: who exceeds a share,
-/// and why a line is poor that is still poor.
+/// why a line is poor that is still poor, that it is cut for one end only, and which of its directions loses.
 pub(super) fn after_restart(
     word: Option<Word>,
     before: Option<&EntityState>,
@@ -115,13 +124,21 @@ pub(super) fn after_restart(
     every: Duration,
 ) -> Option<Word> {
     let Some(before) = before else { return word };
-    let laid = [reasons::LINK_CONGESTED, reasons::LINK_FAULTY].contains(&before.reason.code.as_str());
-    let one_way = [reasons::PATH_CUT_THERE, reasons::PATH_CUT_BACK].contains(&before.reason.code.as_str());
-    let still = word.as_ref().is_some_and(|word| word.judgement.health == before.health);
+    let was = |codes: [&str; 2]| codes.contains(&before.reason.code.as_str());
+    let laid = was([reasons::LINK_CONGESTED, reasons::LINK_FAULTY]);
+    let one_ended = before.reason.code == reasons::LINK_ONE_ENDED;
+    let one_way = was([reasons::PATH_CUT_THERE, reasons::PATH_CUT_BACK]);
+    let loses = was([reasons::PATH_LOSES_THERE, reasons::PATH_LOSES_BACK]);
+    let says = word.as_ref().map(|word| word.judgement.health);
+    let still = says == Some(before.health);
     match subject.kind {
         EntityKind::Share if subject.id.contains('/') => Some(Word::sampled(kept(before), at, every)),
-        EntityKind::Path if one_way && still => Some(Word::sampled(kept(before), at, every)),
-        EntityKind::Link if laid && still => Some(Word::sampled(kept(before), at, every)),
+        EntityKind::Path if (one_way && still) || (loses && says == Some(Health::Ok)) => {
+            Some(Word::sampled(kept(before), at, every))
+        }
+        EntityKind::Link if (laid && still) || (one_ended && says == Some(Health::Down)) => {
+            Some(Word::sampled(kept(before), at, every))
+        }
         _ => word,
     }
 }

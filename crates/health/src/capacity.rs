@@ -2,9 +2,10 @@
 //!
 //! * [`Loads`] remembers how much of what was bought was used, and says nothing of times that it does not know.
 //! * [`lay`] tells a line that is congested from one that is faulty: lost and late packets come of congestion where
-//!   the line was full meanwhile, and of a fault where it was not. What lies between, and what is not known, stays as
+//!   the line was full meanwhile, and of a fault where it was not, either way. What lies between, and what is not known, stays as
 //!   the detector told it.
-//! * [`Fairness`] finds who uses more of a full line than it pays for while others get less than they pay for.
+//! * [`Fairness`] finds who uses more of a full line than it pays for while others who want some use less than they pay
+//!   for.
 //!
 //! Pure: times are passed in.
 
@@ -65,6 +66,8 @@ pub struct Load {
     pub ratio: f64,
     /// Whether so much arrived over the line that it cannot have been cut meanwhile.
     pub arrived: bool,
+    /// Whether the load of both directions is known, so that the other one was not fuller.
+    pub whole: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -123,11 +126,13 @@ impl Loads {
             }
             let ratio = most.filter(|_| known.plus(SLACK) >= to)?;
             let arrived = self.arriving == Some(direction) && least_of(direction) >= CONGESTED;
-            Some(Load { direction, ratio, arrived })
+            Some(Load { direction, ratio, arrived, whole: false })
         };
+        let both = Direction::ALL.map(most);
+        let whole = both.iter().all(Option::is_some);
         // What is sent into a line that is cut may be counted as more than what arrived before.
-        let both = Direction::ALL.into_iter().filter_map(most);
-        both.max_by(|a, b| a.arrived.cmp(&b.arrived).then(a.ratio.total_cmp(&b.ratio)))
+        let fuller = |a: &Load, b: &Load| a.arrived.cmp(&b.arrived).then(a.ratio.total_cmp(&b.ratio));
+        both.into_iter().flatten().max_by(fuller).map(|load| Load { whole, ..load })
     }
 
     /// How much is used now, down and up.
@@ -143,7 +148,7 @@ pub enum Blame {
     Congestion(Load),
     /// It was so full that no probe came through.
     Drowned(Load),
-    /// It had room.
+    /// It had room, both ways.
     Fault(Load),
 }
 
@@ -167,7 +172,7 @@ pub fn lay(
     }
     let blame = match load {
         Some(load) if load.ratio >= CONGESTED => Some(Blame::Congestion(load)),
-        Some(load) if load.ratio < UNLOADED => Some(Blame::Fault(load)),
+        Some(load) if load.whole && load.ratio < UNLOADED => Some(Blame::Fault(load)),
         Some(_) | None => before,
     };
     // What goes up and down on a line with room says more than that it is faulty.

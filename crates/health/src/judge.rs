@@ -2,7 +2,7 @@
 
 mod link;
 
-pub use link::{link, path, path_from_both_ends};
+pub use link::{link, link_from_both_ends, path, path_from_both_ends};
 
 use std::time::Duration;
 
@@ -130,10 +130,14 @@ pub fn disk(sample: &DiskSample) -> Judgement {
     Judgement::new(Health::Ok, Reason::new(reasons::DISK_FINE))
 }
 
-/// A network interface.
-pub fn interface(sample: &InterfaceSample) -> Judgement {
+/// A network interface. `watched`: whether it is meant to be up; where nobody said so, nothing is plugged in there, or what
+/// is was switched off for the night.
+pub fn interface(sample: &InterfaceSample, watched: bool) -> Judgement {
     match (sample.enabled, sample.up) {
         (Some(false), _) => return Judgement::new(Health::Ok, Reason::new(reasons::INTERFACE_DISABLED)),
+        (_, Some(false)) if !watched => {
+            return Judgement::new(Health::Ok, Reason::new(reasons::INTERFACE_UNUSED));
+        }
         (_, Some(false)) => return Judgement::new(Health::Down, Reason::new(reasons::INTERFACE_DOWN)),
         (_, None) => return unseen(),
         (_, Some(true)) => {}

@@ -6,10 +6,11 @@
 //!
 //! [`judge`] looks at one value of one entity. [`Engine`] keeps all of them together: it holds every
 //! witness's [`Word`], follows the [`Graph`] of what depends on what, and tells causes from consequences.
-//! [`capacity`] tells a full line from a faulty one, and who fills it. [`report`] sums up a month of a link and holds it against what was promised.
+//! [`capacity`] tells a full line from a faulty one, and who fills it; [`directions`] which way of it loses. [`report`] sums up a month of a link and holds it against what was promised.
 
 pub mod activity;
 pub mod capacity;
+pub mod directions;
 pub mod engine;
 pub mod graph;
 pub mod judge;

@@ -23,6 +23,7 @@ macro_rules! reasons {
 
 reasons! {
     NOT_OBSERVED = "not_observed" [] "Nothing has been seen of it yet";
+    NOT_MEASURED = "not_measured" [] "The machine that is to probe it cannot send its probes, so nothing is known of it";
     OBSERVATIONS_STALE = "observations_stale" ["age_s"] "The last observation is too old to say anything of the present";
     AGENT_CONNECTED = "agent_connected" [] "The agent has a session with the controller";
     AGENT_DISCONNECTED = "agent_disconnected" ["since"] "The agent has no session with the controller";
@@ -37,8 +38,9 @@ reasons! {
     DISK_FULL = "disk_full" ["percent"] "The file system is full";
     DISK_READ_ONLY = "disk_read_only" [] "The file system is mounted read-only";
     INTERFACE_UP = "interface_up" [] "The interface is operational";
-    INTERFACE_DOWN = "interface_down" [] "The interface is meant to be operational and is not";
+    INTERFACE_DOWN = "interface_down" [] "The interface is not operational, and something depends on it, or it is to be watched";
     INTERFACE_DISABLED = "interface_disabled" [] "The interface is switched off on purpose";
+    INTERFACE_UNUSED = "interface_unused" [] "The interface is not operational, and nothing depends on it or says that it is to be watched";
     INTERFACE_ERRORS = "interface_errors" ["per_second"] "The interface loses packets to errors";
     TARGET_ANSWERS = "target_answers" ["rtt_ms"] "The target answers";
     TARGET_LOSSY = "target_lossy" ["loss_percent"] "The target answers only some of the probes";
@@ -55,6 +57,7 @@ reasons! {
     LINK_UP = "link_up" ["rtt_ms"] "The link carries probes as it should";
     LINK_CUT = "link_cut" [] "No probe comes through the link";
     LINK_NO_WAY = "link_no_way" [] "The machine at this end has no way into the link";
+    LINK_ONE_ENDED = "link_one_ended" ["agent"] "The link carries the probes of one end there and back, but none of those of the other, so something at an end drops them";
     LINK_LOSSY = "link_lossy" ["loss_percent"] "The link loses more than it may";
     LINK_SLOW = "link_slow" ["rtt_ms"] "The link takes longer than it may or usually does";
     LINK_JITTERY = "link_jittery" ["jitter_ms"] "Round-trip times through the link vary more than they may or usually do";
@@ -63,7 +66,7 @@ reasons! {
     LINK_FLAPPING = "link_flapping" [] "The link goes up and down so often that, while it is up, it counts as degraded until it is steady";
     SHARE_COUNTED = "share_counted" [] "What it uses of the line is counted; what it may use was not written down";
     SHARE_FAIR = "share_fair" ["percent"] "It uses no more than its share of the line, or nobody goes short of it";
-    SHARE_EXCEEDED = "share_exceeded" ["direction", "load_percent", "percent"] "It uses more than its share of a full line while others get less than theirs";
+    SHARE_EXCEEDED = "share_exceeded" ["direction", "load_percent", "percent"] "It uses more than its share of a full line while others who use it too have less than theirs";
     RING_WHOLE = "ring_whole" ["count", "names", "total"] "All links of the ring work";
     RING_BROKEN = "ring_broken" ["count", "names", "total"] "One link of the ring is down; all places are still joined, and the next break would part them";
     RING_PARTED = "ring_parted" ["count", "names", "total"] "Several links of the ring are down, so some of its places are parted from the others";

@@ -406,6 +406,8 @@ words!(
         StoreReplaced = 12 "store_replaced",
         /// A device answers, but parts of what is asked cannot be read to their end, poll after poll.
         DevicePartial = 13 "device_partial",
+        /// This machine cannot send the probes of something, so it is not measured.
+        ProbesNotSent = 14 "probes_not_sent",
     }
 );
 

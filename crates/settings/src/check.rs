@@ -100,7 +100,14 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
     let rings = rings.into_iter().map(|(id, ring)| (id.clone(), check.ring(&id, ring))).collect();
     check.load(&targets, &links, &agent_places);
 
-    let sites = sites.into_iter().filter_map(|(id, site)| check.site(&id, site)).collect();
+    let sites: BTreeMap<_, _> = sites.into_iter().filter_map(|(id, site)| check.site(&id, site)).collect();
+    let lines = links.values().flat_map(|link| link.interfaces.iter().chain(&link.depends_on));
+    let things = targets.values().flat_map(|target| &target.depends_on);
+    let things = things.chain(devices.values().flat_map(|device| &device.depends_on));
+    let things = things.chain(agents.values().flat_map(|agent| &agent.depends_on));
+    let things = things.chain(backups.values().flat_map(|backup| &backup.depends_on));
+    let things = things.chain(sites.values().flat_map(|site| &site.uplinks));
+    let needed = lines.chain(things).filter(|needed| needed.kind == EntityKind::Interface).cloned().collect();
     match institution {
         Some(institution) if check.sources.problems.is_empty() => Ok(Settings {
             institution: Institution {
@@ -127,6 +134,7 @@ pub(crate) fn settings(texts: &[(PathBuf, String)]) -> Result<Settings, Vec<Prob
                 .into_iter()
                 .map(|(id, profile)| (id.clone(), profile.value.into_model(&id)))
                 .collect(),
+            needed,
         }),
         _ => Err(check.sources.into_problems()),
     }
@@ -426,6 +434,7 @@ impl Check<'_> {
             every: device.value.every.unwrap_or(self.defaults.poll_every),
             access: access?,
             profiles,
+            watch: device.value.watch.unwrap_or_default(),
             site,
             depends_on,
         })

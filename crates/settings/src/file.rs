@@ -275,6 +275,10 @@ pub(crate) struct Device {
     /// The profiles of its sensors. Default: all that match it.
     #[garde(inner(length(max = 16)))]
     pub(crate) profiles: Option<Vec<String>>,
+    /// Its interfaces that are meant to be up, by name; `Gi0/*` is every one whose name begins with `Gi0/`. Those on which
+    /// something depends need not be named. Of all others it is told whether they are up, and that is no trouble.
+    #[garde(inner(length(max = 256), inner(custom(line))))]
+    pub(crate) watch: Option<Vec<String>>,
     /// Where it stands. Default: where the agent stands that observes it.
     #[garde(skip)]
     pub(crate) site: Option<String>,

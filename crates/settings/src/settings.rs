@@ -38,6 +38,8 @@ pub struct Settings {
     pub(crate) stations: BTreeMap<String, Station>,
     pub(crate) backups: BTreeMap<String, Backup>,
     pub(crate) profiles: BTreeMap<String, Profile>,
+    /// The interfaces on which something depends.
+    pub(crate) needed: BTreeSet<Subject>,
 }
 
 /// Whose network this is.
@@ -193,10 +195,21 @@ pub struct Device {
     pub access: SnmpAccess,
     /// The profiles that may be for it, by name.
     pub profiles: Vec<String>,
+    /// Its interfaces that are meant to be up: names, or beginnings of names before a `*`.
+    pub watch: Vec<String>,
     /// Where it stands; one of [`Settings::sites`], unless none is known.
     pub site: Option<SiteId>,
     /// Without which it cannot work.
     pub depends_on: Vec<Subject>,
+}
+
+impl Device {
+    fn watches(&self, interface: &str) -> bool {
+        self.watch.iter().any(|watched| match watched.strip_suffix('*') {
+            Some(beginning) => interface.starts_with(beginning),
+            None => interface == watched,
+        })
+    }
 }
 
 /// A backup job to look at.
@@ -267,6 +280,15 @@ impl Settings {
     /// The devices to poll.
     pub fn devices(&self) -> &BTreeMap<String, Device> {
         &self.devices
+    }
+
+    /// Whether an interface is meant to be up: something depends on it, or its device's `watch` says so.
+    pub fn watches(&self, interface: &Subject) -> bool {
+        let of_device = || {
+            let (owner, name) = interface.id.split_once('/')?;
+            Some(self.devices.get(owner)?.watches(name))
+        };
+        self.needed.contains(interface) || of_device() == Some(true)
     }
 
     /// The backup jobs to look at.

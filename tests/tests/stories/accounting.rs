@@ -117,7 +117,7 @@ fn a_line_that_one_of_two_institutions_fills_is_congested_and_the_other_goes_sho
     let (greedy, modest) = (story.net.partner(1), story.net.partner(2));
     let to = story.net.centre_address();
     let most = Traffic::start(&greedy, to, CONTRACT * 11 / 10);
-    let little = Traffic::start(&modest, to, CONTRACT / 20);
+    let little = Traffic::start(&modest, to, CONTRACT * 3 / 20);
 
     let line = story.line("link_congested");
     assert_eq!(line["health"], "degraded");
@@ -128,9 +128,17 @@ fn a_line_that_one_of_two_institutions_fills_is_congested_and_the_other_goes_sho
         (&"degraded".into(), &"up".into())
     );
     assert_eq!(story.centre.entity("share/line%2Fmodest").expect("known")["health"], "ok");
+    // Who fills the line is the cause, and the line's trouble its consequence: one incident for both.
+    assert_eq!(exceeded["caused_by"], Value::Null, "{exceeded:#}");
+    let greedy_is = "share/line/greedy";
+    story.centre.await_entity("the line's cause is known", LINE, SEEN, |e| e["caused_by"] == greedy_is);
+    let open = || story.centre.client.json("/api/v1/incidents?open=true")["items"].clone();
+    wait::until_true("one incident is left, that of who fills it", SEEN, || {
+        open().as_array().is_some_and(|all| all.len() == 1 && all[0]["root"] == greedy_is)
+    });
 
     let told = story.accounting();
-    for (index, sent) in [(0, CONTRACT as f64 * 1.1), (1, CONTRACT as f64 / 20.0)] {
+    for (index, sent) in [(0, CONTRACT as f64 * 1.1), (1, CONTRACT as f64 * 0.15)] {
         let up = told["shares"][index]["up"]["bits_per_second"].as_f64().expect("counted");
         assert!((up / sent - 1.0).abs() < 0.05, "sent {sent} bit/s: {told:#}");
     }

@@ -1,5 +1,6 @@
 //! A branch with two lines: what each of them is said to be while one fails in one way or another.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -127,6 +128,152 @@ fn a_lossy_line_is_poor_and_not_dead() {
         })
         .count();
     assert_eq!(downs, 0);
+}
+
+/// An hour of a link's samples, five a second, are so many.
+const HOUR: f64 = 18_000.0;
+
+/// Catches: a line that loses a packet now and then and is called dead for it: an hour's samples of a link, with 5 % lost
+/// at random, bring no "down"; and the loss that is told is the loss that there was.
+#[test]
+fn five_percent_of_random_loss_for_an_hour_of_samples_is_no_down() {
+    if let Err(reason) = packages::need_network() {
+        skip!("five_percent_of_random_loss_for_an_hour_of_samples_is_no_down", reason);
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let net = Net::centre_and_branches(1);
+    net.second_line(1);
+    net.settle_block("198.18.7.0/24");
+    let lines: Vec<String> = (1..=100).map(|n| format!("line-{n}")).collect();
+    let link = |n: usize| {
+        format!(
+            "  line-{n}: {{ between: [hub, one], probes: [{{ from: gw, to: 198.18.7.{n}, via: uplink }}] }}"
+        )
+    };
+    let links = (1..=100).map(link).collect::<Vec<_>>().join("\n");
+    let configuration = format!(
+        "institution: {{ id: story, name: {{ en: Story }}, timezone: Asia/Hebron }}
+defaults: {{ window: 2s }}
+sites:
+  hub: {{ name: {{ en: Hub }} }}
+  one: {{ name: {{ en: One }} }}
+agents:
+  gw: {{ site: one, role: gateway }}
+links:
+{links}"
+    );
+    let http = "127.0.0.1:8080".parse().expect("an address");
+    let centre = Centre::start(&net.centre(), dir.path(), &configuration, http, net.agents_listener());
+    let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "gw");
+    agent.start();
+    for line in &lines {
+        centre.await_entity("it is up", &format!("link/{line}"), SEEN, |e| e["reason"]["code"] == "link_up");
+    }
+    // What is lost on its way there is lost to a probe, and what is lost on its way back as well: together 5 %.
+    let loss = net.loss(1, 2.532);
+    let (events, began) = (centre.client.events("/api/v1/events"), wait::now_ms());
+    let points = |line: &str, field: &str| {
+        let points = centre.history(&format!("link/{line}#{field}@gw"), began, wait::now_ms());
+        points.into_iter().filter_map(|(at, value)| Some((at, value?))).collect::<BTreeMap<_, _>>()
+    };
+    let probes = |line: &str| points(line, "sent").into_values().sum::<f64>();
+    let each = 1.1 * HOUR / lines.len() as f64;
+    wait::until_true("an hour's samples", Duration::from_mins(3), || probes("line-1") >= each);
+    let (mut sent, mut lost) = (0.0, 0.0);
+    for line in &lines {
+        let loss = points(line, "loss");
+        for (at, probes) in points(line, "sent") {
+            sent += probes;
+            lost += probes * loss.get(&at).copied().unwrap_or_default();
+        }
+    }
+    assert!(sent >= HOUR, "{sent} probes are no hour's");
+    loss.heal();
+    let lost = 100.0 * lost / sent;
+    assert!((4.0..6.0).contains(&lost), "{lost} % of {sent} were lost");
+
+    let downs = || {
+        let told: Vec<Value> = events.so_far().iter().map(wasl_tests::client::Event::json).collect();
+        told.into_iter().filter(|event| event["health"] == "down").collect::<Vec<_>>()
+    };
+    let early = downs();
+    assert!(early.is_empty(), "{early:#?}");
+    // And these are told by the same stream.
+    let cut = net.cut(1);
+    wait::until_true("what is cut is told", SEEN, || {
+        let told = downs();
+        lines.iter().all(|line| told.iter().any(|event| event["subject"] == format!("link/{line}")))
+    });
+    cut.heal();
+}
+
+/// Catches: a line that stays green, or red, while its own gateway lets no probe out, and nobody who is told.
+#[test]
+fn a_line_whose_probes_cannot_be_sent_is_not_known() {
+    if let Err(reason) = packages::need_network() {
+        skip!("a_line_whose_probes_cannot_be_sent_is_not_known", reason);
+    }
+    let branch = Branch::open();
+    let rule = "oifname uplink icmp type echo-request drop";
+    let own = branch.net.own_firewall(1, "output", rule);
+    let first = branch.await_code(FIRST, "not_measured");
+    assert_eq!(first["health"], "unknown");
+    assert_eq!(branch.is(SECOND), ("ok".into(), "link_up".into()));
+    let notices = || branch.centre.client.json("/api/v1/notices").to_string();
+    wait::until_true("it is told why", SEEN, || {
+        let notices = notices();
+        notices.contains("probes_not_sent") && notices.contains("Operation not permitted")
+    });
+    drop(own);
+    branch.await_code(FIRST, "link_up");
+    wait::until_true("that is over", SEEN, || !notices().contains("probes_not_sent"));
+}
+
+/// Catches: a link that is called cut, its ring broken, and a backup said to carry, because the gateway at one end lets no
+/// probes in; and a real cut that is not called one.
+#[test]
+fn a_link_whose_one_end_drops_probes_is_not_cut() {
+    if let Err(reason) = packages::need_network() {
+        skip!("a_link_whose_one_end_drops_probes_is_not_cut", reason);
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let net = Net::centre_and_branches(1);
+    net.second_line(1);
+    let (to, back) = (net.centre_address(), net.branch_address(1));
+    let configuration = format!(
+        "institution: {{ id: story, name: {{ en: Story }}, timezone: Asia/Hebron }}
+defaults: {{ window: 2s }}
+sites:
+  hub: {{ name: {{ en: Hub }} }}
+  one: {{ name: {{ en: One }} }}
+agents:
+  gw: {{ site: one, role: gateway }}
+  hub-gw: {{ site: hub, role: gateway }}
+links:
+  first:
+    between: [hub, one]
+    probes: [{{ from: gw, to: {to}, via: uplink }}, {{ from: hub-gw, to: {back}, via: uplink }}]
+"
+    );
+    let http = "127.0.0.1:8080".parse().expect("an address");
+    let centre = Centre::start(&net.centre(), dir.path(), &configuration, http, net.agents_listener());
+    let mut branch = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "gw");
+    let mut hub = Agent::join(&centre, &net.centre(), dir.path(), "hub", "gateway", "hub-gw");
+    branch.start();
+    hub.start();
+    let is = |code: &str| {
+        centre.await_entity(&format!("it is {code}"), FIRST, SEEN, |e| e["reason"]["code"] == code)
+    };
+    is("link_up");
+    let own = net.own_firewall(1, "input", "iifname uplink icmp type echo-request drop");
+    let link = is("link_one_ended");
+    assert_eq!((&link["health"], &link["reason"]["args"]["agent"]), (&"degraded".into(), &"hub-gw".into()));
+    let cut = net.cut(1);
+    assert_eq!(is("link_cut")["health"], "down");
+    cut.heal();
+    is("link_one_ended");
+    drop(own);
+    is("link_up");
 }
 
 /// Catches: a wall clock that is set under a prober, whose samples on their way then are losses, or an hour long, or the end

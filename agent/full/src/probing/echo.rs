@@ -40,6 +40,9 @@ const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// How often a way that is gone is looked for again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// How often it is told why probes cannot be sent.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
+
 struct EchoLane {
     family: Family,
     /// By which way everything leaves.
@@ -63,6 +66,8 @@ struct EchoLane {
     rounds: [Duration; 2],
     /// Whether the last one was put off.
     busy: bool,
+    /// When it was last told why a probe could not be sent.
+    unsent_told: Option<Duration>,
     orders: watch::Receiver<Desired>,
     outlet: mpsc::Sender<Report>,
 }
@@ -109,6 +114,7 @@ pub(super) fn start(
         requests: Vec::with_capacity(TOGETHER),
         rounds: [Duration::ZERO; 2],
         busy: false,
+        unsent_told: None,
         orders,
         outlet,
     };
@@ -286,7 +292,7 @@ impl EchoLane {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.sent(next, begun);
-                    self.not_sent(next, &error);
+                    self.not_sent(next, error);
                     next += 1;
                 }
             }
@@ -298,9 +304,9 @@ impl EchoLane {
     }
 
     /// The probe at this place of `due` could not be sent.
-    fn not_sent(&mut self, at: usize, error: &io::Error) {
+    fn not_sent(&mut self, at: usize, error: io::Error) {
         let due = &self.due[at];
-        match unsent(error, self.via.is_some()) {
+        match unsent(&error, self.via.is_some()) {
             Unsent::NoWay => {
                 if self.via.is_some() {
                     self.renew_at.get_or_insert(self.clock.mono() + LOOK_AGAIN);
@@ -310,6 +316,12 @@ impl EchoLane {
             Unsent::Local => {
                 tracing::debug!(%error, to = %due.to.ip(), "a probe could not be sent and does not count");
                 self.fleet.void(due);
+                let now = self.clock.mono();
+                if self.unsent_told.is_none_or(|told| now >= told + TELL_AGAIN) {
+                    self.unsent_told = Some(now);
+                    // If the outlet is full it is told with a later one.
+                    let _ = self.outlet.try_send(Report::Unsent(error));
+                }
             }
         }
     }

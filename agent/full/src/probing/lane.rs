@@ -31,6 +31,8 @@ pub(super) enum Report {
     Window(Timestamp, Closed),
     /// The wall clock was set; what was on its way has been voided.
     Step(Step),
+    /// This machine could not send a probe, for a reason that says nothing of the network. Told now and then.
+    Unsent(std::io::Error),
 }
 
 /// The end by which a lane is told what to do. Dropping it ends the lane, which then hands in what

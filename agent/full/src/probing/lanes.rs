@@ -43,7 +43,6 @@ type Key = (Family, Option<Via>);
 pub(super) struct Lanes {
     transport: Transport,
     retry: Duration,
-    nonce: u64,
     usual: Usual,
     outlet: mpsc::Sender<Report>,
     echoes: HashMap<Key, Echo>,
@@ -78,8 +77,6 @@ impl Lanes {
         Self {
             transport,
             retry,
-            // The standard library seeds its hasher from the kernel's random numbers.
-            nonce: RandomState::new().build_hasher().finish(),
             usual,
             outlet,
             echoes: HashMap::new(),
@@ -162,14 +159,11 @@ impl Lanes {
         let again = Instant::now() + self.retry;
         let started = EchoSocket::open(*family, via.as_ref()).and_then(|socket| {
             let method = socket.method();
-            let started = echo::start(
-                *family,
-                via.clone(),
-                socket,
-                self.nonce,
-                self.usual.clone(),
-                self.outlet.clone(),
-            );
+            // Of its own for each lane, because a raw socket is given the answers to all of them. The standard library
+            // seeds its hasher from the kernel's random numbers.
+            let nonce = RandomState::new().build_hasher().finish();
+            let started =
+                echo::start(*family, via.clone(), socket, nonce, self.usual.clone(), self.outlet.clone());
             let (lane, thread) = started.map_err(|error| OpenError::Unavailable(*family, error))?;
             Ok((lane, thread, method))
         });

@@ -11,11 +11,13 @@ use crate::judge::unseen;
 use crate::{Judgement, reasons};
 
 /// A line that is used so much has nothing to give away.
-const BUSY: f64 = 0.8;
+const BUSY: f64 = 0.9;
 /// And one that is used less than this has again.
 const RELAXED: f64 = 0.7;
 /// So much above a share is no rounding.
 const BEYOND: f64 = 1.05;
+/// Who uses less of its share than this wants no more: it is closed, or it is night.
+const WANTS: f64 = 0.25;
 
 /// What one institution uses of a line and what it may, down and up, in bits per second.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -37,8 +39,9 @@ struct Standing {
 /// Judges the institutions that share one line.
 ///
 /// One exceeds its share when, for `patience`, it uses more than it may of a direction that is nearly full while
-/// another gets less than it may. It is let go when the line has room again, or it is within its share, for half of
-/// that. On a line with room nobody is kept from anything, whatever one uses.
+/// another uses some of its share, but not all. It is let go when the line has room again, or it is within its share,
+/// for half of that. On a line with room nobody is kept from anything, whatever one uses; and who uses next to nothing
+/// goes not short of anything.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Fairness {
     standing: BTreeMap<String, Standing>,
@@ -64,7 +67,9 @@ impl Fairness {
             let others = || uses.iter().enumerate().filter(|(other, _)| *other != index);
             let beyond = Direction::ALL.into_iter().find(|direction| {
                 let way = *direction as usize;
-                let short = |other: &Use| other.used[way].zip(other.due[way]).is_some_and(|(u, d)| u < d);
+                let short = |other: &Use| {
+                    other.used[way].zip(other.due[way]).is_some_and(|(u, d)| u < d && u >= d * WANTS)
+                };
                 let over = own.used[way].zip(own.due[way]).is_some_and(|(used, due)| used > due * BEYOND);
                 over && line[way].is_some_and(|load| load >= BUSY)
                     && others().any(|(_, (_, other))| short(other))

@@ -30,7 +30,7 @@ fn window(verdict: LinkVerdict, cause: Option<LinkCause>) -> ProbeWindow {
 
 fn laid(load: Option<f64>, before: Option<Blame>) -> (String, Option<Blame>) {
     let window = window(LinkVerdict::Degraded, Some(LinkCause::Latency));
-    let load = load.map(|ratio| Load { direction: Direction::Down, ratio, arrived: false });
+    let load = load.map(|ratio| Load { direction: Direction::Down, ratio, arrived: false, whole: true });
     let (judgement, blame) = lay(judge::link(&window), &window, load, before);
     assert_eq!(judgement.health, Health::Degraded, "why it is poor makes it no better");
     (judgement.reason.code, blame)
@@ -51,7 +51,7 @@ fn a_full_line_is_congested_an_idle_one_faulty_and_an_unknown_one_is_not_guessed
     let (judgement, blame) = lay(judge::link(&up), &up, None, congested);
     assert_eq!((judgement.health, blame), (Health::Ok, None));
     let down = window(LinkVerdict::Down, Some(LinkCause::BlackHole));
-    let full = Load { direction: Direction::Up, ratio: 1.0, arrived: false };
+    let full = Load { direction: Direction::Up, ratio: 1.0, arrived: false, whole: true };
     assert_eq!(lay(judge::link(&down), &down, Some(full), congested).0.reason.code, "link_cut");
     let flaps = window(LinkVerdict::Degraded, Some(LinkCause::Flapping));
     let idle = Load { ratio: 0.1, ..full };
@@ -73,8 +73,8 @@ fn only_what_arrives_shows_that_a_line_is_not_cut() {
         let (judged, blame) = lay(judge::link(window), window, load, before);
         (judged.health, judged.reason.code, blame)
     };
-    let sent = Load { direction: Direction::Up, ratio: 1.2, arrived: false };
-    let came = Load { direction: Direction::Down, ratio: 0.99, arrived: true };
+    let sent = Load { direction: Direction::Up, ratio: 1.2, arrived: false, whole: true };
+    let came = Load { direction: Direction::Down, ratio: 0.99, arrived: true, whole: true };
     let is_cut = (Health::Down, "link_cut".to_owned(), None);
     assert_eq!(says(&cut, None, None), is_cut);
     assert_eq!(says(&cut, Some(sent), Some(Blame::Congestion(sent))), is_cut, "sent into nowhere");
@@ -93,14 +93,28 @@ fn what_arrives_must_arrive_all_the_time() {
     loads.add(at(0), at(10), [Some(0.95), Some(0.5)]);
     loads.add(at(10), at(20), [Some(0.2), Some(1.3)]);
     let during = |from, to| loads.during(at(from), at(to)).expect("known");
-    assert_eq!(during(1, 9), Load { direction: Direction::Down, ratio: 0.95, arrived: true });
-    assert_eq!(during(5, 15), Load { direction: Direction::Up, ratio: 1.3, arrived: false });
+    assert_eq!(during(1, 9), Load { direction: Direction::Down, ratio: 0.95, arrived: true, whole: true });
+    assert_eq!(during(5, 15), Load { direction: Direction::Up, ratio: 1.3, arrived: false, whole: true });
+}
+
+/// Catches: a provider who is accused of a faulty line although nobody knows how full the other direction was.
+#[test]
+fn a_line_is_faulty_only_where_both_directions_are_known_to_have_room() {
+    let mut loads = Loads::new(Direction::Down);
+    loads.add(at(0), at(10), [Some(0.1), None]);
+    let load = loads.during(at(1), at(9)).expect("one direction is known");
+    assert!(!load.whole);
+    let window = window(LinkVerdict::Degraded, Some(LinkCause::Loss));
+    let laid = |load| lay(judge::link(&window), &window, Some(load), None).0.reason.code;
+    assert_eq!(laid(load), "link_lossy", "it may be full the other way");
+    assert_eq!(laid(Load { whole: true, ..load }), "link_faulty");
+    assert_eq!(laid(Load { ratio: 0.95, ..load }), "link_congested", "one full direction is enough");
 }
 
 #[test]
 fn a_congested_line_tells_its_figures() {
     let window = window(LinkVerdict::Degraded, Some(LinkCause::Loss));
-    let full = Load { direction: Direction::Up, ratio: 0.987, arrived: false };
+    let full = Load { direction: Direction::Up, ratio: 0.987, arrived: false, whole: true };
     let reason = lay(judge::link(&window), &window, Some(full), None).0.reason;
     let told = ["direction", "load_percent", "loss_percent", "rtt_ms"].map(|arg| reason.args[arg].as_str());
     assert_eq!(told, ["up", "99", "20.00", "240.00"]);
@@ -165,6 +179,15 @@ fn nobody_exceeds_on_a_line_with_room_or_while_nobody_goes_short() {
     assert_eq!(story(&[(600, 0.7, greedy)]), ["share_fair"]);
     let both = [using(22.0, 20.0), using(26.0, 25.0)];
     assert_eq!(story(&[(600, 1.0, both)]), ["share_fair"], "nobody gets less than it pays for");
+    let closed = [using(38.0, 27.0), using(0.0, 18.0)];
+    assert_eq!(
+        story(&[(600, 0.84, closed), (600, 1.0, closed)]),
+        ["share_fair", "share_fair"],
+        "the backup at night"
+    );
+    let busy = [using(38.0, 27.0), using(6.0, 18.0)];
+    assert_eq!(story(&[(600, 0.84, busy)]), ["share_fair"], "there is room");
+    assert_eq!(story(&[(600, 0.97, busy)]), ["share_exceeded"]);
     let a_little = [using(20.5, 20.0), using(10.0, 25.0)];
     assert_eq!(story(&[(600, 1.0, a_little)]), ["share_fair"]);
     let bursts: Vec<_> =

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasl_model::health::{Health, Reason};
 use wasl_model::units::{Micros, Millis, Scalar};
-use wasl_model::{LinkCause, LinkVerdict, ProbeWindow, StampWindow, Timestamp};
+use wasl_model::{AgentId, LinkCause, LinkVerdict, ProbeWindow, StampWindow, Timestamp};
 
 use super::{target, unseen};
 use crate::{Judgement, reasons};
@@ -40,8 +40,9 @@ const TARGET: Words = Words {
     flapping: reasons::TARGET_FLAPPING,
 };
 
-/// More loss in one direction than this and a path is degraded.
-const PATH_LOSSY: f64 = 0.05;
+/// A clock that was set voids the probes that are on their way; so many in a window in which none was decided means that
+/// they cannot be sent.
+const UNSENT: u64 = 3;
 
 /// Two agents' clocks may be this far apart.
 const CLOCKS_APART: Duration = Duration::from_secs(2);
@@ -67,37 +68,58 @@ pub(super) fn of_target(window: &ProbeWindow) -> Judgement {
     by_verdict(window, &TARGET)
 }
 
-/// The two directions of a link, by the last window of tests; which direction loses is told.
-pub fn path(window: &StampWindow) -> Judgement {
-    let percent = |loss: f64| format!("{:.2}", loss * 100.0);
-    let (there, back) = (window.loss_forward(), window.loss_back());
-    let worst = [(there, reasons::PATH_LOSES_THERE), (back, reasons::PATH_LOSES_BACK)]
-        .into_iter()
-        .filter_map(|(loss, code)| Some((loss?, code)))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match worst {
-        Some((loss, code)) if loss > PATH_LOSSY => {
-            Judgement::new(Health::Degraded, Reason::new(code).with("loss_percent", percent(loss)))
-        }
-        Some(_) => Judgement::new(Health::Ok, Reason::new(reasons::PATH_MEASURED)),
-        None if window.received.is_some_and(|n| n.0 == 0) && window.sent.is_some_and(|n| n.0 > 0) => {
-            Judgement::new(Health::Down, Reason::new(reasons::PATH_SILENT))
-        }
-        None => unseen(),
+/// A link that one end finds down, where another end's probes come through: they went there and back, so the link
+/// carries, and something at an end drops the probes of the first. `judged`: what the first says at `at` by `window`.
+/// `others`: the last windows of those ends whose probes can leave by the link only, with their end.
+///
+/// They count only if they began after the first end had found it down, by both ends' clocks.
+pub fn link_from_both_ends<'a>(
+    at: Timestamp,
+    window: &ProbeWindow,
+    judged: Judgement,
+    from: &AgentId,
+    others: impl IntoIterator<Item = (Timestamp, &'a ProbeWindow)>,
+) -> Judgement {
+    let Some(held) = window.verdict_age.filter(|_| judged.health == Health::Down) else { return judged };
+    let down_from = at.minus(Duration::from_millis(held.0)).plus(CLOCKS_APART);
+    let comes_through = |(ended, other): (Timestamp, &ProbeWindow)| {
+        let Some(length) = other.window else { return false };
+        let began = ended.minus(Duration::from_millis(length.0));
+        began >= down_from
+            && other.verdict != Some(LinkVerdict::Down)
+            && other.received.is_some_and(|n| n.0 > 0)
+    };
+    if !others.into_iter().any(comes_through) {
+        return judged;
     }
+    let reason = Reason::new(reasons::LINK_ONE_ENDED).with("agent", from);
+    Judgement { health: Health::Degraded, reason, ..judged }
 }
 
-/// The same where both ends are heard: a direction that carries nothing at all is told as well. `at` is the end of
-/// `window`; `arrivals` are those of the other end, with their end.
+/// Whether anything of the two directions is measured, by the last window of tests. How much they lose is told by
+/// [`Directions`](crate::directions::Directions).
+pub fn path(window: &StampWindow) -> Judgement {
+    if window.loss_forward().is_some() || window.loss_back().is_some() {
+        return Judgement::new(Health::Ok, Reason::new(reasons::PATH_MEASURED));
+    }
+    if window.received.is_some_and(|n| n.0 == 0) && window.sent.is_some_and(|n| n.0 > 0) {
+        return Judgement::new(Health::Down, Reason::new(reasons::PATH_SILENT));
+    }
+    unseen()
+}
+
+/// A path where both ends are heard: where no answer comes back at all, what arrives tells which direction is cut.
+/// `judged`: what its own end says by `window`, which ended at `at`; `arrivals` are those of the other end, with their
+/// end.
 ///
 /// They count only if they began after the last answer had come back, by both ends' clocks: before, tests arrived and
 /// were answered.
 pub fn path_from_both_ends(
     at: Timestamp,
     window: &StampWindow,
+    judged: Judgement,
     arrivals: Option<(Timestamp, &StampWindow)>,
 ) -> Judgement {
-    let judged = path(window);
     if judged.reason.code != reasons::PATH_SILENT {
         return judged;
     }
@@ -120,6 +142,9 @@ pub fn path_from_both_ends(
 
 fn by_verdict(window: &ProbeWindow, words: &Words) -> Judgement {
     let Some(verdict) = window.verdict else { return unseen() };
+    if window.sent.is_some_and(|n| n.0 == 0) && window.voided.is_some_and(|n| n.0 >= UNSENT) {
+        return Judgement::new(Health::Unknown, Reason::new(reasons::NOT_MEASURED));
+    }
     let millis = |micros: f64| format!("{:.2}", micros / 1000.0);
     let seen = |figure: Option<Micros>| figure.map(|f| millis(f.0 as f64));
     let rtt = |code, rtt: Option<String>| {
@@ -212,27 +237,67 @@ mod tests {
     }
 
     #[test]
-    fn a_path_names_the_direction_that_loses() {
-        let lost = |forward: u64, back: u64| {
-            path(&StampWindow {
-                sent: Some(Count(100)),
-                reflected: Some(Count(100 - forward)),
-                received: Some(Count(100 - forward - back)),
-                lost_forward: Some(Count(forward)),
-                lost_back: Some(Count(back)),
-                ..StampWindow::default()
-            })
+    fn a_path_is_measured_silent_or_not_seen() {
+        let all = StampWindow {
+            sent: Some(Count(100)),
+            reflected: Some(Count(80)),
+            received: Some(Count(79)),
+            lost_forward: Some(Count(20)),
+            lost_back: Some(Count(1)),
+            ..StampWindow::default()
         };
-        assert_eq!(lost(0, 0).reason.code, "path_measured");
-        assert_eq!(lost(2, 1).health, Health::Ok);
-        assert_eq!(
-            (lost(20, 1).health, lost(20, 1).reason.code),
-            (Health::Degraded, "path_loses_there".into())
-        );
-        assert_eq!(lost(1, 20).reason.code, "path_loses_back");
+        assert_eq!(path(&all).reason.code, "path_measured");
         let silent = StampWindow { sent: Some(Count(9)), received: Some(Count(0)), ..StampWindow::default() };
         assert_eq!(path(&silent).health, Health::Down);
         assert_eq!(path(&StampWindow::default()).health, Health::Unknown);
+    }
+
+    /// Catches: a link that stays green, or red, while its agent cannot send a single probe.
+    #[test]
+    fn what_cannot_be_probed_is_not_known() {
+        let with = |verdict, voided, sent| ProbeWindow {
+            verdict: Some(verdict),
+            cause: (verdict == LinkVerdict::Down).then_some(LinkCause::BlackHole),
+            voided: Some(Count(voided)),
+            ..window(sent, sent)
+        };
+        for verdict in [LinkVerdict::Up, LinkVerdict::Down] {
+            assert_eq!(judged(&with(verdict, 50, 0)), (Health::Unknown, "not_measured".into()));
+            assert_eq!(target(&with(verdict, 50, 0)).reason.code, "not_measured");
+        }
+        assert_eq!(judged(&with(LinkVerdict::Up, 2, 0)).0, Health::Ok, "a clock was set");
+        assert_eq!(judged(&with(LinkVerdict::Up, 20, 30)).0, Health::Ok);
+    }
+
+    /// Catches: a cut that is told only to one end, a cut whose last good window is taken for a sign of life, and a link
+    /// that carries but is called down.
+    #[test]
+    fn a_link_that_carries_the_probes_of_its_other_end_is_not_cut() {
+        let at = |seconds: i64| Timestamp(1_795_000_000_000 + seconds * 1000);
+        let (length, agent) = (Some(Millis(10_000)), AgentId::new("jenin-gw").expect("a name"));
+        let cut = ProbeWindow {
+            verdict: Some(LinkVerdict::Down),
+            cause: Some(LinkCause::BlackHole),
+            verdict_age: Some(Millis(30_000)),
+            window: length,
+            ..window(50, 0)
+        };
+        let other = ProbeWindow { verdict: Some(LinkVerdict::Up), window: length, ..window(50, 50) };
+        // Down from second 70 on.
+        let says = |window: &ProbeWindow, ended, other: &ProbeWindow| {
+            let judged = link_from_both_ends(at(100), window, link(window), &agent, [(at(ended), other)]);
+            (judged.health, judged.reason.code)
+        };
+        assert_eq!(says(&cut, 95, &other), (Health::Degraded, "link_one_ended".into()));
+        let is_cut = (Health::Down, "link_cut".into());
+        assert_eq!(says(&cut, 81, &other), is_cut, "it may have begun before the cut");
+        assert_eq!(says(&cut, 95, &cut), is_cut);
+        assert_eq!(says(&cut, 95, &ProbeWindow { received: Some(Count(0)), ..other.clone() }), is_cut);
+        assert_eq!(says(&other, 95, &other).0, Health::Ok);
+        let alone = link_from_both_ends(at(100), &cut, link(&cut), &agent, []);
+        assert_eq!(alone.health, Health::Down);
+        let told = link_from_both_ends(at(100), &cut, link(&cut), &agent, [(at(95), &other)]);
+        assert_eq!(told.reason.args["agent"], "jenin-gw");
     }
 
     /// Catches: a direction that is called cut by what arrived before the cut, or by a clock that is a little off.
@@ -254,7 +319,8 @@ mod tests {
         };
         // Silent from second 80 on.
         let says = |ended: i64, arrived| {
-            let judged = path_from_both_ends(at(100), &silent, Some((at(ended), &there(arrived))));
+            let judged =
+                path_from_both_ends(at(100), &silent, path(&silent), Some((at(ended), &there(arrived))));
             assert_eq!(judged.health, Health::Down);
             judged.reason.code
         };
@@ -266,8 +332,9 @@ mod tests {
             assert_eq!(says(80, arrived), "path_silent");
         }
         let none = there(0);
-        let alone =
-            |window: &StampWindow, arrivals| path_from_both_ends(at(100), window, arrivals).reason.code;
+        let alone = |window: &StampWindow, arrivals| {
+            path_from_both_ends(at(100), window, path(window), arrivals).reason.code
+        };
         let recent = Some((at(95), &none));
         assert_eq!(alone(&silent, None), "path_silent");
         let old = StampWindow { silent: None, ..silent.clone() };

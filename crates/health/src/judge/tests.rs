@@ -63,18 +63,23 @@ fn a_disk_is_as_full_as_the_scarcer_of_bytes_and_inodes() {
 #[test]
 fn an_interface_that_is_switched_off_on_purpose_is_no_fault() {
     let off = InterfaceSample { enabled: Some(false), up: Some(false), ..Default::default() };
-    assert_eq!(code(&interface(&off)), (Health::Ok, "interface_disabled"));
+    assert_eq!(code(&interface(&off, true)), (Health::Ok, "interface_disabled"));
     let cut = InterfaceSample { enabled: Some(true), up: Some(false), ..Default::default() };
-    assert_eq!(code(&interface(&cut)), (Health::Down, "interface_down"));
+    assert_eq!(code(&interface(&cut, true)), (Health::Down, "interface_down"));
+    assert_eq!(
+        code(&interface(&cut, false)),
+        (Health::Ok, "interface_unused"),
+        "a seat that is off is no trouble"
+    );
     let faulty = InterfaceSample {
         up: Some(true),
         interval: Some(Millis(10_000)),
         receive_errors: Some(Count(11)),
         ..Default::default()
     };
-    assert_eq!(code(&interface(&faulty)), (Health::Degraded, "interface_errors"));
+    assert_eq!(code(&interface(&faulty, false)), (Health::Degraded, "interface_errors"));
     let few = InterfaceSample { receive_errors: Some(Count(10)), ..faulty };
-    assert_eq!(interface(&few).health, Health::Ok);
+    assert_eq!(interface(&few, true).health, Health::Ok);
 }
 
 #[test]
