@@ -17,13 +17,14 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
+use wasl_health::activity::{Contender, activities};
 use wasl_health::directions::Directions;
 use wasl_health::engine::{Refusal, StateChange};
 use wasl_health::{Engine, Policy, Word, judge};
 use wasl_model::assignment::Via;
 use wasl_model::health::EntityState;
 use wasl_model::{AgentId, EntityKind, Maintenance, ProbeWindow, SiteId, Subject, Timestamp, Value};
-use wasl_settings::{HealthPolicy, Link, LinkProbe, Settings};
+use wasl_settings::{HealthPolicy, Link, LinkProbe, LinkRole, Settings};
 use wasl_store::{AgentRecord, Store, StoredEvent};
 
 use crate::board::Entity;
@@ -254,6 +255,7 @@ impl Inner {
             tracing::warn!("the configuration's dependencies: {problem}");
         }
         self.engine.configure(graph, now);
+        self.assign(&settings, now);
         self.capacity.configure(&settings, &self.engine);
         let mut live = shared.live.read();
         live.all_changed();
@@ -419,6 +421,23 @@ impl Inner {
         said
     }
 
+    /// Says what each link is doing, by how all of them are.
+    fn assign(&mut self, settings: &Settings, now: Timestamp) {
+        let subjects: Vec<Subject> =
+            settings.links().keys().map(|id| Subject::lenient(EntityKind::Link, id)).collect();
+        let links = subjects.iter().zip(settings.links().values());
+        let contenders: Vec<Contender<'_>> = links
+            .map(|(subject, link)| Contender {
+                between: &link.between,
+                waits: link.role == LinkRole::Backup,
+                health: self.engine.felt(subject),
+            })
+            .collect();
+        for (subject, activity) in subjects.iter().zip(activities(&contenders)) {
+            self.engine.set_activity(subject, activity.as_str(), now);
+        }
+    }
+
     /// Whether an agent without a session is only known from before the start.
     fn connected_never(&self, agent: &AgentId, shared: &Shared) -> bool {
         let subject = Subject::lenient(EntityKind::Agent, agent.as_str());
@@ -427,8 +446,12 @@ impl Inner {
 
     /// Brings what changed to the board, then to the store, then to whoever listens.
     async fn publish(&mut self, shared: &Shared) -> Result<(), wasl_store::Error> {
+        let settings = shared.intent.settings();
+        if self.engine.has_changed(EntityKind::Link) {
+            self.assign(&settings, now());
+        }
         let changes = self.engine.take_changes();
-        let (engine, settings) = (&self.engine, shared.intent.settings());
+        let engine = &self.engine;
         shared.boards.change(|board| {
             for StateChange { subject, .. } in &changes.states {
                 let before = board.entities.remove(subject);

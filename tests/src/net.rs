@@ -361,6 +361,11 @@ impl Net {
         self.rule(branch, "drop")
     }
 
+    /// Cuts a branch's second line without a sign.
+    pub fn cut_second_line(&self, branch: u8) -> Fault<'_> {
+        self.rule_of(&spare(branch), "drop")
+    }
+
     /// Lets a branch be heard and not hear: what is sent to it vanishes.
     pub fn deafen(&self, branch: u8) -> Fault<'_> {
         self.rule(branch, &format!("oifname {} drop", line(branch)))
@@ -385,7 +390,10 @@ impl Net {
     }
 
     fn rule(&self, branch: u8, rule: &str) -> Fault<'_> {
-        let line = line(branch);
+        self.rule_of(&line(branch), rule)
+    }
+
+    fn rule_of(&self, line: &str, rule: &str) -> Fault<'_> {
         self.router.exec(&["nft", &format!("add rule inet faults {line} {rule}")]);
         Fault { net: self, undo: vec![format!("nft flush chain inet faults {line}")], child: None }
     }

@@ -96,7 +96,8 @@ fn arrival(message: &RecvMsg<'_, '_, SockaddrStorage>) -> io::Result<Arrival> {
     Ok(Arrival { length: message.bytes, from, at, overflowed })
 }
 
-fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
+/// An Internet address, if it is one.
+pub(crate) fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = address.as_sockaddr_in().map(|a| SocketAddr::V4((*a).into()));
     v4.or_else(|| address.as_sockaddr_in6().map(|a| SocketAddr::V6((*a).into())))
 }

@@ -25,6 +25,11 @@ impl LinkActivity {
             Self::Standby => "standby",
         }
     }
+
+    /// What such a word means; a link of which nobody said anything is a primary.
+    pub fn of(word: Option<&str>) -> Self {
+        [Self::Backup, Self::Standby].into_iter().find(|a| Some(a.as_str()) == word).unwrap_or(Self::Primary)
+    }
 }
 
 /// A link, as far as what it does depends on it.
@@ -34,7 +39,7 @@ pub struct Contender<'a> {
     pub between: &'a [SiteId],
     /// Whether it is meant to wait for others.
     pub waits: bool,
-    /// How it is judged.
+    /// How it is of itself, also while it is being worked on: a primary that is planned to be down is down.
     pub health: Health,
 }
 

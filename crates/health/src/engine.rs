@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 use wasl_model::health::{EntityState, Health};
-use wasl_model::{AgentId, Incident, Maintenance, MaintenanceScope, SiteId, Subject, Timestamp};
+use wasl_model::{AgentId, EntityKind, Incident, Maintenance, MaintenanceScope, SiteId, Subject, Timestamp};
 
 use crate::graph::{Graph, Links, Plan};
 use crate::{Judgement, judge};
@@ -149,6 +149,8 @@ struct Entity {
     /// When it last lost the cause of its trouble.
     freed: Option<Timestamp>,
     incident: Option<u64>,
+    /// What it is doing, where that is not its witnesses' to say.
+    activity: Option<String>,
 }
 
 /// See the [module](self).
@@ -245,6 +247,27 @@ impl Engine {
         self.entities.get(subject)?.state.as_ref()
     }
 
+    /// How an entity is of itself, as what depends on it feels it: also while it is being worked on, and well while only
+    /// something that it could rely on is lost.
+    pub fn felt(&self, subject: &Subject) -> Health {
+        self.entities.get(subject).map_or(Health::Unknown, |entity| entity.flow.felt)
+    }
+
+    /// Says what an entity is doing, where that follows from others and is not its witnesses' to say.
+    pub fn set_activity(&mut self, subject: &Subject, activity: &str, now: Timestamp) {
+        let Some(entity) = self.entities.get_mut(subject) else { return };
+        if entity.activity.as_deref() != Some(activity) {
+            entity.activity = Some(activity.to_owned());
+            self.unshown.insert(subject.clone());
+            self.advance(now);
+            self.settle();
+        }
+    }
+
+    /// Whether an entity of this kind has changed since the changes were last taken.
+    pub fn has_changed(&self, kind: EntityKind) -> bool {
+        self.before.keys().any(|subject| subject.kind == kind)
+    }
     /// An entity's state, its place, and whose word decides.
     pub fn view(&self, subject: &Subject) -> Option<View<'_>> {
         let entity = self.entities.get(subject)?;
@@ -358,6 +381,7 @@ impl Engine {
             alone_since: None,
             freed: None,
             incident: None,
+            activity: None,
         };
         self.entities.insert(subject.clone(), Box::new(entity));
         self.index(subject);

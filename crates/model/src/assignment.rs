@@ -190,7 +190,7 @@ pub struct LinkAssignment {
 pub enum Via {
     /// By this network interface (`SO_BINDTODEVICE`).
     Interface(String),
-    /// With this address as their source.
+    /// With this address as their source, and by the interface that has it.
     Source(IpAddr),
 }
 

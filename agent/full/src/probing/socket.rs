@@ -10,6 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
+use nix::ifaddrs::{InterfaceAddress, getifaddrs};
+use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::{
     MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg, setsockopt,
     sockopt::{RcvBufForce, ReceiveTimestampns, RxqOvfl},
@@ -137,12 +139,28 @@ impl EchoSocket {
 }
 
 /// Makes packets leave by this way only, and answers count only where they come in by it. Both are permitted to
-/// everybody (SO_BINDTODEVICE since Linux 5.7).
+/// everybody (SO_BINDTODEVICE since Linux 5.7). An address alone would not do: by which interface a packet leaves is
+/// chosen by where it goes, so the interface that has the address is bound to as well.
 pub(super) fn bind(socket: &Socket, via: &Via) -> io::Result<()> {
     match via {
         Via::Interface(name) => socket.bind_device(Some(name.as_bytes())),
-        Via::Source(address) => socket.bind(&SockAddr::from(SocketAddr::new(*address, 0))),
+        Via::Source(address) => {
+            socket.bind(&SockAddr::from(SocketAddr::new(*address, 0)))?;
+            match interface_of(*address)? {
+                Some(name) => socket.bind_device(Some(name.as_bytes())),
+                None => Ok(()),
+            }
+        }
     }
+}
+
+/// The interface that has an address; none for one that belongs to the machine as a whole, as on the loopback.
+fn interface_of(address: IpAddr) -> io::Result<Option<String>> {
+    let has = |one: &InterfaceAddress| {
+        let own = one.address.as_ref().and_then(arrival::address_of);
+        own.is_some_and(|own| own.ip() == address) && !one.flags.contains(InterfaceFlags::IFF_LOOPBACK)
+    };
+    Ok(getifaddrs()?.find(has).map(|one| one.interface_name))
 }
 
 impl AsFd for EchoSocket {

@@ -1,14 +1,13 @@
 //! From what is known of links to what their pages and the API show.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wasl_health::activity::{Contender, LinkActivity, activities};
+use wasl_health::activity::LinkActivity;
 use wasl_model::assignment::{LinkClass, Via};
 use wasl_model::health::{Health, Reason};
 use wasl_model::{EntityKind, LinkVerdict, ProbeMethod, SeriesKey, SiteId, Subject, Timestamp, Value};
 use wasl_pages::view::{ChangeView, ContractView, EndView, FlowView, LinkView, PlaceView, RingView};
-use wasl_settings::{Link, LinkProbe, LinkRole, Rate, Ring, Settings};
+use wasl_settings::{Link, LinkProbe, Rate, Ring, Settings};
 
 use super::{accounting, address, directions, judgement, name, site_name};
 use crate::board::{Board, Entity, Event};
@@ -28,11 +27,9 @@ pub(in crate::operators) fn all(
     now: Timestamp,
 ) -> Vec<LinkView> {
     let settings = shared.intent.settings();
-    let doing = doing(&settings, board);
     let view = |(id, link): (&String, &Link)| {
         let entity = board.entities.get(&Subject::lenient(EntityKind::Link, id))?;
-        let activity = doing.get(id.as_str()).copied().unwrap_or("primary");
-        Some(view(shared, &settings, board, live, entity, link, activity, now))
+        Some(view(shared, &settings, board, live, entity, link, now))
     };
     settings.links().iter().filter_map(view).collect()
 }
@@ -44,30 +41,13 @@ pub(in crate::operators) fn one(shared: &Shared, id: &str, now: Timestamp) -> Op
     let settings = shared.intent.settings();
     let link = settings.links().get(id)?;
     let entity = board.entities.get(&Subject::lenient(EntityKind::Link, id))?;
-    let activity = doing(&settings, &board).get(id).copied().unwrap_or("primary");
-    Some(view(shared, &settings, &board, &live, entity, link, activity, now))
-}
-
-/// What each link is doing, by what is known of all of them.
-fn doing<'a>(settings: &'a Settings, board: &Board) -> BTreeMap<&'a str, &'static str> {
-    let contenders: Vec<Contender<'_>> = settings
-        .links()
-        .iter()
-        .map(|(id, link)| Contender {
-            between: &link.between,
-            waits: link.role == LinkRole::Backup,
-            health: health(board, &Subject::lenient(EntityKind::Link, id)),
-        })
-        .collect();
-    let words = activities(&contenders).into_iter().map(LinkActivity::as_str);
-    settings.links().keys().map(String::as_str).zip(words).collect()
+    Some(view(shared, &settings, &board, &live, entity, link, now))
 }
 
 fn health(board: &Board, subject: &Subject) -> Health {
     board.entities.get(subject).map_or(Health::Unknown, |entity| entity.state.health)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one link out of all that is known")]
 fn view(
     shared: &Shared,
     settings: &Settings,
@@ -75,7 +55,6 @@ fn view(
     live: &State,
     entity: &Entity,
     link: &Link,
-    activity: &'static str,
     now: Timestamp,
 ) -> LinkView {
     let subject = &entity.subject;
@@ -96,7 +75,7 @@ fn view(
         id: subject.id.clone(),
         name: link.name.clone(),
         places: link.between.iter().map(|site| (site.to_string(), site_name(shared, site))).collect(),
-        activity,
+        activity: LinkActivity::of(entity.state.activity.as_deref()).as_str(),
         class: class(link.class),
         state: judgement(entity),
         caused_by: entity.state.caused_by.clone(),

@@ -258,7 +258,7 @@ impl Engine {
         let since = entity.state.as_ref().filter(|state| state.health == health).map(|state| state.since);
         let state = EntityState {
             health,
-            activity: own.activity,
+            activity: entity.activity.clone().or(own.activity),
             proof: own.proof,
             reason,
             since: since.unwrap_or(clock),

@@ -107,6 +107,6 @@ proptest! {
         let at = departure(begun, done, place, of);
         prop_assert!(begun.mono <= at.mono && at.mono <= done);
         prop_assert!(at.mono <= departure(begun, done, (place + 1).min(of), of).mono || place >= of);
-        prop_assert_eq!(at.wall - begun.wall, at.mono - begun.mono);
+        prop_assert_eq!(at.wall + begun.mono, at.mono + begun.wall);
     }
 }

@@ -128,7 +128,7 @@ impl Reflector {
         self
     }
 
-    /// How many tests were answered since this was last asked, by the identifiers of the sessions that are counted. One
+    /// How many tests have come since this was last asked, by the identifiers of the sessions that are counted. One
     /// of which nothing has ever come is left out: it may be that it goes elsewhere.
     pub fn take_arrivals(&mut self) -> impl Iterator<Item = (u16, u64)> {
         let heard = self.counted.iter_mut().filter(|(_, arrivals)| arrivals.ever);
@@ -159,7 +159,11 @@ impl Reflector {
         let (test, rest) = Test::read(bytes, self.key.as_deref())?;
         let authenticated = self.key.is_some();
         let limits = self.limits;
-        self.make_room((from, test.ssid), now)?;
+        if let Err(full) = self.make_room((from, test.ssid), now) {
+            // It has arrived, even if it gets no answer.
+            self.count(test.ssid);
+            return Err(full);
+        }
         let session = self.sessions.entry((from, test.ssid)).or_default();
         if authenticated && !session.replays.is_new(test.sequence, test.sent) {
             return Err(Refusal::Replay);
@@ -168,11 +172,9 @@ impl Reflector {
             return Err(Refusal::Rate);
         }
         session.last_seen = now;
-        if let Some(arrivals) = self.counted.get_mut(&test.ssid) {
-            *arrivals = Arrivals { ever: true, since_taken: arrivals.since_taken + 1 };
-        }
         let sequence = session.next;
         session.next = sequence.wrapping_add(1);
+        self.count(test.ssid);
         Ok(Reply {
             to: from,
             reflection: Reflection {
@@ -198,9 +200,23 @@ impl Reflector {
         bytes
     }
 
-    /// Sees to it that a session has or finds a place.
+    fn count(&mut self, ssid: u16) {
+        if let Some(arrivals) = self.counted.get_mut(&ssid) {
+            *arrivals = Arrivals { ever: true, since_taken: arrivals.since_taken + 1 };
+        }
+    }
+
+    /// Sees to it that a session has or finds a place. A sender that is not answered begins anew from another port: where
+    /// its session's identifier was told, the one before gives its place up.
     fn make_room(&mut self, id: (SocketAddr, u16), now: Duration) -> Result<(), Refusal> {
-        if self.sessions.len() < self.limits.sessions || self.sessions.contains_key(&id) {
+        if self.sessions.contains_key(&id) {
+            return Ok(());
+        }
+        let (from, ssid) = id;
+        if self.counted.contains_key(&ssid) {
+            self.sessions.retain(|(other, of), _| *of != ssid || other.ip() != from.ip());
+        }
+        if self.sessions.len() < self.limits.sessions {
             return Ok(());
         }
         let oldest = self.sessions.iter().min_by_key(|(_, session)| session.last_seen);

@@ -116,3 +116,20 @@ fn a_part_of_a_part_that_nobody_saw_is_covered_too() {
     story.wait(10);
     assert_eq!(story.is("target/behind").0, DOWN);
 }
+
+/// Catches: a backup that is said to wait while it carries, because the primary is down as planned.
+#[test]
+fn what_is_being_worked_on_is_felt_as_it_is() {
+    let mut story = story();
+    story.engine.set_maintenance(planned(1, of("target/line"), 0, 100), story.now).expect("planned");
+    story.says("target/line", DOWN);
+    assert_eq!(story.is("target/line").0, Health::Maintenance);
+    assert_eq!(story.engine.felt(&s("target/line")), DOWN);
+    story.engine.take_changes();
+    story.engine.set_activity(&s("target/portal"), "backup", story.now);
+    assert!(story.engine.has_changed(s("target/portal").kind), "what it does is told");
+    assert_eq!(story.state("target/portal").activity.as_deref(), Some("backup"));
+    story.engine.take_changes();
+    story.engine.set_activity(&s("target/portal"), "backup", story.now);
+    assert!(!story.engine.has_changed(s("target/portal").kind), "it is the same as before");
+}

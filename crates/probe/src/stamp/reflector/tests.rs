@@ -129,6 +129,25 @@ fn a_full_table_gives_up_only_what_is_silent() {
     assert_eq!(give("192.0.2.2:4000", NOW + limits.idle), Ok(1), "the other was not disturbed");
 }
 
+/// Catches: senders whose answers are lost, who begin anew from port after port, until there is no place for anybody and
+/// what arrives is no longer counted.
+#[test]
+fn a_sender_that_begins_anew_takes_its_own_place_and_what_finds_none_has_still_arrived() {
+    let limits = Limits { sessions: 2, ..Limits::default() };
+    let mut reflector = Reflector::new(peers(), 8620, None, limits).counting([1, 2]);
+    let mut give = |ssid, sender: &str| {
+        let packet = test(0, ssid).write(None);
+        reflector.on_packet(&packet, from(sender), None, WALL, NOW).map(|reply| reply.reflection.sequence)
+    };
+    assert_eq!(give(9, "192.0.2.9:4000"), Ok(0));
+    for port in 4000..4010 {
+        assert_eq!(give(1, &format!("192.0.2.1:{port}")), Ok(0));
+    }
+    assert_eq!(give(9, "192.0.2.9:4000"), Ok(1), "the other was not disturbed");
+    assert_eq!(give(2, "192.0.2.2:4000"), Err(Refusal::Full));
+    assert_eq!(reflector.take_arrivals().collect::<Vec<_>>(), [(1, 10), (2, 1)]);
+}
+
 proptest! {
     #[test]
     fn an_answer_is_as_long_as_the_question(rest in proptest::collection::vec(any::<u8>(), 0..1600), locked_up: bool) {
