@@ -4,7 +4,7 @@
 //! address, each in quotes or in an alphabet that means nothing in YAML. The text fits beside the configuration in
 //! force: its identifiers are new, and whatever it refers to is there. The same finds make the same text.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::net::IpAddr;
 
@@ -41,9 +41,11 @@ pub fn of(settings: &Settings, neighbours: &[NeighbourBody], stations: &[Station
     stations.sort_by_key(|s| (&s.site, &s.mac, &s.agent));
 
     let (devices, taken) = devices(settings, &neighbours);
-    // A device that a neighbour announced is proposed as that.
-    let named =
-        |s: &StationBody| [&s.ip, &s.mac].into_iter().chain(&s.ip6).any(|one| taken.contains(one.as_str()));
+    // A device that a neighbour announced at the same place is proposed as that.
+    let named = |s: &StationBody| {
+        let mut said = [&s.ip, &s.mac].into_iter().chain(&s.ip6);
+        said.any(|one| taken.contains(&(s.site.as_str(), one.as_str())))
+    };
     stations.retain(|s| !named(s));
     stations.dedup_by_key(|s| (&s.site, &s.mac));
     let mut ids: BTreeSet<String> = settings.stations().keys().cloned().collect();
@@ -81,23 +83,29 @@ fn topology(neighbours: &[&NeighbourBody]) -> String {
     lines.collect()
 }
 
+/// What identifies something at a site: another site may have the same private addresses.
+type Place<'a> = (&'a str, &'a str);
+
 /// A device for each neighbour that is unknown and can be managed somewhere; and what identifies these.
-fn devices<'a>(settings: &Settings, neighbours: &[&'a NeighbourBody]) -> (Vec<String>, BTreeSet<&'a str>) {
+fn devices<'a>(
+    settings: &'a Settings,
+    neighbours: &[&'a NeighbourBody],
+) -> (Vec<String>, BTreeSet<Place<'a>>) {
     let mut ids: BTreeSet<String> = settings.devices().keys().cloned().collect();
     let (mut lines, mut taken) = (Vec::new(), BTreeSet::new());
+    let steps = steps(settings, neighbours);
     for n in neighbours.iter().filter(|n| n.device.is_none()) {
         let Some(address) = n.management_address.as_deref().filter(|a| a.parse::<IpAddr>().is_ok()) else {
             continue;
         };
-        taken.insert(n.chassis.as_str());
-        if !taken.insert(address) {
+        let site = site_of(settings, n);
+        taken.insert((site, n.chassis.as_str()));
+        if !taken.insert((site, address)) {
             continue;
         }
         let name = said(n);
         let id = unique(identifier(&name, "device"), &mut ids);
-        // What is behind a device that is polled hangs on it.
-        let behind = n.heard_at.split_once('/').map(|(owner, _)| owner);
-        let behind = behind.filter(|owner| settings.devices().contains_key(*owner));
+        let behind = behind(settings, neighbours, &steps, n);
         let behind = behind.map(|owner| format!(", depends_on: [device/{owner}]")).unwrap_or_default();
         lines.push(format!(
             "  {id}: {{ name: {{ en: {} }}, host: {}, from: {}, snmp: {{ version: v2c, community: {id}-snmp }}{behind} }}\n",
@@ -107,6 +115,54 @@ fn devices<'a>(settings: &Settings, neighbours: &[&'a NeighbourBody]) -> (Vec<St
         ));
     }
     (lines, taken)
+}
+
+fn site_of<'a>(settings: &'a Settings, n: &NeighbourBody) -> &'a str {
+    let agent = AgentId::new(n.agent.as_str()).ok().and_then(|agent| settings.agents().get(&agent));
+    agent.map_or("", |agent| agent.site.as_str())
+}
+
+/// Who heard a neighbour: a device that is polled, or an agent itself.
+fn owner(n: &NeighbourBody) -> &str {
+    n.heard_at.split_once('/').map_or(n.heard_at.as_str(), |(owner, _)| owner)
+}
+
+/// How many steps it is from the agent that polls them to the devices that are known, as far as the neighbours tell.
+fn steps<'a>(settings: &'a Settings, neighbours: &[&'a NeighbourBody]) -> BTreeMap<&'a str, usize> {
+    let mut steps: BTreeMap<&str, usize> = BTreeMap::new();
+    for step in 0..settings.devices().len() {
+        let from = |n: &NeighbourBody| match settings.devices().contains_key(owner(n)) {
+            true => steps.get(owner(n)).is_some_and(|at| *at + 1 == step),
+            false => step == 0,
+        };
+        let reached: Vec<&str> =
+            neighbours.iter().filter(|n| from(n)).filter_map(|n| n.device.as_deref()).collect();
+        if reached.is_empty() {
+            break;
+        }
+        for device in reached {
+            steps.entry(device).or_insert(step);
+        }
+    }
+    steps
+}
+
+/// The device behind which a neighbour is, seen from its agent: of all that hear it, the nearest. None if the agent hears
+/// it itself, or if it is not known on which side of the device it is.
+fn behind<'a>(
+    settings: &Settings,
+    neighbours: &[&'a NeighbourBody],
+    steps: &BTreeMap<&str, usize>,
+    of: &NeighbourBody,
+) -> Option<&'a str> {
+    let heard =
+        neighbours.iter().filter(|n| n.chassis == of.chassis && n.agent == of.agent).map(|n| owner(n));
+    let mut owners: Vec<&str> = heard.collect();
+    if owners.iter().any(|owner| !settings.devices().contains_key(*owner)) {
+        return None;
+    }
+    owners.retain(|owner| steps.contains_key(owner));
+    owners.into_iter().min_by_key(|owner| (steps.get(owner), *owner))
 }
 
 fn station(s: &StationBody, ids: &mut BTreeSet<String>) -> String {

@@ -82,6 +82,49 @@ fn a_proposal_fits_beside_the_configuration_whatever_was_found() {
     assert!(proposal.yaml.contains("#   jenin-gw/eth3 -- core-switch "), "{}", proposal.yaml);
 }
 
+/// Catches: a core switch that "hangs on" the access switch that hears it, so that when the core dies the access switch is
+/// blamed; and of two branches' switches at the same private address, one that is lost.
+#[test]
+fn what_hangs_on_what_is_seen_from_the_agent_and_every_place_has_its_own_addresses() {
+    let more = "sites: { yatta: { name: { en: Yatta } } }
+agents: { yatta-gw: { site: yatta, role: gateway } }
+devices:
+  access: { host: 10.0.0.10, from: jenin-gw, snmp: { version: v2c, community: c } }
+  lonely: { host: 10.0.0.11, from: jenin-gw, snmp: { version: v2c, community: c } }
+";
+    let settings = load(more);
+    let other = |chassis: &str, n: NeighbourBody| NeighbourBody { chassis: chassis.to_owned(), ..n };
+    let yatta = |n: NeighbourBody| NeighbourBody { agent: "yatta-gw".into(), ..n };
+    let found = [
+        other("52:54:00:00:00:01", neighbour("jenin-gw/eth0", "router", Some("10.0.0.1"), None)),
+        other("52:54:00:00:00:01", neighbour("access/up", "router", Some("10.0.0.1"), None)),
+        other("52:54:00:00:00:09", neighbour("jenin-gw/eth1", "core", Some("10.0.0.9"), Some("core-switch"))),
+        other("52:54:00:00:00:0a", neighbour("core-switch/1", "access", Some("10.0.0.10"), Some("access"))),
+        other("52:54:00:00:00:02", neighbour("core-switch/2", "lab", Some("10.0.0.2"), None)),
+        other("52:54:00:00:00:02", neighbour("access/3", "lab", Some("10.0.0.2"), None)),
+        other("52:54:00:00:00:03", neighbour("lonely/1", "above-or-below", Some("10.0.0.3"), None)),
+        yatta(other("52:54:00:00:00:04", neighbour("yatta-gw/eth0", "there", Some("10.0.0.1"), None))),
+    ];
+    let proposal = of(&settings, &found, &[]);
+    let both = load(&format!("{more}{}", proposal.yaml.replacen("devices:\n", "", 1)));
+    let hangs_on =
+        |id: &str| both.devices()[id].depends_on.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(hangs_on("router"), [""; 0], "the agent hears it itself");
+    assert_eq!(hangs_on("lab"), ["device/core-switch"], "the nearer of the two that hear it");
+    assert_eq!(hangs_on("above-or-below"), [""; 0], "nobody knows on which side it is");
+    assert_eq!(
+        (both.devices()["there"].host.as_str(), both.devices()["there"].from.as_str()),
+        ("10.0.0.1", "yatta-gw")
+    );
+    let station = |site: &str, number| StationBody {
+        site: site.into(),
+        ip: "10.0.0.2".into(),
+        ..station(number, None)
+    };
+    let proposal = of(&settings, &found, &[station("jenin", 20), station("yatta", 21)]);
+    assert_eq!(proposal.stations, 1, "that of Yatta is another one:\n{}", proposal.yaml);
+}
+
 #[test]
 fn the_same_finds_make_the_same_text_in_whatever_order_they_come() {
     let settings = load("");

@@ -1,10 +1,12 @@
 //! What agents found without being told, and what of it could go into the configuration.
 
+use std::net::IpAddr;
+
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use wasl_model::{EntityKind, Timestamp, Value};
-use wasl_settings::{Familiar, Settings};
+use wasl_model::{AgentId, EntityKind, Neighbour, Timestamp, Value};
+use wasl_settings::{Device, Familiar, Settings};
 
 use super::{List, Problem};
 use crate::live;
@@ -119,8 +121,7 @@ fn neighbour_bodies(live: &live::State, settings: &Settings, since: i64) -> Vec<
     let items = found.filter_map(|((agent, subject), latest)| {
         let Value::Neighbour(n) = &latest.value else { return None };
         let owner = subject.id.split_once('/').map_or(subject.id.as_str(), |(owner, _)| owner);
-        let address = n.management_address.map(|ip| ip.to_string());
-        let device = settings.devices().iter().find(|(_, d)| Some(&d.host) == address.as_ref());
+        let device = settings.devices().iter().find(|(_, device)| is_this(settings, device, agent, n));
         Some(NeighbourBody {
             agent: agent.to_string(),
             heard_at: format!("{owner}/{}", n.local_port),
@@ -130,11 +131,27 @@ fn neighbour_bodies(live: &live::State, settings: &Settings, since: i64) -> Vec<
             system_name: n.system_name.clone(),
             system_description: n.system_description.clone(),
             device: device.map(|(id, _)| id.clone()),
-            management_address: address,
+            management_address: n.management_address.map(|ip| ip.to_string()),
             at: latest.at.0,
         })
     });
     items.collect()
+}
+
+/// Whether a neighbour that an agent told of is this device: by its address, or by its name where that is how the device is
+/// asked. Another branch may have the same private address, and a name of one word.
+fn is_this(settings: &Settings, device: &Device, agent: &AgentId, n: &Neighbour) -> bool {
+    let site = settings.agents().get(agent).map(|agent| &agent.site);
+    if device.from != *agent && device.site.as_ref() != site {
+        return false;
+    }
+    match device.host.parse::<IpAddr>() {
+        Ok(host) => Some(host) == n.management_address,
+        Err(_) => n.system_name.as_ref().is_some_and(|name| {
+            let first = |name: &str| name.split('.').next().unwrap_or_default().to_ascii_lowercase();
+            name.eq_ignore_ascii_case(&device.host) || first(name) == first(&device.host)
+        }),
+    }
 }
 
 fn station_bodies(live: &live::State, settings: &Settings, since: i64) -> Vec<StationBody> {
