@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use wasl_agent_core::report::Reporter;
 use wasl_model::assignment::{Address, Assignment};
 use wasl_model::units::Count;
-use wasl_model::{NoticeCode, ProbeWindow, Severity, Subject};
+use wasl_model::{EntityKind, NoticeCode, ProbeWindow, Severity, Subject};
 
 use address::{LookupError, look_up};
 use lane::Report;
@@ -320,7 +320,11 @@ impl Prober {
             Report::Window(at, closed) => {
                 let Ok(subject) = closed.id.parse::<Subject>() else { return };
                 self.note_silence(&subject, &closed.window);
-                self.reporter.report_at(subject, at, closed.window).await;
+                let mut window = closed.window;
+                if subject.kind != EntityKind::Link {
+                    window.down = None; // nobody owes how long a target is up
+                }
+                self.reporter.report_at(subject, at, window).await;
             }
             Report::Step(step) => {
                 self.stepped_until = Some(Instant::now() + STEP_TOLD);
