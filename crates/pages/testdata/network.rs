@@ -261,6 +261,7 @@ pub(crate) fn month(name: &str, over: bool, verdict: &'static str) -> MonthView 
         to: ago(hours_ago * HOUR - minutes * MINUTE),
         planned,
         open,
+        placed: over && hours_ago > 300,
     };
     let end = |agent: &str, site: &str, clock| EndMonthView {
         agent: agent.to_owned(),
@@ -281,6 +282,7 @@ pub(crate) fn month(name: &str, over: bool, verdict: &'static str) -> MonthView 
         down: 5_100.0,
         unobserved: 7_200.0,
         hidden: if over { 640.0 } else { 0.0 },
+        doubtful: if over { 90.0 } else { 0.0 },
         planned: 7_200.0,
         planned_down: 1_800.0,
         observed: Some(0.997_42),
@@ -312,6 +314,7 @@ pub(crate) fn month(name: &str, over: bool, verdict: &'static str) -> MonthView 
         }],
         from_windows: if over { 400_000.0 } else { 3_900_000.0 },
         from_means: if over { 3_500_000.0 } else { 0.0 },
+        by_loss: if over { 86_400.0 } else { 0.0 },
         window: 10.0,
         damaged: u64::from(over),
     }

@@ -150,9 +150,7 @@ async fn a_month_is_added_up_from_what_was_measured() {
 async fn once_windows_are_gone_means_tell_and_say_so() {
     let (_dir, store) = store(two_hours()).await;
     let later = Timestamp(START + 40 * DAY_MS);
-    let all = CompactOptions { force: true, ..CompactOptions::default() };
-    while store.compact(later, &all, None).await.expect("compacted").more {}
-    store.retain(later, &wasl_store::Retention::default()).await.expect("let go");
+    age(&store, later.0).await;
     let link = link();
     let month = "2026-11".parse().expect("a month");
     let found = super::month(&store, &question(&link, later.0), month).await.expect("read");
@@ -161,8 +159,88 @@ async fn once_windows_are_gone_means_tell_and_say_so() {
     assert_eq!(found.down, 0.0, "no cell of five minutes was down all along");
     assert!(found.hidden >= 59.0, "but a minute of one may have been: {}", found.hidden);
     assert!(found.worst < found.best);
-    let sent = found.quality.sent as f64;
-    assert!((27_000.0..=30_000.0).contains(&sent), "a cell that a window fell in counts whole: {sent}");
+    assert_eq!(found.quality.sent, 540 * 50, "probes are not counted by cells");
+    assert_eq!(found.by_loss, found.from_means);
+}
+
+/// Lets go of the windows of a store whose history is over.
+async fn age(store: &SqliteStore, now: i64) {
+    let later = Timestamp(now);
+    let all = CompactOptions { force: true, ..CompactOptions::default() };
+    while store.compact(later, &all, None).await.expect("compacted").more {}
+    store.retain(later, &wasl_store::Retention::default()).await.expect("let go");
+}
+
+#[tokio::test]
+async fn a_line_that_answers_twice_a_day_sends_no_more_than_it_sends() {
+    let answers = |i: i64| i > 8640 || i == 2160 || i == 4320;
+    let windows = (1..=2 * 8640).map(|i| window(START + i * 10_000, 50, if answers(i) { 50 } else { 0 }));
+    let (_dir, store) = store(windows.collect()).await;
+    let link = link();
+    let month = "2026-11".parse().expect("a month");
+    let found = super::month(&store, &question(&link, START + 2 * DAY_MS), month).await.expect("read");
+    assert_eq!((found.quality.sent, found.quality.lost), (2 * 8640 * 50, 8638 * 50));
+    assert_eq!((found.down, found.up, found.unobserved), (86_380.0, 86_420.0, 0.0));
+    assert_eq!((found.from_means, found.from_windows), (0.0, 172_800.0));
+    assert_eq!(found.outages_total, 3);
+}
+
+#[tokio::test]
+async fn windows_of_five_minutes_are_windows_and_no_cells() {
+    let windows = (1..=24).map(|i| window(START + i * 300_000 + 7_000, 1500, if i == 12 { 0 } else { 1500 }));
+    let (_dir, store) = store(windows.collect()).await;
+    let link = link();
+    let question = Question { window: Duration::from_mins(5), ..question(&link, START + 2 * HOUR) };
+    let found = month(&store, &question, "2026-11".parse().expect("a month")).await.expect("read");
+    assert_eq!((found.from_means, found.down), (0.0, 300.0));
+    assert_eq!(found.outages[0].from, Timestamp(START + 11 * 300_000 + 7_000));
+}
+
+/// The windows of an end that was cut at these times, as agents tell them: one ends where the verdict turns.
+fn told(cuts: &[(i64, i64)], until: i64) -> Vec<Observation> {
+    const SURE: i64 = 1_400;
+    let turns = cuts.iter().flat_map(|(from, to)| [from + SURE, to + SURE]);
+    let ends: std::collections::BTreeSet<i64> =
+        turns.chain((1..=until / 10_000).map(|i| i * 10_000)).collect();
+    // What the detector knows at a moment of the time that it was down.
+    let known = |at: i64| -> i64 {
+        let sure = cuts.iter().filter(|(from, _)| from + SURE <= at);
+        sure.map(|(from, to)| if to + SURE <= at { to - from } else { at - from }).sum()
+    };
+    let mut before = 0;
+    ends.into_iter()
+        .map(|at| {
+            let mut seen = window(START + at, 50, 49);
+            let down = known(at) - known(before);
+            if let Value::Probe(window) = &mut seen.value {
+                window.window = Some(Millis((at - before).unsigned_abs()));
+                window.down = Some(wasl_model::units::SignedMicros(down * 1_000));
+            }
+            before = at;
+            seen
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn what_was_down_is_the_same_by_windows_and_by_cells_and_to_the_second() {
+    let cuts: Vec<(i64, i64)> = (0..15)
+        .map(|i| (i * 400_000 + 33_300, i * 400_000 + 33_300 + 240_000))
+        .chain([(6_100_500, 6_103_000)])
+        .collect();
+    let (_dir, store) = store(told(&cuts, 2 * HOUR)).await;
+    let link = link();
+    let month: Month = "2026-11".parse().expect("a month");
+    let fresh = super::month(&store, &question(&link, START + 2 * HOUR), month).await.expect("read");
+    let spans: Vec<(i64, i64)> = fresh.outages.iter().map(|o| (o.from.0 - START, o.to.0 - START)).collect();
+    assert_eq!(spans, cuts);
+    assert_eq!((fresh.down, fresh.by_loss, fresh.unobserved), (3602.5, 0.0, 0.0));
+    age(&store, START + 40 * DAY_MS).await;
+    let later = super::month(&store, &question(&link, START + 40 * DAY_MS), month).await.expect("read");
+    assert_eq!((later.from_windows, later.by_loss), (0.0, 0.0));
+    assert!((later.down - 3602.5).abs() < 0.01, "{}", later.down);
+    assert_eq!((later.hidden, later.doubtful), (0.0, 0.0));
+    assert!(later.outages.iter().all(|outage| outage.placed));
 }
 
 #[tokio::test]

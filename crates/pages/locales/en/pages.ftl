@@ -347,6 +347,7 @@ r-planned-down = Down during it
 r-outages = Outages
 r-no-outages = There was none.
 r-open = It touches time that nobody observed and may have been longer.
+r-placed = Put together from means: its length is known, but not where within them it lies, nor whether it was one.
 col-number = No.
 col-note = Note
 r-quality = Loss and round-trip times
@@ -372,12 +373,14 @@ m-class = class
 m-window = What was sent in a window and what came back is counted together. A window's length is
 m-any-way = by any route
 m-clock = clock off by
-m-down = The link counts as down in a window in which every end that observed it got no answer at all. Any other window counts as up, whatever was lost in it. The ends judge for themselves: what one of them gets answered has passed in both directions.
-m-gaps = Time without windows is not observed and counts as neither up nor down. The best case takes it as up, the worst case as down. A promise counts as kept only in the worst case and as broken only in the best case.
+m-down = The link counts as down while the detector of every end that observed it held it for down: from the first probe without an answer to the first answer, each known to one interval between probes. What is over before a detector is sure, which takes at least eight probes in a row without an answer and a few seconds at most, is no outage; its losses count as loss. The ends judge for themselves: what one of them gets answered has passed in both directions.
+m-gaps = Time without windows is not observed and counts as neither up nor down. The best case takes it as up, the worst case as down; each also takes what means leave in doubt for its side. A promise counts as kept only if it was kept in the worst case, and as broken only if it was not kept in the best case.
 m-resolution = Over all ends,
 m-from-windows = rest on windows as they were measured
-m-from-means = on means of five minutes or longer, as windows are not kept for ever; of these only a cell in which everything was lost counts as down, and a cell that any window fell in counts whole.
-m-hidden = Outages that such means may hide, and that the worst case includes:
+m-from-means = on means of five minutes or longer, as windows are not kept for ever. These tell for how long the link was down as each end saw it, but not when within them; where two ends look, the link counts as down for what both can have in common.
+m-hidden = Time down that means may hide, and that the worst case includes:
+m-doubtful = Time that counts as down although means leave it in doubt, and that the best case leaves out:
+m-by-loss = Time of which no detector told anything, so that only windows and means in which every probe was lost count as down:
 m-damaged =
     { $n ->
         [one] { $n } stored block is damaged and missing.

@@ -26,6 +26,8 @@ pub struct MonthView {
     pub unobserved: f64,
     /// How much of the time as up may have been down unseen, as only means are kept of it.
     pub hidden: f64,
+    /// How much of the time as down may have been up, or planned, as only means are kept of it.
+    pub doubtful: f64,
     /// How long maintenance was planned for.
     pub planned: f64,
     /// How much of the time down was planned.
@@ -64,6 +66,8 @@ pub struct MonthView {
     pub from_windows: f64,
     /// Seconds, over all ends, that rest on means of five minutes or longer.
     pub from_means: f64,
+    /// Seconds of both that rest on losses alone, as the agent told no time down.
+    pub by_loss: f64,
     /// The length of a window, seconds.
     pub window: f64,
     /// Stored blocks that were damaged and are missing.
@@ -81,6 +85,8 @@ pub struct OutageView {
     pub planned: f64,
     /// Whether it touches time that nobody looked at, so that it may have been longer.
     pub open: bool,
+    /// Whether it rests on means, so that only its length is known, and not where in these it lies.
+    pub placed: bool,
 }
 
 impl OutageView {

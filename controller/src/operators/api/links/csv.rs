@@ -36,6 +36,7 @@ pub(super) fn csv(link: &LinkView, month: &MonthView, by: &str, made: Timestamp)
     row("method", "window", &month.window.to_string(), "s", none);
     row("method", "from_windows", &month.from_windows.to_string(), "s", none);
     row("method", "from_means", &month.from_means.to_string(), "s", none);
+    row("method", "by_loss_alone", &month.by_loss.to_string(), "s", none);
     for end in &link.ends {
         let probe = format!("{} to {} via {}", end.agent, end.to, end.via.as_deref().unwrap_or("any route"));
         row("method", "probe", &probe, end.method.unwrap_or_default(), none);
@@ -61,6 +62,7 @@ pub(super) fn csv(link: &LinkView, month: &MonthView, by: &str, made: Timestamp)
         ("down", Some(month.down), "s"),
         ("unobserved", Some(month.unobserved), "s"),
         ("hidden_in_means", Some(month.hidden), "s"),
+        ("doubtful_in_means", Some(month.doubtful), "s"),
         ("planned", Some(month.planned), "s"),
         ("planned_down", Some(month.planned_down), "s"),
     ] {
@@ -111,7 +113,12 @@ pub(super) fn csv(link: &LinkView, month: &MonthView, by: &str, made: Timestamp)
     }
     for (index, outage) in month.outages.iter().enumerate() {
         let span = [rfc3339(outage.from), rfc3339(outage.to)];
-        let part = if outage.open { "outage (may be longer)" } else { "outage" };
+        let part = match (outage.open, outage.placed) {
+            (false, false) => "outage",
+            (true, false) => "outage (may be longer)",
+            (false, true) => "outage (placed within means)",
+            (true, true) => "outage (placed within means, may be longer)",
+        };
         row(part, &(index + 1).to_string(), &outage.seconds().to_string(), "s", [&span[0], &span[1]]);
     }
     out

@@ -25,6 +25,9 @@ pub struct MonthBody {
     pub unobserved: f64,
     /// How much of the time up may have been down unseen, as only means are kept of it.
     pub hidden: f64,
+    /// How much of the time down may have been up, or planned, as only means are kept of it.
+    #[serde(default)]
+    pub doubtful: f64,
     /// Planned maintenance.
     pub planned: f64,
     /// Time down during it.
@@ -59,6 +62,9 @@ pub struct MonthBody {
     pub from_windows: f64,
     /// Seconds, over all ends, that rest on means of five minutes or longer.
     pub from_means: f64,
+    /// Seconds of both of which no detector told anything, so that only full loss counts as down.
+    #[serde(default)]
+    pub by_loss: f64,
 }
 
 /// A stretch during which nothing got through.
@@ -74,6 +80,9 @@ pub struct OutageBody {
     pub planned: f64,
     /// Whether it touches time that nobody looked at.
     pub open: bool,
+    /// Whether it is put together from means, so that its length is known, but not where within them it lies.
+    #[serde(default)]
+    pub placed: bool,
 }
 
 /// What was lost and how long it took.
@@ -206,6 +215,7 @@ impl From<&MonthView> for MonthBody {
             down: month.down,
             unobserved: month.unobserved,
             hidden: month.hidden,
+            doubtful: month.doubtful,
             planned: month.planned,
             planned_down: month.planned_down,
             availability: month.observed,
@@ -224,6 +234,7 @@ impl From<&MonthView> for MonthBody {
                     seconds: outage.seconds(),
                     planned: outage.planned,
                     open: outage.open,
+                    placed: outage.placed,
                 })
                 .collect(),
             outages_total: month.outages_total,
@@ -233,6 +244,7 @@ impl From<&MonthView> for MonthBody {
             up_flow: CarriedBody::from(&month.up_flow),
             from_windows: month.from_windows,
             from_means: month.from_means,
+            by_loss: month.by_loss,
         }
     }
 }
