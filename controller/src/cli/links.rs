@@ -386,16 +386,17 @@ fn shared(out: &mut String, accounting: &AccountingBody) {
 /// When it will be full, in words.
 fn outlook(forecast: &ForecastBody) -> String {
     let day = |at: i64| crate::time::rfc3339(wasl_model::Timestamp(at)).chars().take(10).collect::<String>();
+    let busy = forecast.now.map_or_else(dash, wasl_pages::format::percent_coarse);
     match (forecast.state.as_str(), forecast.at) {
-        ("full", _) => "; its busy hours are full".to_owned(),
-        ("steady", _) => "; its busy hours do not grow".to_owned(),
+        ("full", _) => format!("; its busy hours are full, at {busy}"),
+        ("steady", _) => format!("; its busy hours are at {busy} and do not grow"),
         ("too_little", _) => "; too few days to tell when it is full".to_owned(),
         ("grows", Some(at)) => {
             let until = forecast.latest.map_or_else(|| "later".to_owned(), day);
             let from = forecast.earliest.map_or_else(dash, day);
-            format!("; busy hours full on {} ({from} to {until})", day(at))
+            format!("; its busy hours are at {busy}, full (90 %) on {} ({from} to {until})", day(at))
         }
-        ("grows", None) => "; not full within two years".to_owned(),
+        ("grows", None) => format!("; its busy hours are at {busy}, growing, not full within two years"),
         _ => String::new(),
     }
 }

@@ -8,7 +8,8 @@ use wasl_health::report::{self, Availability, Loss, Record, Span, Stretch, Times
 use wasl_model::quality::{mouth_to_ear, opinion, rating};
 use wasl_model::{AgentId, EntityKind, Maintenance, MaintenanceScope, SeriesKey, SiteId, Subject, Timestamp};
 use wasl_pages::view::{
-    CarriedView, EndMonthView, EndView, FlowView, LinkView, MonthView, OutageView, PlannedView, QualityView,
+    CarriedView, ContractView, EndMonthView, EndView, FlowView, LinkView, MonthView, OutageView, PlannedView,
+    PromiseView, QualityView, ShareMonthView,
 };
 use wasl_store::{Error, ErrorKind, History, Store};
 
@@ -80,9 +81,10 @@ pub(super) async fn month(
     store: &dyn Store,
     question: &Question<'_>,
     month: Month,
+    planned: Vec<PlannedView>,
 ) -> Result<MonthView, Error> {
     let whole = month.span(&question.zone);
-    let within = Span { from: whole.from, to: whole.to.min(question.now.0).max(whole.from) };
+    let within = so_far(question, month);
     let mut ends = Vec::new();
     let mut all = Seen::default();
     for end in &question.link.ends {
@@ -91,7 +93,6 @@ pub(super) async fn month(
         let clock = clock(store, &end.agent, within).await?;
         ends.push((end, seen, clock));
     }
-    let planned = maintenances(store, question, within).await?;
     let spans: Vec<Span> = planned.iter().map(|m| Span { from: m.from.0, to: m.until.0 }).collect();
     let together: Vec<Vec<Stretch>> =
         ends.iter().map(|(_, seen, _)| seen.record.stretches().to_vec()).collect();
@@ -112,6 +113,7 @@ pub(super) async fn month(
     };
     let count = question.link.ends.len() as u64;
     let carried = |flow| carried(store, flow, within);
+    let quality = all.quality(expected_each * count);
     Ok(MonthView {
         month: month.to_string(),
         from: Timestamp(within.from),
@@ -135,7 +137,9 @@ pub(super) async fn month(
         outages: outages(&found),
         outages_total: found.outages.len() as u64,
         longest: found.outages.iter().map(|outage| seconds(outage.span.length())).reduce(f64::max),
-        quality: all.quality(expected_each * count),
+        promises: promises(&question.link.contract, &quality),
+        quality,
+        shares: shares(store, question, within).await?,
         down_flow: carried(&question.link.down).await?,
         up_flow: carried(&question.link.up).await?,
         from_windows: seconds(all.from_windows),
@@ -145,6 +149,8 @@ pub(super) async fn month(
         ends: ends.into_iter().map(end_month).collect(),
         maintenances: planned,
         window: question.window.as_secs_f64(),
+        pace: question.pace.as_secs_f64(),
+        zone: question.zone.iana_name().unwrap_or("UTC").to_owned(),
     })
 }
 
@@ -155,6 +161,47 @@ fn verdict(found: &Availability, promised: Option<f64>) -> &'static str {
         Some(Some(true)) => "kept",
         Some(Some(false)) => "broken",
     }
+}
+
+/// What was measured against what was promised beside the availability.
+fn promises(contract: &ContractView, quality: &QualityView) -> Vec<PromiseView> {
+    let times = |found: Option<f64>| found.map(report::quality::within);
+    let all = [
+        ("loss", contract.loss, quality.loss, quality.loss_between),
+        ("rtt", contract.rtt, quality.rtt_p50, times(quality.rtt_p50)),
+        ("jitter", contract.jitter, quality.jitter_p50, times(quality.jitter_p50)),
+    ];
+    let promise = |(item, most, found, between): (_, Option<f64>, _, Option<(f64, f64)>)| {
+        let most = most?;
+        let kept = between.and_then(|between| report::quality::keeps(between, most));
+        let verdict = kept.map_or("open", |kept| if kept { "kept" } else { "broken" });
+        Some(PromiseView { item, most, found, verdict })
+    };
+    all.into_iter().filter_map(promise).collect()
+}
+
+/// What each institution used of a shared line.
+async fn shares(
+    store: &dyn Store,
+    question: &Question<'_>,
+    within: Span,
+) -> Result<Vec<ShareMonthView>, Error> {
+    let mut out = Vec::new();
+    for share in question.link.accounting.iter().flat_map(|accounting| &accounting.shares) {
+        out.push(ShareMonthView {
+            id: share.id.clone(),
+            name: share.name.clone(),
+            down: carried(store, &share.down, within).await?,
+            up: carried(store, &share.up, within).await?,
+        });
+    }
+    Ok(out)
+}
+
+/// A month as far as it has gone.
+fn so_far(question: &Question<'_>, month: Month) -> Span {
+    let whole = month.span(&question.zone);
+    Span { from: whole.from, to: whole.to.min(question.now.0).max(whole.from) }
 }
 
 fn outages(found: &Availability) -> Vec<OutageView> {
@@ -347,6 +394,24 @@ async fn history(
     }
 }
 
+/// When the first window within this time ended that is kept of any end, to a day.
+pub(super) async fn first(
+    store: &dyn Store,
+    question: &Question<'_>,
+    within: Span,
+) -> Result<Option<i64>, Error> {
+    let subject = Subject::lenient(EntityKind::Link, &question.link.id);
+    let mut first = None;
+    for end in &question.link.ends {
+        let Ok(agent) = AgentId::new(end.agent.clone()) else { continue };
+        let key = SeriesKey { subject: subject.clone(), field: "sent".to_owned(), agent };
+        let days = history(store, &key, within, Some(Duration::from_hours(24))).await?;
+        let begins = days.points.iter().find(|(_, sent)| sent.is_some()).map(|(at, _)| *at);
+        first = first.into_iter().chain(begins).min();
+    }
+    Ok(first)
+}
+
 /// The 5-minute averages of a series.
 pub(super) async fn averages(
     store: &dyn Store,
@@ -381,6 +446,7 @@ pub(super) async fn carried(store: &dyn Store, flow: &FlowView, within: Span) ->
         p95: burst.p95,
         max: burst.max,
         mean: burst.mean,
+        bytes: burst.mean.map(|mean| mean * burst.samples as f64 * CELL_MS as f64 / 1000.0),
         samples: burst.samples,
         expected: burst.expected,
         contracted: flow.contracted,
@@ -401,11 +467,13 @@ async fn clock(store: &dyn Store, agent: &str, within: Span) -> Result<Option<(f
     }))
 }
 
-async fn maintenances(
+/// The maintenance of a month that was announced for the link or its place.
+pub(super) async fn maintenances(
     store: &dyn Store,
     question: &Question<'_>,
-    within: Span,
+    month: Month,
 ) -> Result<Vec<PlannedView>, Error> {
+    let within = so_far(question, month);
     let subject = Subject::lenient(EntityKind::Link, &question.link.id);
     let covers = |maintenance: &Maintenance| match &maintenance.scope {
         MaintenanceScope::Subject(scope) => *scope == subject,

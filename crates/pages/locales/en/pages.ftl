@@ -327,10 +327,10 @@ changes-none = Nothing has changed lately.
 change-gone = Left the configuration
 forecast-unasked = No forecast: it takes a bought rate and an interface that tells the traffic.
 forecast-too-little = When it is full cannot be told yet: { $have } of at least { $need } days.
-forecast-full = Its busy hours are full.
+forecast-full = Busy hour at { $share }: it is full. From 90 % on it counts as full.
 forecast-steady = Busy hour at { $share }; no growth can be told.
 forecast-far = Busy hour at { $share }; growing, but not full within two years.
-forecast-grows = Busy hour at { $share }, growing by { $growth } in 30 days; full on { $day } (between { $from } and { $until }, at 95 %).
+forecast-grows = Busy hour at { $share }, growing by { $growth } in 30 days; full (90 %) on { $day } (between { $from } and { $until }, at 95 %).
 forecast-never = later than can be told
 report-title = Report on a link
 report-not-over = the month is not over
@@ -348,6 +348,11 @@ r-outages = Outages
 r-no-outages = There was none.
 r-open = It touches time that nobody observed and may have been longer.
 r-placed = Put together from means: its length is known, but not where within them it lies, nor whether it was one.
+r-cut =
+    { $n ->
+        [one] Only the first outage is listed; the times above count all.
+       *[other] Only the first { $n } outages are listed; the times above count all.
+    }
 col-number = No.
 col-note = Note
 r-quality = Loss and round-trip times
@@ -359,6 +364,10 @@ r-loss-between = 95 % interval
 r-jitter = Jitter median / 95 %
 r-all-ends = All ends
 r-carried = What was carried
+r-shares = What each institution used
+r-due = Its share
+r-bytes = Bytes moved
+col-share = Institution
 r-direction = Direction
 r-p95 = 95th percentile
 r-share = Share
@@ -390,6 +399,7 @@ m-loss = Loss is the share of decided probes that were not answered in time. Its
 m-times = Round-trip times are put together from each window's least, median, 95 %, 99 % and greatest; quantiles of the month are within some percent of those of all single round trips. Jitter is the mean difference between successive round-trip times of a window (after RFC 3550). The opinion score is an estimate by ITU-T G.107 for G.711.
 m-carried = Traffic is averaged over five minutes; of the averages of the calendar month the highest 5 % are left out, and the next one is the 95th percentile, as lines are billed. Missing averages are not made up.
 m-planned = Planned maintenance is what was announced here for the link or its place. The availability that is held against the promise leaves it out on both sides.
+m-promises = Loss counts as kept or broken only where its whole 95 % interval is on that side of the promise; the median round-trip time and jitter only where they are more than 5 % away from it. All three hold for what was measured.
 
 not-counted = Whose traffic the line carries is not counted:
 shares = Who shares the line

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use wasl_pages::view::{CarriedView, EndMonthView, MonthView, QualityView};
+use wasl_pages::view::{
+    CarriedView, EndMonthView, MonthView, PlannedView, PromiseView, QualityView, ShareMonthView,
+};
 
 /// A calendar month of a link in the institution's time zone. Lengths are seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -65,6 +67,64 @@ pub struct MonthBody {
     /// Seconds of both of which no detector told anything, so that only full loss counts as down.
     #[serde(default)]
     pub by_loss: f64,
+    /// What was promised beside the availability, and whether it was kept.
+    #[serde(default)]
+    pub promises: Vec<PromiseBody>,
+    /// What each institution used of a shared line.
+    #[serde(default)]
+    pub shares: Vec<ShareMonthBody>,
+    /// Planned maintenance that touches the month.
+    #[serde(default)]
+    pub maintenances: Vec<PlannedBody>,
+    /// Stored blocks that are damaged and missing.
+    #[serde(default)]
+    pub damaged: u64,
+    /// The length of a window, seconds.
+    #[serde(default)]
+    pub window: f64,
+    /// The time between two probes, seconds.
+    #[serde(default)]
+    pub pace: f64,
+    /// The time zone of the month.
+    #[serde(default)]
+    pub zone: String,
+}
+
+/// A limit from above that a month is held against.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PromiseBody {
+    /// `loss` (a share), `rtt` or `jitter` (seconds, medians).
+    pub item: String,
+    /// The most that was promised.
+    pub most: f64,
+    /// What was found.
+    pub found: Option<f64>,
+    /// `kept`, `broken` or `open` (what was measured does not decide).
+    pub verdict: String,
+}
+
+/// What one institution used of a shared line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ShareMonthBody {
+    /// Its identifier within the link.
+    pub id: String,
+    /// Towards it. `contracted` is its share.
+    pub down: CarriedBody,
+    /// The other way.
+    pub up: CarriedBody,
+}
+
+/// Planned maintenance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedBody {
+    /// Its beginning.
+    pub from: i64,
+    /// Its end.
+    pub until: i64,
+    /// Who announced it.
+    pub by: String,
+    /// Why.
+    pub note: String,
 }
 
 /// A stretch during which nothing got through.
@@ -144,6 +204,9 @@ pub struct CarriedBody {
     pub max: Option<f64>,
     /// The mean.
     pub mean: Option<f64>,
+    /// Bytes in all, as far as there are averages.
+    #[serde(default)]
+    pub bytes: Option<f64>,
     /// Averages that there are.
     pub samples: u64,
     /// Averages that the time has room for.
@@ -181,10 +244,39 @@ impl From<&CarriedView> for CarriedBody {
             p95: bits(carried.p95),
             max: bits(carried.max),
             mean: bits(carried.mean),
+            bytes: carried.bytes,
             samples: carried.samples,
             expected: carried.expected,
             contracted: carried.contracted,
             share: carried.share(),
+        }
+    }
+}
+
+impl From<&PromiseView> for PromiseBody {
+    fn from(promise: &PromiseView) -> Self {
+        Self {
+            item: promise.item.to_owned(),
+            most: promise.most,
+            found: promise.found,
+            verdict: promise.verdict.to_owned(),
+        }
+    }
+}
+
+impl From<&ShareMonthView> for ShareMonthBody {
+    fn from(share: &ShareMonthView) -> Self {
+        Self { id: share.id.clone(), down: (&share.down).into(), up: (&share.up).into() }
+    }
+}
+
+impl From<&PlannedView> for PlannedBody {
+    fn from(planned: &PlannedView) -> Self {
+        Self {
+            from: planned.from.0,
+            until: planned.until.0,
+            by: planned.by.clone(),
+            note: planned.note.clone(),
         }
     }
 }
@@ -245,6 +337,13 @@ impl From<&MonthView> for MonthBody {
             from_windows: month.from_windows,
             from_means: month.from_means,
             by_loss: month.by_loss,
+            promises: month.promises.iter().map(PromiseBody::from).collect(),
+            shares: month.shares.iter().map(ShareMonthBody::from).collect(),
+            maintenances: month.maintenances.iter().map(PlannedBody::from).collect(),
+            damaged: month.damaged,
+            window: month.window,
+            pace: month.pace,
+            zone: month.zone.clone(),
         }
     }
 }
