@@ -1,5 +1,7 @@
 //! `wasl links` and `wasl link NAME`: the lines between the places.
 
+mod months;
+
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -37,6 +39,8 @@ pub(super) struct Link {
     /// Show it again every second until Ctrl-C
     #[arg(long, short)]
     watch: bool,
+    #[command(flatten)]
+    past: months::Past,
 }
 
 fn unhealthy(link: &LinkBody) -> bool {
@@ -145,6 +149,9 @@ impl Link {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let client = Client::new(&Home::at(self.place.state()))?;
         let path = format!("/api/v1/links/{}", encoded(&self.name));
+        if self.past.is_asked() {
+            return self.past.run(&client, &path, self.place.json).await;
+        }
         let mut link: LinkBody = client.get(&path).await?;
         if self.place.json {
             table::show(&format!("{}\n", serde_json::to_string_pretty(&link)?));
