@@ -41,7 +41,7 @@ pub struct Past {
     months: Mutex<Known<(String, Month), MonthBasis, Arc<MonthView>>>,
     forecasts: Mutex<Known<(String, bool), ForecastBasis, ForecastView>>,
     firsts: Mutex<Known<String, Vec<String>, Option<i64>>>,
-    shares: Mutex<Known<String, SharesBasis, Vec<[Option<f64>; 2]>>>,
+    shares: Mutex<Known<String, SharesBasis, Vec<SharePeaks>>>,
 }
 
 /// The series of a direction, and what it is held against.
@@ -64,7 +64,13 @@ struct MonthBasis {
 type ForecastBasis = (FlowBasis, Option<String>);
 
 /// The same of the shares of a line: each with the series of its directions; the month, and the zone.
-type SharesBasis = (Vec<(String, Option<String>, Option<String>)>, Month, Option<String>);
+type SharesBasis = (Vec<ShareSeries>, Month, Option<String>);
+
+/// The identifier of a share, and the series of what it takes and gives.
+type ShareSeries = (String, Option<String>, Option<String>);
+
+/// What a share used each way, 95th percentiles.
+type SharePeaks = [Option<f64>; 2];
 
 fn flow_basis(flow: &FlowView) -> FlowBasis {
     let interface = flow.interface.as_ref().map(|(subject, _)| subject.clone());

@@ -299,7 +299,7 @@ pub(crate) fn month(name: &str, over: bool, verdict: &'static str) -> MonthView 
             outage(210, 30, 1_800.0, false),
             outage(51, 10, 0.0, true),
         ],
-        outages_total: 3,
+        outages_total: if over { 5 } else { 3 },
         longest: Some(2_700.0),
         quality: quality(2),
         down_flow: carried(Some(2_210_000.0), "receive"),

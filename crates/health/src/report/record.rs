@@ -6,6 +6,8 @@ use super::availability::{Span, State, Stretch};
 /// monotonic clock, its place by the wall clock.
 const SLACK: i64 = 100;
 
+/// The longest time that a window or cell tells of, milliseconds: ten days.
+const MOST: i64 = 864_000_000;
 /// In so many cells at most room is looked for.
 const REACH: usize = 4;
 
@@ -17,6 +19,13 @@ pub struct Told {
     pub down: i64,
     /// How long the windows were.
     pub observed: i64,
+}
+
+impl Told {
+    /// No more than a cell can hold, whatever a peer has told.
+    fn bounded(self) -> Self {
+        Self { down: self.down.clamp(-MOST, MOST), observed: self.observed.clamp(0, MOST) }
+    }
 }
 
 /// A window, or a cell of windows.
@@ -57,8 +66,8 @@ impl Record {
         if seen.loss.is_none() && seen.told.is_none() {
             return;
         }
-        let length = seen.told.map_or(usual, |told| told.observed);
-        let mut from = seen.at.saturating_sub(length.max(0));
+        let length = seen.told.map_or(usual, |told| told.bounded().observed);
+        let mut from = seen.at.saturating_sub(length);
         let mut joined = false;
         if let Some(last) = self.stretches.last() {
             let hole = from.saturating_sub(last.span.to);
@@ -69,7 +78,7 @@ impl Record {
         }
         let span = Span { from, to: seen.at.max(from) };
         self.from_windows += span.length();
-        let Some(told) = seen.told else {
+        let Some(told) = seen.told.map(Told::bounded) else {
             self.by_loss += span.length();
             let lost = seen.loss.is_some_and(|loss| loss >= 1.0);
             self.push(span, if lost { State::Down } else { State::UP });
@@ -103,7 +112,7 @@ impl Record {
         if whole.from >= whole.to || (seen.loss.is_none() && seen.told.is_none()) {
             return;
         }
-        let Some(told) = seen.told else {
+        let Some(told) = seen.told.map(Told::bounded) else {
             self.from_cells += whole.length();
             self.by_loss += whole.length();
             let loss = seen.loss.unwrap_or(0.0);
@@ -117,8 +126,8 @@ impl Record {
         let joined = before == whole.from;
         let span = match (full, joined) {
             (true, _) => whole,
-            (false, true) => Span { to: whole.from + told.observed.max(0), ..whole },
-            (false, false) => Span { from: whole.to - told.observed.max(0), ..whole },
+            (false, true) => Span { to: whole.from + told.observed, ..whole },
+            (false, false) => Span { from: whole.to - told.observed, ..whole },
         };
         let length = span.length();
         if length == 0 {

@@ -10,6 +10,8 @@ use super::{LinkCause, LinkVerdict, ProbeMethod};
 /// A verdict on a link comes within this after what it speaks of, seconds: 40 probes without an answer at the slowest
 /// class's pace are 40 s.
 const LATEST_VERDICT: f64 = 600.0;
+/// No window is longer, seconds: the settings allow minutes, and one that nobody takes is kept open for a while.
+const LONGEST_WINDOW: f64 = 86_400.0;
 
 sample! {
     /// A window of probes to one target.
@@ -168,7 +170,9 @@ impl ProbeWindow {
     /// `None` where that is more than a detector can be late by, and so is nothing that one has found.
     pub fn down_time(&self) -> Option<f64> {
         let (down, window) = (self.down?.value(), self.window?.value());
-        (-LATEST_VERDICT..=window + LATEST_VERDICT).contains(&down).then_some(down)
+        let plausible =
+            window <= LONGEST_WINDOW && (-LATEST_VERDICT..=window + LATEST_VERDICT).contains(&down);
+        plausible.then_some(down)
     }
 
     /// Whether the verdict has become another within this window.
