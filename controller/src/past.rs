@@ -4,6 +4,7 @@
 //! are used as far back as they are kept, and means of five minutes before. What was worked out is
 //! remembered for some minutes: a month over two ends is millions of values.
 
+mod known;
 pub mod month;
 mod read;
 
@@ -14,30 +15,89 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tokio::sync::Mutex;
 use wasl_health::report::{self, Forecast};
-use wasl_model::Timestamp;
-use wasl_pages::view::{FlowView, ForecastView, LinkView, MonthView};
+use wasl_model::{Subject, Timestamp};
+use wasl_pages::view::{ContractView, FlowView, ForecastView, LinkView, MonthView, PlannedView, ShareView};
 use wasl_store::{Error, Store};
 
+use known::Known;
 pub use month::Month;
 pub(crate) use read::Question;
 
-/// How long an answer is good for: a month that is over may still be completed by backfill.
+/// How long an answer is good for.
 const GOOD_FOR: Duration = Duration::from_mins(5);
-/// The most answers that are remembered.
+/// How long that of a month is that is over: only backfill still changes it.
+const SETTLED_FOR: Duration = Duration::from_hours(1);
+/// The most answers of a kind that are remembered.
 const REMEMBERED: usize = 600;
 /// The most outages that are listed.
 const LISTED: usize = 1000;
 const DAY_MS: i64 = 86_400_000;
-
-/// What was worked out, and when.
-type Known<K, V> = Mutex<BTreeMap<K, (Timestamp, V)>>;
+/// How far back months are looked for: five years, for which means are kept if not said otherwise, and a month.
+const OLDEST_DAYS: i64 = 5 * 366 + 31;
 
 /// Works months and forecasts out, one at a time, and remembers them for a while.
 #[derive(Default)]
 pub struct Past {
-    months: Known<(String, Month), Arc<MonthView>>,
-    forecasts: Known<(String, bool), ForecastView>,
-    shares: Known<String, Vec<[Option<f64>; 2]>>,
+    months: Mutex<Known<(String, Month), MonthBasis, Arc<MonthView>>>,
+    forecasts: Mutex<Known<(String, bool), ForecastBasis, ForecastView>>,
+    firsts: Mutex<Known<String, Vec<String>, Option<i64>>>,
+    shares: Mutex<Known<String, SharesBasis, Vec<SharePeaks>>>,
+}
+
+/// The series of a direction, and what it is held against.
+type FlowBasis = (Option<String>, Option<u64>, Option<Subject>);
+
+/// All of a question about a month that its answer follows from, beside the history.
+#[derive(Debug, Clone, PartialEq)]
+struct MonthBasis {
+    ends: Vec<String>,
+    contract: ContractView,
+    flows: [FlowBasis; 2],
+    shares: Vec<(String, FlowBasis, FlowBasis)>,
+    planned: Vec<PlannedView>,
+    window: Duration,
+    pace: Duration,
+    zone: Option<String>,
+}
+
+/// The same of a forecast: the direction and the zone.
+type ForecastBasis = (FlowBasis, Option<String>);
+
+/// The same of the shares of a line: each with the series of its directions; the month, and the zone.
+type SharesBasis = (Vec<ShareSeries>, Month, Option<String>);
+
+/// The identifier of a share, and the series of what it takes and gives.
+type ShareSeries = (String, Option<String>, Option<String>);
+
+/// What a share used each way, 95th percentiles.
+type SharePeaks = [Option<f64>; 2];
+
+fn flow_basis(flow: &FlowView) -> FlowBasis {
+    let interface = flow.interface.as_ref().map(|(subject, _)| subject.clone());
+    (flow.series.clone(), flow.contracted, interface)
+}
+
+fn zone_name(zone: &TimeZone) -> Option<String> {
+    zone.iana_name().map(str::to_owned)
+}
+
+impl MonthBasis {
+    fn of(question: &Question<'_>, planned: &[PlannedView]) -> Self {
+        let link = question.link;
+        let shares = link.accounting.iter().flat_map(|accounting| &accounting.shares);
+        Self {
+            ends: link.ends.iter().map(|end| end.agent.clone()).collect(),
+            contract: link.contract,
+            flows: [flow_basis(&link.down), flow_basis(&link.up)],
+            shares: shares
+                .map(|share| (share.id.clone(), flow_basis(&share.down), flow_basis(&share.up)))
+                .collect(),
+            planned: planned.to_vec(),
+            window: question.window,
+            pace: question.pace,
+            zone: zone_name(&question.zone),
+        }
+    }
 }
 
 impl Past {
@@ -50,39 +110,48 @@ impl Past {
     ) -> Result<Arc<MonthView>, Error> {
         // Held while it is worked out: whoever asks for the same waits instead of reading it all again.
         let mut months = self.months.lock().await;
-        let key = (question.link.id.clone(), month);
-        if let Some((at, known)) = months.get(&key)
-            && question.now.since(*at) < GOOD_FOR
-            && known.promised == question.link.contract.availability
-        {
-            return Ok(known.clone());
+        let planned = read::maintenances(store, question, month).await?;
+        let (key, basis) = ((question.link.id.clone(), month), MonthBasis::of(question, &planned));
+        let good_for = |known: &Arc<MonthView>| if known.over { SETTLED_FOR } else { GOOD_FOR };
+        if let Some(known) = months.get(&key, &basis, question.now, good_for) {
+            return Ok(known);
         }
-        let found = Arc::new(read::month(store, question, month).await?);
-        if months.len() >= REMEMBERED {
-            months.clear();
-        }
-        months.insert(key, (question.now, found.clone()));
+        let found = Arc::new(read::month(store, question, month, planned).await?);
+        months.put(key, basis, question.now, found.clone());
         Ok(found)
     }
 
-    /// The months of a link, the newest first, back to the first of `most` of which nothing is kept.
+    /// The months of a link, the newest first, back to the first of which anything is kept; at most `most`.
+    /// Months between them of which nothing is kept are among them: nobody looked then.
     pub(crate) async fn months(
         &self,
         store: &dyn Store,
         question: &Question<'_>,
         most: usize,
     ) -> Result<Vec<Arc<MonthView>>, Error> {
+        let this = Month::of(question.now, &question.zone);
+        let first = self.first(store, question).await?;
         let mut out = Vec::new();
-        let mut month = Month::of(question.now, &question.zone);
-        for _ in 0..most {
-            let found = self.month(store, question, month).await?;
-            if found.quality.sent == 0 && !out.is_empty() {
+        for month in std::iter::successors(Some(this), |month| Some(month.before())).take(most) {
+            if !out.is_empty() && first.is_none_or(|first| month.span(&question.zone).to <= first) {
                 break;
             }
-            out.push(found);
-            month = month.before();
+            out.push(self.month(store, question, month).await?);
         }
         Ok(out)
+    }
+
+    /// Since when anything is kept of a link, to a day.
+    async fn first(&self, store: &dyn Store, question: &Question<'_>) -> Result<Option<i64>, Error> {
+        let mut known = self.firsts.lock().await;
+        let ends: Vec<String> = question.link.ends.iter().map(|end| end.agent.clone()).collect();
+        if let Some(first) = known.get(&question.link.id, &ends, question.now, |_| GOOD_FOR) {
+            return Ok(first);
+        }
+        let within = report::Span { from: question.now.0 - OLDEST_DAYS * DAY_MS, to: question.now.0 };
+        let first = read::first(store, question, within).await?;
+        known.put(question.link.id.clone(), ends, question.now, first);
+        Ok(first)
     }
 
     /// Fills in what each institution on a shared line used of it in this month: the 95th percentile of the
@@ -98,14 +167,15 @@ impl Past {
         else {
             return Ok(());
         };
+        let month = Month::of(now, zone);
+        let series =
+            |share: &ShareView| (share.id.clone(), share.down.series.clone(), share.up.series.clone());
+        let basis = (accounting.shares.iter().map(series).collect(), month, zone_name(zone));
         let mut known = self.shares.lock().await;
-        let fresh = known
-            .get(&link.id)
-            .filter(|(at, found)| now.since(*at) < GOOD_FOR && found.len() == accounting.shares.len());
-        let found = if let Some((_, found)) = fresh {
-            found.clone()
+        let found = if let Some(found) = known.get(&link.id, &basis, now, |_| GOOD_FOR) {
+            found
         } else {
-            let within = Month::of(now, zone).span(zone);
+            let within = month.span(zone);
             let within = report::Span { to: within.to.min(now.0).max(within.from), ..within };
             let mut found = Vec::new();
             for share in &accounting.shares {
@@ -114,10 +184,7 @@ impl Past {
                     [read::carried(store, down, within).await?, read::carried(store, up, within).await?];
                 found.push(carried.map(|carried| carried.p95));
             }
-            if known.len() >= REMEMBERED {
-                known.clear();
-            }
-            known.insert(link.id.clone(), (now, found.clone()));
+            known.put(link.id.clone(), basis, now, found.clone());
             found
         };
         for (share, [down, up]) in accounting.shares.iter_mut().zip(found) {
@@ -137,17 +204,12 @@ impl Past {
     ) -> Result<ForecastView, Error> {
         let flow = if down { &link.down } else { &link.up };
         let mut forecasts = self.forecasts.lock().await;
-        let key = (link.id.clone(), down);
-        if let Some((at, known)) = forecasts.get(&key)
-            && now.since(*at) < GOOD_FOR
-        {
-            return Ok(*known);
+        let (key, basis) = ((link.id.clone(), down), (flow_basis(flow), zone_name(zone)));
+        if let Some(known) = forecasts.get(&key, &basis, now, |_| GOOD_FOR) {
+            return Ok(known);
         }
         let found = forecast(store, flow, now, zone).await?;
-        if forecasts.len() >= REMEMBERED {
-            forecasts.clear();
-        }
-        forecasts.insert(key, (now, found));
+        forecasts.put(key, basis, now, found);
         Ok(found)
     }
 }
@@ -179,7 +241,7 @@ async fn forecast(
         Forecast::TooLittle { days } => {
             ForecastView::TooLittle { days: days as u64, needed: report::forecast::LEAST as u64 }
         }
-        Forecast::Full => ForecastView::Full,
+        Forecast::Full { now } => ForecastView::Full { now },
         Forecast::Steady { now } => ForecastView::Steady { now },
         Forecast::Grows { now, per_day, days, earliest, latest } => ForecastView::Grows {
             now,

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use wasl_agent_core::report::Reporter;
 use wasl_model::assignment::{Address, Assignment};
 use wasl_model::units::Count;
-use wasl_model::{NoticeCode, ProbeWindow, Severity, Subject};
+use wasl_model::{EntityKind, NoticeCode, ProbeWindow, Severity, Subject};
 
 use address::{LookupError, look_up};
 use lane::Report;
@@ -330,7 +330,11 @@ impl Prober {
                 let Ok(subject) = closed.id.parse::<Subject>() else { return };
                 self.note_silence(&subject, &closed.window);
                 self.note_unsent(&subject, &closed.window).await;
-                self.reporter.report_at(subject, at, closed.window).await;
+                let mut window = closed.window;
+                if subject.kind != EntityKind::Link {
+                    window.down = None; // nobody owes how long a target is up
+                }
+                self.reporter.report_at(subject, at, window).await;
             }
             Report::Unsent(error) => self.last_unsent = Some(error.to_string()),
             Report::Step(step) => {

@@ -1,5 +1,7 @@
 //! `wasl links` and `wasl link NAME`: the lines between the places.
 
+mod months;
+
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -37,6 +39,8 @@ pub(super) struct Link {
     /// Show it again every second until Ctrl-C
     #[arg(long, short)]
     watch: bool,
+    #[command(flatten)]
+    past: months::Past,
 }
 
 fn unhealthy(link: &LinkBody) -> bool {
@@ -145,6 +149,9 @@ impl Link {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let client = Client::new(&Home::at(self.place.state()))?;
         let path = format!("/api/v1/links/{}", encoded(&self.name));
+        if self.past.is_asked() {
+            return self.past.run(&client, &path, self.place.json).await;
+        }
         let mut link: LinkBody = client.get(&path).await?;
         if self.place.json {
             table::show(&format!("{}\n", serde_json::to_string_pretty(&link)?));
@@ -386,16 +393,17 @@ fn shared(out: &mut String, accounting: &AccountingBody) {
 /// When it will be full, in words.
 fn outlook(forecast: &ForecastBody) -> String {
     let day = |at: i64| crate::time::rfc3339(wasl_model::Timestamp(at)).chars().take(10).collect::<String>();
+    let busy = forecast.now.map_or_else(dash, wasl_pages::format::percent_coarse);
     match (forecast.state.as_str(), forecast.at) {
-        ("full", _) => "; its busy hours are full".to_owned(),
-        ("steady", _) => "; its busy hours do not grow".to_owned(),
+        ("full", _) => format!("; its busy hours are full, at {busy}"),
+        ("steady", _) => format!("; its busy hours are at {busy} and do not grow"),
         ("too_little", _) => "; too few days to tell when it is full".to_owned(),
         ("grows", Some(at)) => {
             let until = forecast.latest.map_or_else(|| "later".to_owned(), day);
             let from = forecast.earliest.map_or_else(dash, day);
-            format!("; busy hours full on {} ({from} to {until})", day(at))
+            format!("; its busy hours are at {busy}, full (90 %) on {} ({from} to {until})", day(at))
         }
-        ("grows", None) => "; not full within two years".to_owned(),
+        ("grows", None) => format!("; its busy hours are at {busy}, growing, not full within two years"),
         _ => String::new(),
     }
 }

@@ -41,7 +41,7 @@ pub use incidents::{AcknowledgeRequest, AcknowledgementBody, EntryBody, Incident
 pub use keys::{KeyBody, KeyRequest, NewKey};
 pub use links::{
     CarriedBody, ContractBody, DirectionsBody, EndMonthBody, FlowBody, ForecastBody, ForecastsBody, LinkBody,
-    LinkEndBody, MeasuredBody, MonthBody, OutageBody, QualityBody,
+    LinkEndBody, MeasuredBody, MonthBody, OutageBody, PlannedBody, PromiseBody, QualityBody, ShareMonthBody,
 };
 pub use maintenance::{MaintenanceBody, MaintenanceRequest, NewMaintenance};
 pub use tokens::{NewToken, TokenBody, TokenRequest};

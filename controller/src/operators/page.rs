@@ -281,13 +281,7 @@ async fn report(
         return Ok(context.error(StatusCode::NOT_FOUND, None));
     };
     let found = reports::month(operators, &link, month).await?;
-    let view = ReportView {
-        month: (*found).clone(),
-        pace: reports::pace(&link).as_secs_f64(),
-        zone: operators.intent.settings().institution().timezone.clone(),
-        by: reports::named(&who),
-        link,
-    };
+    let view = ReportView { month: (*found).clone(), by: reports::named(&who), link };
     Ok(context.painted(|p| pages::report(p, &context.frame, &view)))
 }
 

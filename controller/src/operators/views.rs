@@ -254,7 +254,14 @@ fn charts(subject: &Subject, agent: &AgentId) -> Vec<ChartView> {
     let drawn = |field: &&(&str, _)| {
         !matches!(
             field.0,
-            "booted_at" | "newest_at" | "memory_total" | "size" | "sent" | "speed" | "interfaces"
+            "booted_at"
+                | "newest_at"
+                | "memory_total"
+                | "size"
+                | "sent"
+                | "speed"
+                | "interfaces"
+                | "observed"
         )
     };
     series::fields(subject.kind)

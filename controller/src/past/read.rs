@@ -4,26 +4,44 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
-use wasl_health::report::{self, Availability, Loss, Span, Stamp, Stretch, Times};
+use wasl_health::report::{self, Availability, Loss, Record, Span, Stretch, Times, Told};
 use wasl_model::quality::{mouth_to_ear, opinion, rating};
 use wasl_model::{AgentId, EntityKind, Maintenance, MaintenanceScope, SeriesKey, SiteId, Subject, Timestamp};
 use wasl_pages::view::{
-    CarriedView, EndMonthView, EndView, FlowView, LinkView, MonthView, OutageView, PlannedView, QualityView,
+    CarriedView, ContractView, EndMonthView, EndView, FlowView, LinkView, MonthView, OutageView, PlannedView,
+    PromiseView, QualityView, ShareMonthView,
 };
 use wasl_store::{Error, ErrorKind, History, Store};
 
 use super::{LISTED, Month};
 
-/// The store's cells begin at five minutes; a shorter distance is that of windows.
+/// The narrowest of the store's cells.
 const CELL_MS: i64 = 300_000;
 /// Windows in a piece; below what the store gives at once without widening.
 const PIECE: i64 = 15_000;
 const DAY_MS: i64 = 86_400_000;
 /// The fields that a month is told from.
-const FIELDS: [&str; 8] = ["loss", "sent", "rtt_min", "rtt_p50", "rtt_p95", "rtt_p99", "rtt_max", "jitter"];
+const FIELDS: [&str; 10] =
+    ["loss", "sent", "rtt_min", "rtt_p50", "rtt_p95", "rtt_p99", "rtt_max", "jitter", "down", "observed"];
 
 /// What they are at one time.
-type Row = [Option<f64>; FIELDS.len()];
+type Row = [Option<Figure>; FIELDS.len()];
+
+/// A field of a window, or of a cell of windows.
+#[derive(Debug, Clone, Copy)]
+struct Figure {
+    /// The mean.
+    mean: f64,
+    /// Of so many windows.
+    count: u64,
+}
+
+impl Figure {
+    /// The sum over the windows.
+    fn sum(self) -> f64 {
+        self.mean * self.count as f64
+    }
+}
 
 /// What a month is asked about.
 pub(crate) struct Question<'a> {
@@ -44,7 +62,7 @@ pub(crate) struct Question<'a> {
 /// What one end says of a stretch of time.
 #[derive(Default)]
 struct Seen {
-    stretches: Vec<Stretch>,
+    record: Record,
     loss: Loss,
     /// Losses while something got through, for how a call sounds.
     loss_up: Loss,
@@ -52,7 +70,10 @@ struct Seen {
     jitter: Times,
     from_windows: i64,
     from_means: i64,
+    by_loss: i64,
     damaged: u64,
+    /// The time of the last row: a cell that two pieces reach into counts once.
+    last: Option<i64>,
 }
 
 /// Works a month out.
@@ -60,9 +81,10 @@ pub(super) async fn month(
     store: &dyn Store,
     question: &Question<'_>,
     month: Month,
+    planned: Vec<PlannedView>,
 ) -> Result<MonthView, Error> {
     let whole = month.span(&question.zone);
-    let within = Span { from: whole.from, to: whole.to.min(question.now.0).max(whole.from) };
+    let within = so_far(question, month);
     let mut ends = Vec::new();
     let mut all = Seen::default();
     for end in &question.link.ends {
@@ -71,14 +93,14 @@ pub(super) async fn month(
         let clock = clock(store, &end.agent, within).await?;
         ends.push((end, seen, clock));
     }
-    let planned = maintenances(store, question, within).await?;
     let spans: Vec<Span> = planned.iter().map(|m| Span { from: m.from.0, to: m.until.0 }).collect();
-    let together: Vec<Vec<Stretch>> = ends.iter().map(|(_, seen, _)| seen.stretches.clone()).collect();
+    let together: Vec<Vec<Stretch>> =
+        ends.iter().map(|(_, seen, _)| seen.record.stretches().to_vec()).collect();
     let found = report::availability(&report::combine(&together), &spans, within);
     let expected_each = expected(question, within);
     let promised = question.link.contract.availability;
     let end_month = |(end, seen, clock): (&EndView, Seen, Option<(f64, f64)>)| {
-        let own = report::availability(&seen.stretches, &spans, within);
+        let own = report::availability(seen.record.stretches(), &spans, within);
         EndMonthView {
             agent: end.agent.clone(),
             site: end.site.clone(),
@@ -91,6 +113,7 @@ pub(super) async fn month(
     };
     let count = question.link.ends.len() as u64;
     let carried = |flow| carried(store, flow, within);
+    let quality = all.quality(expected_each * count);
     Ok(MonthView {
         month: month.to_string(),
         from: Timestamp(within.from),
@@ -101,6 +124,7 @@ pub(super) async fn month(
         down: seconds(found.down),
         unobserved: seconds(found.unobserved),
         hidden: seconds(found.hidden),
+        doubtful: seconds(found.doubtful),
         planned: seconds(found.planned),
         planned_down: seconds(found.planned_down),
         observed: found.observed(),
@@ -113,15 +137,20 @@ pub(super) async fn month(
         outages: outages(&found),
         outages_total: found.outages.len() as u64,
         longest: found.outages.iter().map(|outage| seconds(outage.span.length())).reduce(f64::max),
-        quality: all.quality(expected_each * count),
+        promises: promises(&question.link.contract, &quality),
+        quality,
+        shares: shares(store, question, within).await?,
         down_flow: carried(&question.link.down).await?,
         up_flow: carried(&question.link.up).await?,
         from_windows: seconds(all.from_windows),
         from_means: seconds(all.from_means),
+        by_loss: seconds(all.by_loss),
         damaged: all.damaged,
         ends: ends.into_iter().map(end_month).collect(),
         maintenances: planned,
         window: question.window.as_secs_f64(),
+        pace: question.pace.as_secs_f64(),
+        zone: question.zone.iana_name().unwrap_or("UTC").to_owned(),
     })
 }
 
@@ -134,12 +163,54 @@ fn verdict(found: &Availability, promised: Option<f64>) -> &'static str {
     }
 }
 
+/// What was measured against what was promised beside the availability.
+fn promises(contract: &ContractView, quality: &QualityView) -> Vec<PromiseView> {
+    let times = |found: Option<f64>| found.map(report::quality::within);
+    let all = [
+        ("loss", contract.loss, quality.loss, quality.loss_between),
+        ("rtt", contract.rtt, quality.rtt_p50, times(quality.rtt_p50)),
+        ("jitter", contract.jitter, quality.jitter_p50, times(quality.jitter_p50)),
+    ];
+    let promise = |(item, most, found, between): (_, Option<f64>, _, Option<(f64, f64)>)| {
+        let most = most?;
+        let kept = between.and_then(|between| report::quality::keeps(between, most));
+        let verdict = kept.map_or("open", |kept| if kept { "kept" } else { "broken" });
+        Some(PromiseView { item, most, found, verdict })
+    };
+    all.into_iter().filter_map(promise).collect()
+}
+
+/// What each institution used of a shared line.
+async fn shares(
+    store: &dyn Store,
+    question: &Question<'_>,
+    within: Span,
+) -> Result<Vec<ShareMonthView>, Error> {
+    let mut out = Vec::new();
+    for share in question.link.accounting.iter().flat_map(|accounting| &accounting.shares) {
+        out.push(ShareMonthView {
+            id: share.id.clone(),
+            name: share.name.clone(),
+            down: carried(store, &share.down, within).await?,
+            up: carried(store, &share.up, within).await?,
+        });
+    }
+    Ok(out)
+}
+
+/// A month as far as it has gone.
+fn so_far(question: &Question<'_>, month: Month) -> Span {
+    let whole = month.span(&question.zone);
+    Span { from: whole.from, to: whole.to.min(question.now.0).max(whole.from) }
+}
+
 fn outages(found: &Availability) -> Vec<OutageView> {
     let view = |outage: &report::Outage| OutageView {
         from: Timestamp(outage.span.from),
         to: Timestamp(outage.span.to),
         planned: seconds(outage.planned),
         open: outage.open,
+        placed: outage.placed,
     };
     found.outages.iter().take(LISTED).map(view).collect()
 }
@@ -161,8 +232,9 @@ impl Seen {
         self.loss_up.lost += other.loss_up.lost;
         self.rtt.merge(&other.rtt);
         self.jitter.merge(&other.jitter);
-        self.from_windows += other.from_windows;
-        self.from_means += other.from_means;
+        self.from_windows += other.record.from_windows;
+        self.from_means += other.record.from_cells;
+        self.by_loss += other.record.by_loss;
         self.damaged += other.damaged;
     }
 
@@ -188,51 +260,58 @@ impl Seen {
         }
     }
 
-    /// Takes in a piece of the history.
+    /// Takes in a piece of the history, whose fields are all of one tier.
     fn add(&mut self, fields: &[History], window: i64, within: Span) {
-        let resolution = fields.iter().map(|field| field.resolution_ms).max().unwrap_or(0);
-        let raw = resolution < CELL_MS;
-        let length = if raw { window } else { resolution };
+        let cell = widest(fields);
+        let length = if cell == 0 { window } else { cell };
         self.damaged += fields.iter().map(|field| field.skipped_blocks).sum::<u64>();
-        let mut rows = rows(fields);
-        rows.retain(|(at, _)| {
-            let begins = if raw { at - window } else { *at };
-            begins < within.to && begins + length > within.from
-        });
-        let losses: Vec<(i64, f64)> = rows.iter().filter_map(|(at, row)| Some((*at, row[0]?))).collect();
-        let stamp = if raw { Stamp::End } else { Stamp::Beginning };
-        for mut stretch in report::stretches(&losses, length, stamp) {
-            let end = self.stretches.last().map_or(i64::MIN, |last| last.span.to);
-            stretch.span.from = stretch.span.from.max(end);
-            if stretch.span.from >= stretch.span.to {
-                continue;
-            }
-            *(if raw { &mut self.from_windows } else { &mut self.from_means }) += stretch.span.length();
-            match self.stretches.last_mut() {
-                Some(last) if last.state == stretch.state && last.span.to == stretch.span.from => {
-                    last.span.to = stretch.span.to;
-                }
-                _ => self.stretches.push(stretch),
-            }
-        }
-        // A cell tells the mean of its windows' counts, not their sum.
-        let windows = if raw { 1.0 } else { length as f64 / window as f64 };
-        for (_, [loss, sent, min, p50, p95, p99, max, jitter]) in rows {
-            let (Some(loss), Some(sent)) = (loss, sent) else { continue };
-            let sent = sent * windows;
-            self.loss.add(sent, loss);
-            if loss < 1.0 {
-                self.loss_up.add(sent, loss);
-            }
-            let answered = sent * (1.0 - loss.clamp(0.0, 1.0));
-            if let (Some(min), Some(p50), Some(p95), Some(p99), Some(max)) = (min, p50, p95, p99, max) {
-                self.rtt.add_window(answered, [min, p50, p95, p99, max]);
-            }
-            if let Some(jitter) = jitter {
-                self.jitter.add(jitter, 1.0);
+        for (at, row) in rows(fields) {
+            let begins = if cell == 0 { at - length } else { at };
+            let is_new = self.last.is_none_or(|last| at > last);
+            if is_new && begins < within.to && begins + length > within.from {
+                self.last = Some(at);
+                self.record(at, &row, window, cell);
+                self.count(&row);
             }
         }
     }
+
+    /// When it was up and down.
+    fn record(&mut self, at: i64, row: &Row, window: i64, cell: i64) {
+        let [loss, .., down, observed] = row;
+        let ms = |figure: &Figure| (figure.sum() * 1e3).round() as i64;
+        let told = down.as_ref().zip(observed.as_ref());
+        let told = told.map(|(down, observed)| Told { down: ms(down), observed: ms(observed) });
+        let seen = report::Seen { at, loss: loss.map(|loss| loss.mean), told };
+        if cell == 0 {
+            self.record.window(seen, window);
+        } else {
+            self.record.cell(seen, cell, observed.map_or(0, |observed| observed.count));
+        }
+    }
+
+    /// What was lost, and how long it took.
+    fn count(&mut self, row: &Row) {
+        let [loss, sent, min, p50, p95, p99, max, jitter, ..] = *row;
+        let (Some(loss), Some(sent)) = (loss.map(|loss| loss.mean), sent.map(Figure::sum)) else { return };
+        self.loss.add(sent, loss);
+        if loss < 1.0 {
+            self.loss_up.add(sent, loss);
+        }
+        let answered = sent * (1.0 - loss.clamp(0.0, 1.0));
+        if let (Some(min), Some(p50), Some(p95), Some(p99), Some(max)) = (min, p50, p95, p99, max) {
+            self.rtt.add_window(answered, [min, p50, p95, p99, max].map(|figure| figure.mean));
+        }
+        if let Some(jitter) = jitter {
+            self.jitter.add(jitter.mean, jitter.count as f64);
+        }
+    }
+}
+
+/// The width of the cells that any of these is made of; 0 where all are windows as they were measured.
+fn widest(fields: &[History]) -> i64 {
+    let filled = fields.iter().filter(|field| !field.points.is_empty());
+    filled.map(|field| field.cell_ms).max().unwrap_or(0)
 }
 
 /// The fields of a piece side by side, by their times. Mostly all fields have a point at each.
@@ -244,12 +323,12 @@ fn rows(fields: &[History]) -> Vec<(i64, Row)> {
     let mut rows: Vec<(i64, Row)> = times.into_iter().map(|at| (at, Row::default())).collect();
     for (index, field) in fields.iter().enumerate().take(FIELDS.len()) {
         let mut next = 0;
-        for (at, value) in &field.points {
+        for ((at, value), count) in field.points.iter().zip(&field.counts) {
             if rows.get(next).is_none_or(|(time, _)| time != at) {
                 next = rows.partition_point(|(time, _)| time < at);
             }
             if let Some((_, row)) = rows.get_mut(next) {
-                row[index] = *value;
+                row[index] = value.map(|mean| Figure { mean, count: *count });
             }
             next += 1;
         }
@@ -268,11 +347,10 @@ async fn end_seen(
     let subject = Subject::lenient(EntityKind::Link, &question.link.id);
     let window = i64::try_from(question.window.as_millis()).unwrap_or(CELL_MS).max(1);
     // Whole cells, so that no cell is cut between two pieces.
-    let piece = (PIECE * window).min(DAY_MS) / CELL_MS * CELL_MS;
-    let piece = piece.max(CELL_MS);
+    let length = ((PIECE * window).min(DAY_MS) / CELL_MS * CELL_MS).max(CELL_MS);
     let mut from = within.from;
     while from < within.to {
-        let to = (from + piece).min(within.to);
+        let to = (from + length).min(within.to);
         // A window that ends after the last moment may have begun before it.
         let last = if to == within.to { to + window } else { to - 1 };
         let keys = FIELDS.map(|field| SeriesKey {
@@ -280,8 +358,16 @@ async fn end_seen(
             field: field.to_owned(),
             agent: agent.clone(),
         });
-        let fields =
-            try_join_all(keys.iter().map(|key| history(store, key, Span { from, to: last }, None))).await?;
+        let piece = Span { from, to: last };
+        let mut fields = try_join_all(keys.iter().map(|key| history(store, key, piece, None))).await?;
+        // Where a tier ends, one field may be told by windows and another by cells.
+        let cell = widest(&fields);
+        for (field, key) in fields.iter_mut().zip(&keys).filter(|(field, _)| field.cell_ms != cell) {
+            let step = Duration::from_millis(cell.unsigned_abs());
+            if !field.points.is_empty() {
+                *field = history(store, key, piece, Some(step)).await?;
+            }
+        }
         seen.add(&fields, window, within);
         from = to;
     }
@@ -300,10 +386,30 @@ async fn history(
             unit: wasl_model::units::Unit::Count,
             resolution_ms: 0,
             points: Vec::new(),
+            cell_ms: 0,
+            counts: Vec::new(),
             skipped_blocks: 0,
         }),
         other => other,
     }
+}
+
+/// When the first window within this time ended that is kept of any end, to a day.
+pub(super) async fn first(
+    store: &dyn Store,
+    question: &Question<'_>,
+    within: Span,
+) -> Result<Option<i64>, Error> {
+    let subject = Subject::lenient(EntityKind::Link, &question.link.id);
+    let mut first = None;
+    for end in &question.link.ends {
+        let Ok(agent) = AgentId::new(end.agent.clone()) else { continue };
+        let key = SeriesKey { subject: subject.clone(), field: "sent".to_owned(), agent };
+        let days = history(store, &key, within, Some(Duration::from_hours(24))).await?;
+        let begins = days.points.iter().find(|(_, sent)| sent.is_some()).map(|(at, _)| *at);
+        first = first.into_iter().chain(begins).min();
+    }
+    Ok(first)
 }
 
 /// The 5-minute averages of a series.
@@ -340,6 +446,7 @@ pub(super) async fn carried(store: &dyn Store, flow: &FlowView, within: Span) ->
         p95: burst.p95,
         max: burst.max,
         mean: burst.mean,
+        bytes: burst.mean.map(|mean| mean * burst.samples as f64 * CELL_MS as f64 / 1000.0),
         samples: burst.samples,
         expected: burst.expected,
         contracted: flow.contracted,
@@ -360,11 +467,13 @@ async fn clock(store: &dyn Store, agent: &str, within: Span) -> Result<Option<(f
     }))
 }
 
-async fn maintenances(
+/// The maintenance of a month that was announced for the link or its place.
+pub(super) async fn maintenances(
     store: &dyn Store,
     question: &Question<'_>,
-    within: Span,
+    month: Month,
 ) -> Result<Vec<PlannedView>, Error> {
+    let within = so_far(question, month);
     let subject = Subject::lenient(EntityKind::Link, &question.link.id);
     let covers = |maintenance: &Maintenance| match &maintenance.scope {
         MaintenanceScope::Subject(scope) => *scope == subject,

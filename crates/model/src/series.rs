@@ -93,7 +93,7 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             ("speed", BitsPerSecond),
             ("up", Flag),
         ],
-        EntityKind::Target | EntityKind::Link => &[
+        EntityKind::Target => &[
             ("rtt_p50", Seconds),
             ("rtt_p95", Seconds),
             ("rtt_p99", Seconds),
@@ -103,6 +103,19 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             ("loss", Ratio),
             ("sent", Count),
             ("mos", Score),
+        ],
+        EntityKind::Link => &[
+            ("rtt_p50", Seconds),
+            ("rtt_p95", Seconds),
+            ("rtt_p99", Seconds),
+            ("rtt_min", Seconds),
+            ("rtt_max", Seconds),
+            ("jitter", Seconds),
+            ("loss", Ratio),
+            ("sent", Count),
+            ("mos", Score),
+            ("down", Seconds),
+            ("observed", Seconds),
         ],
         EntityKind::Agent => &[
             ("resident", Bytes),
@@ -214,6 +227,10 @@ pub fn points(value: &Value, mut add: impl FnMut(&'static str, f64)) {
             put("loss", p.loss());
             put("sent", p.sent.map(Scalar::value));
             put("mos", p.opinion());
+            if let Some(down) = p.down_time() {
+                put("down", Some(down));
+                put("observed", p.window.map(Scalar::value));
+            }
         }
         Value::Agent(a) => {
             put("resident", a.resident.map(Scalar::value));

@@ -25,7 +25,7 @@ pub use login::{ErrorView, LoginError, LoginView};
 pub use machines::{DeviceView, DiskView, InterfaceView, MachineView, TargetView};
 pub use month::{
     CarriedView, ChangeView, EndMonthView, ForecastView, LinkPageView, MonthView, OutageView, PlannedView,
-    QualityView, ReportView,
+    PromiseView, QualityView, ReportView, ShareMonthView,
 };
 
 use wasl_model::health::{Health, Proof, Reason};

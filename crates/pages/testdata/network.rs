@@ -7,6 +7,7 @@ use wasl_pages::view::{
     EndView, FlowView, ForecastView, Judgement, LinkPageView, LinkView, MeasuredView, MonthView, OutageView,
     PlaceView, PlannedView, QualityView, ReportView, RingView, ShareView, TalkerView, TalkersView,
 };
+use wasl_pages::view::{PromiseView, ShareMonthView};
 
 use super::{DAY, HOUR, MINUTE, ago, bilingual, subject, wave};
 
@@ -247,6 +248,7 @@ fn carried(p95: Option<f64>, field: &'static str) -> CarriedView {
         p95,
         max: p95.map(|v| v * 1.1),
         mean: p95.map(|v| v * 0.4),
+        bytes: p95.map(|v| v * 0.4 * 6_580.0 * 300.0),
         samples: if p95.is_some() { 6_580 } else { 0 },
         expected: 6_612,
         contracted: Some(20_000_000),
@@ -261,6 +263,7 @@ pub(crate) fn month(name: &str, over: bool, verdict: &'static str) -> MonthView 
         to: ago(hours_ago * HOUR - minutes * MINUTE),
         planned,
         open,
+        placed: over && hours_ago > 300,
     };
     let end = |agent: &str, site: &str, clock| EndMonthView {
         agent: agent.to_owned(),
@@ -281,6 +284,7 @@ pub(crate) fn month(name: &str, over: bool, verdict: &'static str) -> MonthView 
         down: 5_100.0,
         unobserved: 7_200.0,
         hidden: if over { 640.0 } else { 0.0 },
+        doubtful: if over { 90.0 } else { 0.0 },
         planned: 7_200.0,
         planned_down: 1_800.0,
         observed: Some(0.997_42),
@@ -295,7 +299,7 @@ pub(crate) fn month(name: &str, over: bool, verdict: &'static str) -> MonthView 
             outage(210, 30, 1_800.0, false),
             outage(51, 10, 0.0, true),
         ],
-        outages_total: 3,
+        outages_total: if over { 5 } else { 3 },
         longest: Some(2_700.0),
         quality: quality(2),
         down_flow: carried(Some(2_210_000.0), "receive"),
@@ -312,7 +316,35 @@ pub(crate) fn month(name: &str, over: bool, verdict: &'static str) -> MonthView 
         }],
         from_windows: if over { 400_000.0 } else { 3_900_000.0 },
         from_means: if over { 3_500_000.0 } else { 0.0 },
+        by_loss: if over { 86_400.0 } else { 0.0 },
+        promises: vec![
+            PromiseView { item: "loss", most: 0.01, found: Some(0.004), verdict: "kept" },
+            PromiseView { item: "rtt", most: 0.03, found: Some(0.031), verdict: "open" },
+            PromiseView { item: "jitter", most: 0.002, found: Some(0.003), verdict: "broken" },
+        ],
+        shares: if over {
+            let share = |id: &str, name, down, up| ShareMonthView {
+                id: id.into(),
+                name,
+                down: CarriedView {
+                    contracted: Some(10_000_000),
+                    interface: None,
+                    ..carried(down, "receive")
+                },
+                up: CarriedView { contracted: Some(10_000_000), interface: None, ..carried(up, "transmit") },
+            };
+            vec![share(
+                "partner",
+                bilingual("Partner university", "الجامعة الشريكة"),
+                Some(1_400_000.0),
+                Some(90_000.0),
+            )]
+        } else {
+            Vec::new()
+        },
         window: 10.0,
+        pace: 0.2,
+        zone: "Asia/Hebron".to_owned(),
         damaged: u64::from(over),
     }
 }
@@ -461,13 +493,7 @@ pub(crate) fn link_page() -> LinkPageView {
 
 /// `/links/gaza-leased/report`
 pub(crate) fn report() -> ReportView {
-    ReportView {
-        link: gaza(),
-        month: month("2026-10", true, "kept"),
-        pace: 0.2,
-        zone: "Asia/Hebron".to_owned(),
-        by: Some("lina".to_owned()),
-    }
+    ReportView { link: gaza(), month: month("2026-10", true, "kept"), by: Some("lina".to_owned()) }
 }
 
 pub(crate) fn rings() -> Vec<RingView> {

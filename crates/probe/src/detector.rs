@@ -129,6 +129,11 @@ impl Detector {
         self.told_since
     }
 
+    /// Since when the target is down or is not, whether it flaps or not.
+    pub fn turned(&self) -> Duration {
+        self.raw_since
+    }
+
     /// How long after its sending a probe without an answer is to be told by
     /// [`overdue`](Self::overdue). Never more than the probe's time-out.
     pub fn patience(&self) -> Duration {

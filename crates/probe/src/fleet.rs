@@ -25,6 +25,7 @@ use crate::window::{Tracker, Verdict};
 
 use watch::Watch;
 
+mod downtime;
 mod watch;
 
 pub use watch::{Changed, Detect, MAX_CONFIRMING};
@@ -295,10 +296,11 @@ impl Fleet {
     /// something, even while no probe's fate is decided.
     pub fn close(&mut self, key: u64, now: Duration) -> Option<Closed> {
         let target = self.targets.get_mut(&key)?;
+        let length = now.saturating_sub(target.tracker.opened());
         let mut window = target.tracker.close(now, target.plan.method);
         if let Some(watch) = &mut target.watch {
             if std::mem::take(&mut watch.untold) {
-                let empty = || Tracker::empty(target.plan.method);
+                let empty = || Tracker::empty(length, target.plan.method);
                 window = Some(window.unwrap_or_else(empty));
             }
             let window = window.as_mut()?;
@@ -313,6 +315,7 @@ impl Fleet {
             }
             let age = now.saturating_sub(watch.detector.since());
             window.verdict_age = window.verdict.map(|_| Millis(age.as_millis() as u64));
+            window.down = window.verdict.map(|_| watch.downtime.tell(now));
         }
         Some(Closed { id: target.plan.id.clone(), window: window? })
     }

@@ -356,10 +356,15 @@ impl Tracker {
         }
     }
 
-    /// A window of no length in which no probe's fate was decided.
-    pub fn empty(method: ProbeMethod) -> ProbeWindow {
-        let (none, method) = (Some(Count(0)), Some(method));
-        ProbeWindow { window: Some(Millis(0)), method, sent: none, received: none, ..ProbeWindow::default() }
+    /// A window of this length in which no probe's fate was decided.
+    pub fn empty(length: Duration, method: ProbeMethod) -> ProbeWindow {
+        let (window, none) = (Some(Millis(length.as_millis() as u64)), Some(Count(0)));
+        ProbeWindow { window, method: Some(method), sent: none, received: none, ..ProbeWindow::default() }
+    }
+
+    /// When the open window was opened.
+    pub fn opened(&self) -> Duration {
+        self.opened
     }
 
     fn jitter(&mut self, times: &mut Vec<(u32, u32)>) -> Option<Micros> {

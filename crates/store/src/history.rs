@@ -25,6 +25,11 @@ pub struct History {
     /// Ascending `(milliseconds since 1970, value)`; `None` where the line breaks. A cell stands at
     /// its beginning.
     pub points: Vec<(i64, Option<f64>)>,
+    /// How long a point's stretch is, in milliseconds: the step, or the tier's cell. 0 where points are as
+    /// measured, however far apart.
+    pub cell_ms: i64,
+    /// For each of `points`, how many measured ones it is the mean of; 0 where the line breaks.
+    pub counts: Vec<u64>,
     /// Blocks that are damaged and were left out; each is named in the log.
     pub skipped_blocks: u64,
 }

@@ -204,6 +204,28 @@ fn every_answer_fits_the_openapi_document() {
     }
     assert_eq!(anybody.get("/links/nothing/report").status.as_u16(), 404);
 
+    // The same on the command line.
+    let months = centre.wasl(&["link", "line", "--months=2", "--json"]);
+    let listed: Value = serde_json::from_slice(&months.stdout).expect("one document");
+    assert_eq!((months.status.code(), &listed["schema"]), (Some(0), &"wasl.link_months.v1".into()));
+    assert!(
+        listed["items"][0]["zone"] == "Asia/Hebron" && listed["items"][0]["promises"].is_array(),
+        "{listed:#}"
+    );
+    let table = centre.wasl(&["link", "line", "--months"]);
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert!(table.starts_with("MONTH") && table.contains(" so far"), "{table}");
+    let printed = centre.wasl(&["link", "line", "--report", "2026-01"]);
+    assert!(printed.stdout.starts_with(b"part,item,value,unit,from,until\r\nreport,link,line,"));
+    for (wrong, code, word) in [
+        (["link", "line", "--report", "soon"], 2, "write it as YYYY-MM"),
+        (["link", "nothing", "--report", "2026-01"], 1, "there is no link"),
+    ] {
+        let refused = centre.wasl(&wrong);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(code) && said.contains(word), "{wrong:?}: {said}");
+    }
+
     // What is not granted.
     look(link, "/api/v1/links/nothing", anybody, 404);
     look(&format!("{link}/months"), "/api/v1/links/line/months?months=0", anybody, 400);

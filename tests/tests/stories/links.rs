@@ -76,6 +76,7 @@ fn each_line_answers_for_itself() {
         skip!("each_line_answers_for_itself", reason);
     }
     let branch = Branch::open();
+    let begins = wait::now_ms();
     let cut = branch.net.cut(1);
     let first = branch.await_code(FIRST, "link_cut");
     assert_eq!(first["health"], "down");
@@ -92,8 +93,17 @@ fn each_line_answers_for_itself() {
     });
     assert_eq!((&site["health"], &site["caused_by"]), (&"degraded".into(), &FIRST.into()));
     cut.heal();
+    let ends = wait::now_ms();
     branch.await_code(FIRST, "link_up");
     does(SECOND, "standby");
+    let months = branch.centre.client.json("/api/v1/links/first/months");
+    let (month, outage) = (&months["items"][0], &months["items"][0]["outages"][0]);
+    assert_eq!((&month["outages_total"], &outage["placed"]), (&1.into(), &false.into()), "{month:#}");
+    // Loaded processors may be late by some probes, and not by a window.
+    for (name, truth) in [("from", begins), ("to", ends)] {
+        let told = outage[name].as_i64().expect("a time");
+        assert!((told - truth).abs() <= 1_500, "it is told {} ms beside {name}: {month:#}", told - truth);
+    }
 
     let carrier = branch.net.cut_carrier(1);
     let first = branch.centre.await_entity("the cable is out", FIRST, SEEN, |e| e["health"] == "down");

@@ -21,7 +21,9 @@ use crate::time::now;
 pub use body::{
     ContractBody, DirectionsBody, FlowBody, ForecastBody, ForecastsBody, LinkBody, LinkEndBody, MeasuredBody,
 };
-pub use month::{CarriedBody, EndMonthBody, MonthBody, OutageBody, QualityBody};
+pub use month::{
+    CarriedBody, EndMonthBody, MonthBody, OutageBody, PlannedBody, PromiseBody, QualityBody, ShareMonthBody,
+};
 
 /// Months of a link that are told if not said otherwise.
 const MONTHS: usize = 12;

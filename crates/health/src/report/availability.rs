@@ -32,6 +32,41 @@ pub enum State {
     },
     /// Nothing got through.
     Down,
+    /// It was down for a part of the stretch, and where in it is not known. Shares of the stretch, 0 to 1.
+    Part {
+        /// For how much of it: exact for one end; together, what ends can have had in common at most.
+        down: f64,
+        /// What they must have had in common.
+        surely: f64,
+    },
+}
+
+impl State {
+    /// Up, and nothing is hidden.
+    pub const UP: Self = Self::Up { hidden: 0.0 };
+
+    /// Down for so many milliseconds of so many.
+    pub(super) fn part(down: i64, of: i64) -> Self {
+        let down = down as f64 / of.max(1) as f64;
+        Self::Part { down, surely: down }
+    }
+
+    pub(super) fn is_part(self) -> bool {
+        matches!(self, Self::Part { .. })
+    }
+
+    /// What two ends together say that were both looking.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Up { hidden: a }, Self::Up { hidden: b }) => Self::Up { hidden: a.min(b) },
+            (Self::Up { hidden }, Self::Part { down, .. })
+            | (Self::Part { down, .. }, Self::Up { hidden }) => Self::Up { hidden: hidden.min(down) },
+            (Self::Part { down: a, surely: at_least }, Self::Part { down: b, surely: and_at_least }) => {
+                Self::Part { down: a.min(b), surely: (at_least + and_at_least - 1.0).max(0.0) }
+            }
+            (Self::Down, other) | (other, Self::Down) => other,
+        }
+    }
 }
 
 /// A stretch during which one thing held.
@@ -41,54 +76,6 @@ pub struct Stretch {
     pub span: Span,
     /// What.
     pub state: State,
-}
-
-/// One end's windows as stretches in order, without overlap.
-///
-/// `points` are `(milliseconds, loss)`; `stamp` says whether a time is the window's end (as measured) or
-/// its beginning (cells of a roll-up). A window is `length` long, or reaches to its neighbour where that is
-/// nearer; a hole of up to half a window more is the agent's own rounding and no gap.
-pub fn stretches(points: &[(i64, f64)], length: i64, stamp: Stamp) -> Vec<Stretch> {
-    let mut out: Vec<Stretch> = Vec::with_capacity(points.len().min(1024));
-    for (index, (at, loss)) in points.iter().enumerate() {
-        let mut span = match stamp {
-            Stamp::End => Span { from: at - length, to: *at },
-            Stamp::Beginning => Span { from: *at, to: at + length },
-        };
-        if let Some(last) = out.last() {
-            let hole = span.from - last.span.to;
-            if hole < 0 || (hole <= length / 2 && matches!(stamp, Stamp::End)) {
-                span.from = last.span.to;
-            }
-        }
-        if let (Stamp::Beginning, Some((next, _))) = (stamp, points.get(index + 1)) {
-            span.to = span.to.min(*next);
-        }
-        if span.from >= span.to {
-            continue;
-        }
-        let state = if *loss >= 1.0 {
-            State::Down
-        } else if matches!(stamp, Stamp::End) {
-            State::Up { hidden: 0.0 }
-        } else {
-            State::Up { hidden: loss.clamp(0.0, 1.0) }
-        };
-        match out.last_mut() {
-            Some(last) if last.state == state && last.span.to == span.from => last.span.to = span.to,
-            _ => out.push(Stretch { span, state }),
-        }
-    }
-    out
-}
-
-/// What the time of a point means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stamp {
-    /// The end of what was measured.
-    End,
-    /// The beginning of a cell.
-    Beginning,
 }
 
 /// What all ends together say: up where any saw it up, down where nobody did and somebody looked.
@@ -108,15 +95,13 @@ pub fn combine(ends: &[Vec<Stretch>]) -> Vec<Stretch> {
             }
             let seen = stretches.get(*index).filter(|stretch| stretch.span.from <= span.from);
             let Some(Stretch { state: seen, .. }) = seen else { continue };
-            state = Some(match (state, *seen) {
-                (None, seen) => seen,
-                (Some(State::Up { hidden: a }), State::Up { hidden: b }) => State::Up { hidden: a.min(b) },
-                (Some(up @ State::Up { .. }), State::Down) | (Some(State::Down), up) => up,
-            });
+            state = Some(state.map_or(*seen, |state| state.and(*seen)));
         }
         let Some(state) = state else { continue };
         match out.last_mut() {
-            Some(last) if last.state == state && last.span.to == span.from => last.span.to = span.to,
+            Some(last) if last.state == state && last.span.to == span.from && !state.is_part() => {
+                last.span.to = span.to;
+            }
             _ => out.push(Stretch { span, state }),
         }
     }
@@ -126,12 +111,15 @@ pub fn combine(ends: &[Vec<Stretch>]) -> Vec<Stretch> {
 /// A stretch during which nothing got through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outage {
-    /// From the first window that lost everything to the last.
+    /// From its first moment to its last.
     pub span: Span,
     /// How much of it was planned, milliseconds.
     pub planned: i64,
     /// Whether it begins or ends where nobody looked, so that it may have been longer.
     pub open: bool,
+    /// Whether it rests on cells of which only the time down is known: when in the cell it was, and whether it was
+    /// one outage or several, is not.
+    pub placed: bool,
 }
 
 /// A month's availability. Times are milliseconds.
@@ -147,6 +135,9 @@ pub struct Availability {
     pub unobserved: i64,
     /// How much of the time as up may have been down unseen, because only means are kept of it.
     pub hidden: i64,
+    /// How much of the time as down outside of planned maintenance may have been up, because only means are kept of
+    /// it: two ends may not have been cut at the same time, or maintenance may explain it.
+    pub doubtful: i64,
     /// How long maintenance was planned for.
     pub planned: i64,
     /// How long it was down during planned maintenance.
@@ -170,10 +161,10 @@ impl Availability {
         ratio(up, up + down)
     }
 
-    /// [`Self::owed`] if it was up whenever nobody looked.
+    /// [`Self::owed`] if it was up whenever nobody looked, and whenever means leave a doubt.
     pub fn best(&self) -> Option<f64> {
         let outside = self.total - self.planned;
-        ratio(outside - (self.down - self.planned_down), outside)
+        ratio(outside - (self.down - self.planned_down - self.doubtful).max(0), outside)
     }
 
     /// [`Self::owed`] if it was down whenever nobody looked, and for all that means may hide.
@@ -215,47 +206,109 @@ pub fn availability(seen: &[Stretch], planned: &[Span], within: Span) -> Availab
         ..Availability::default()
     };
     let mut observed_planned = 0;
-    let mut hidden = 0.0;
+    let mut bounds = Bounds::default();
+    let mut outages = Outages::default();
     let mut end = within.from;
-    for stretch in seen {
+    for (index, stretch) in seen.iter().enumerate() {
         let Some(span) = stretch.span.within(within) else { continue };
         let in_plan = overlap(span);
         observed_planned += in_plan;
+        if span.from > end {
+            outages.unseen(end);
+        }
         let gap_before = span.from > end;
         match stretch.state {
-            State::Up { hidden: share } => {
+            State::Up { hidden } => {
                 out.up += span.length();
-                hidden += share * (span.length() - in_plan) as f64;
-                if gap_before && let Some(last) = out.outages.last_mut().filter(|last| last.span.to == end) {
-                    last.open = true;
-                }
+                bounds.hidden += hidden * (span.length() - in_plan) as f64;
             }
             State::Down => {
                 out.down += span.length();
                 out.planned_down += in_plan;
-                if gap_before && let Some(last) = out.outages.last_mut().filter(|o| o.span.to == end) {
-                    last.open = true;
-                }
-                match out.outages.last_mut() {
-                    Some(last) if last.span.to == span.from => {
-                        last.span.to = span.to;
-                        last.planned += in_plan;
-                    }
-                    _ => out.outages.push(Outage { span, planned: in_plan, open: gap_before }),
-                }
+                outages.add(Outage { span, planned: in_plan, open: gap_before, placed: false });
+            }
+            State::Part { down, surely } => {
+                let length = span.length();
+                let share = |of: i64| (down.clamp(0.0, 1.0) * of as f64).round() as i64;
+                let (long, planned) = (share(length), share(in_plan));
+                out.down += long;
+                out.up += length - long;
+                out.planned_down += planned;
+                bounds.part(length, in_plan, long - planned, (down, surely));
+                let goes_on = seen
+                    .get(index + 1)
+                    .is_some_and(|next| next.span.from == span.to && !matches!(next.state, State::Up { .. }));
+                let placed = if goes_on && !outages.reaches(span.from) {
+                    Span { from: span.to - long, ..span }
+                } else {
+                    Span { to: span.from + long, ..span }
+                };
+                outages.add(Outage { span: placed, planned, open: false, placed: true });
             }
         }
         end = span.to;
     }
-    if end < within.to
-        && let Some(last) = out.outages.last_mut().filter(|last| last.span.to == end)
-    {
-        last.open = true;
+    if end < within.to {
+        outages.unseen(end);
     }
+    out.outages = outages.0;
     out.unobserved = out.total - out.up - out.down;
     out.planned_unobserved = out.planned - observed_planned;
-    out.hidden = hidden.ceil() as i64;
+    // Shares of a length are not exact; a thousandth of a millisecond is nothing.
+    let whole = |length: f64| (length - 1e-3).ceil().max(0.0) as i64;
+    (out.hidden, out.doubtful) = (whole(bounds.hidden), whole(bounds.doubtful));
     out
+}
+
+/// By how much the time that counts as up or down may be wrong, outside of planned maintenance. Milliseconds.
+#[derive(Default)]
+struct Bounds {
+    hidden: f64,
+    doubtful: f64,
+}
+
+impl Bounds {
+    /// Adds a stretch of which `counted` counts as down outside of `in_plan`, by the shares of [`State::Part`].
+    fn part(&mut self, length: i64, in_plan: i64, counted: i64, (down, surely): (f64, f64)) {
+        let (length, in_plan, counted) = (length as f64, in_plan as f64, counted as f64);
+        let most = (down * length).min(length - in_plan);
+        let least = (surely * length - in_plan).max(0.0);
+        self.hidden += (most - counted).max(0.0);
+        self.doubtful += (counted - least).max(0.0);
+    }
+}
+
+/// Outages as they are found, in order.
+#[derive(Default)]
+struct Outages(Vec<Outage>);
+
+impl Outages {
+    /// Whether the last one lasts until then.
+    fn reaches(&self, end: i64) -> bool {
+        self.0.last().is_some_and(|last| last.span.to == end)
+    }
+
+    /// From `end` on nobody looked.
+    fn unseen(&mut self, end: i64) {
+        if let Some(last) = self.0.last_mut().filter(|last| last.span.to == end) {
+            last.open = true;
+        }
+    }
+
+    fn add(&mut self, outage: Outage) {
+        if outage.span.length() == 0 {
+            return;
+        }
+        match self.0.last_mut() {
+            Some(last) if last.span.to == outage.span.from => {
+                last.span.to = outage.span.to;
+                last.planned += outage.planned;
+                last.open |= outage.open;
+                last.placed |= outage.placed;
+            }
+            _ => self.0.push(outage),
+        }
+    }
 }
 
 /// The parts of spans that lie within another, in order and without overlap.

@@ -1,4 +1,4 @@
-//! When a line will be full: the trend of its busy hours, and the day on which they reach what was bought.
+//! When a line will be full: the trend of its busy hours, and the day on which they reach [`FULL`].
 //!
 //! The trend is Theil and Sen's: the median of the slopes between all pairs of days, which a few odd days
 //! (an exam, a holiday, a cut) do not bend. Its interval is Sen's (P. K. Sen, JASA 63, 1968), from the
@@ -11,6 +11,10 @@ pub const LEAST: usize = 14;
 /// How far ahead a date still means something, in days.
 pub const HORIZON: f64 = 730.0;
 
+/// The share of what was bought from which on a busy hour counts as full. A policed line never reaches all of it: TCP
+/// levels off a little below, and the queue before it is long by then.
+pub const FULL: f64 = 0.9;
+
 /// What the trend says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Forecast {
@@ -19,14 +23,17 @@ pub enum Forecast {
         /// How many there are.
         days: usize,
     },
-    /// The busy hours already reach what was bought.
-    Full,
+    /// The busy hours already reach [`FULL`], whether they still grow or not.
+    Full {
+        /// The middle of the trend now, as a share of what was bought.
+        now: f64,
+    },
     /// They do not grow, as far as can be told.
     Steady {
         /// The middle of the trend now, as a share of what was bought.
         now: f64,
     },
-    /// They grow and will reach it.
+    /// They grow and will reach [`FULL`].
     Grows {
         /// The trend's value now, as a share of what was bought.
         now: f64,
@@ -82,14 +89,14 @@ pub fn forecast(days: &[(f64, f64)], today: f64) -> Forecast {
         values.sort_by(f64::total_cmp);
         median(&values)
     };
-    if now >= 1.0 {
-        return Forecast::Full;
+    if now >= FULL {
+        return Forecast::Full { now };
     }
     let (low, high) = bounds(&slopes, days.len());
     if slope <= 0.0 || low <= 0.0 {
         return Forecast::Steady { now };
     }
-    let until = |slope: f64| Some((1.0 - now) / slope).filter(|days| *days <= HORIZON);
+    let until = |slope: f64| Some((FULL - now) / slope).filter(|days| *days <= HORIZON);
     Forecast::Grows { now, per_day: slope, days: until(slope), earliest: until(high), latest: until(low) }
 }
 

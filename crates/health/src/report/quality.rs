@@ -31,6 +31,20 @@ impl Loss {
     }
 }
 
+/// Between which two a quantile of [`Times`] lies: cells are 2 % wide, and windows tell their quantiles only.
+pub fn within(seconds: f64) -> (f64, f64) {
+    (seconds / 1.05, seconds * 1.05)
+}
+
+/// Whether what lies between two bounds is no more than was promised; `None` where the bounds disagree.
+pub fn keeps((low, high): (f64, f64), most: f64) -> Option<bool> {
+    match (low <= most, high <= most) {
+        (_, true) => Some(true),
+        (false, _) => Some(false),
+        (true, false) => None,
+    }
+}
+
 /// Round-trip times or jitters of a month, gathered from windows of which only some quantiles are kept.
 ///
 /// Each window spreads its answered probes between its own quantiles; the whole is a histogram of cells of

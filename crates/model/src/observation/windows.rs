@@ -3,9 +3,15 @@
 use crate::histogram::{BUCKETS, Histogram};
 use crate::sample;
 use crate::sample::List;
-use crate::units::{Count, Micros, Millis, Ppm};
+use crate::units::{Count, Micros, Millis, Ppm, Scalar as _, SignedMicros};
 
 use super::{LinkCause, LinkVerdict, ProbeMethod};
+
+/// A verdict on a link comes within this after what it speaks of, seconds: 40 probes without an answer at the slowest
+/// class's pace are 40 s.
+const LATEST_VERDICT: f64 = 600.0;
+/// No window is longer, seconds: the settings allow minutes, and one that nobody takes is kept open for a while.
+const LONGEST_WINDOW: f64 = 86_400.0;
 
 sample! {
     /// A window of probes to one target.
@@ -48,6 +54,12 @@ sample! {
         17 judged_rtt: Micros,
         /// Where jitter is the cause: the mean difference that the detector saw.
         18 judged_jitter: Micros,
+        /// For how long the target was down, as the detector holds at the window's end, less what earlier windows
+        /// told of it. So all windows together tell the time that it was down, to the moment of the first probe
+        /// without an answer and of the first answer. A verdict comes later than what it speaks of: where that
+        /// lies before the window, this is more than the window's length, or negative. Unset while the detector
+        /// cannot tell, for targets that are no links, and by agents that do not count it.
+        19 down: SignedMicros,
     }
     lists {
         /// Round-trip times.
@@ -151,6 +163,16 @@ impl ProbeWindow {
     pub fn loss(&self) -> Option<f64> {
         let (sent, received) = (self.sent?.0, self.received?.0);
         (sent > 0).then(|| sent.saturating_sub(received) as f64 / sent as f64)
+    }
+
+    /// For how long the target was down, in seconds, as a correction of what earlier windows told; see `down`.
+    ///
+    /// `None` where that is more than a detector can be late by, and so is nothing that one has found.
+    pub fn down_time(&self) -> Option<f64> {
+        let (down, window) = (self.down?.value(), self.window?.value());
+        let plausible =
+            window <= LONGEST_WINDOW && (-LATEST_VERDICT..=window + LATEST_VERDICT).contains(&down);
+        plausible.then_some(down)
     }
 
     /// Whether the verdict has become another within this window.

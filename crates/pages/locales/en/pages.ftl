@@ -327,10 +327,10 @@ changes-none = Nothing has changed lately.
 change-gone = Left the configuration
 forecast-unasked = No forecast: it takes a bought rate and an interface that tells the traffic.
 forecast-too-little = When it is full cannot be told yet: { $have } of at least { $need } days.
-forecast-full = Its busy hours are full.
+forecast-full = Busy hour at { $share }: it is full. From 90 % on it counts as full.
 forecast-steady = Busy hour at { $share }; no growth can be told.
 forecast-far = Busy hour at { $share }; growing, but not full within two years.
-forecast-grows = Busy hour at { $share }, growing by { $growth } in 30 days; full on { $day } (between { $from } and { $until }, at 95 %).
+forecast-grows = Busy hour at { $share }, growing by { $growth } in 30 days; full (90 %) on { $day } (between { $from } and { $until }, at 95 %).
 forecast-never = later than can be told
 report-title = Report on a link
 report-not-over = the month is not over
@@ -347,6 +347,12 @@ r-planned-down = Down during it
 r-outages = Outages
 r-no-outages = There was none.
 r-open = It touches time that nobody observed and may have been longer.
+r-placed = Put together from means: its length is known, but not where within them it lies, nor whether it was one.
+r-cut =
+    { $n ->
+        [one] Only the first outage is listed; the times above count all.
+       *[other] Only the first { $n } outages are listed; the times above count all.
+    }
 col-number = No.
 col-note = Note
 r-quality = Loss and round-trip times
@@ -358,6 +364,10 @@ r-loss-between = 95 % interval
 r-jitter = Jitter median / 95 %
 r-all-ends = All ends
 r-carried = What was carried
+r-shares = What each institution used
+r-due = Its share
+r-bytes = Bytes moved
+col-share = Institution
 r-direction = Direction
 r-p95 = 95th percentile
 r-share = Share
@@ -372,12 +382,14 @@ m-class = class
 m-window = What was sent in a window and what came back is counted together. A window's length is
 m-any-way = by any route
 m-clock = clock off by
-m-down = The link counts as down in a window in which every end that observed it got no answer at all. Any other window counts as up, whatever was lost in it. The ends judge for themselves: what one of them gets answered has passed in both directions.
-m-gaps = Time without windows is not observed and counts as neither up nor down. The best case takes it as up, the worst case as down. A promise counts as kept only in the worst case and as broken only in the best case.
+m-down = The link counts as down while the detector of every end that observed it held it for down: from the first probe without an answer to the first answer, each known to one interval between probes. What is over before a detector is sure, which takes at least eight probes in a row without an answer and a few seconds at most, is no outage; its losses count as loss. The ends judge for themselves: what one of them gets answered has passed in both directions.
+m-gaps = Time without windows is not observed and counts as neither up nor down. The best case takes it as up, the worst case as down; each also takes what means leave in doubt for its side. A promise counts as kept only if it was kept in the worst case, and as broken only if it was not kept in the best case.
 m-resolution = Over all ends,
 m-from-windows = rest on windows as they were measured
-m-from-means = on means of five minutes or longer, as windows are not kept for ever; of these only a cell in which everything was lost counts as down, and a cell that any window fell in counts whole.
-m-hidden = Outages that such means may hide, and that the worst case includes:
+m-from-means = on means of five minutes or longer, as windows are not kept for ever. These tell for how long the link was down as each end saw it, but not when within them; where two ends look, the link counts as down for what both can have in common.
+m-hidden = Time down that means may hide, and that the worst case includes:
+m-doubtful = Time that counts as down although means leave it in doubt, and that the best case leaves out:
+m-by-loss = Time of which no detector told anything, so that only windows and means in which every probe was lost count as down:
 m-damaged =
     { $n ->
         [one] { $n } stored block is damaged and missing.
@@ -387,6 +399,7 @@ m-loss = Loss is the share of decided probes that were not answered in time. Its
 m-times = Round-trip times are put together from each window's least, median, 95 %, 99 % and greatest; quantiles of the month are within some percent of those of all single round trips. Jitter is the mean difference between successive round-trip times of a window (after RFC 3550). The opinion score is an estimate by ITU-T G.107 for G.711.
 m-carried = Traffic is averaged over five minutes; of the averages of the calendar month the highest 5 % are left out, and the next one is the 95th percentile, as lines are billed. Missing averages are not made up.
 m-planned = Planned maintenance is what was announced here for the link or its place. The availability that is held against the promise leaves it out on both sides.
+m-promises = Loss counts as kept or broken only where its whole 95 % interval is on that side of the promise; the median round-trip time and jitter only where they are more than 5 % away from it. All three hold for what was measured.
 
 not-counted = Whose traffic the line carries is not counted:
 shares = Who shares the line

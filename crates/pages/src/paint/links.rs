@@ -154,6 +154,26 @@ impl Painter<'_> {
         self.word("promise-text", month.verdict)
     }
 
+    /// Whether a limit from above was kept in a month, with what was found; nothing where none was promised.
+    pub(crate) fn promised(&self, month: &MonthView, item: &str) -> Markup {
+        let Some(promise) = month.promises.iter().find(|promise| promise.item == item) else {
+            return Markup::default();
+        };
+        let class = match promise.verdict {
+            "kept" => "ok",
+            "broken" => "down",
+            _ => "unknown",
+        };
+        let found =
+            if item == "loss" { self.exact_percent(promise.found) } else { self.seconds(promise.found) };
+        Markup(format!(" {} {found}", self.badge(class, &self.word("promise", promise.verdict))))
+    }
+
+    /// Bytes that were moved, from averages.
+    pub(crate) fn in_all(&self, bytes: impl Borrow<Option<f64>>) -> Markup {
+        self.figure(bytes.borrow().map(format::bytes))
+    }
+
     /// What an agent's clock was off by.
     pub(crate) fn clock_range(&self, end: &EndMonthView) -> Markup {
         self.figure(
@@ -177,7 +197,7 @@ impl Painter<'_> {
             ForecastView::TooLittle { days, needed } => {
                 texts("forecast-too-little", &[("have", &days.to_string()), ("need", &needed.to_string())])
             }
-            ForecastView::Full => escape(&self.t("forecast-full")),
+            ForecastView::Full { now } => texts("forecast-full", &[("share", &share(now))]),
             ForecastView::Steady { now } => texts("forecast-steady", &[("share", &share(now))]),
             ForecastView::Grows { now, at: None, .. } => texts("forecast-far", &[("share", &share(now))]),
             ForecastView::Grows { now, per_month, at, earliest, latest } => texts(

@@ -26,6 +26,8 @@ pub struct MonthView {
     pub unobserved: f64,
     /// How much of the time as up may have been down unseen, as only means are kept of it.
     pub hidden: f64,
+    /// How much of the time as down may have been up, or planned, as only means are kept of it.
+    pub doubtful: f64,
     /// How long maintenance was planned for.
     pub planned: f64,
     /// How much of the time down was planned.
@@ -64,10 +66,46 @@ pub struct MonthView {
     pub from_windows: f64,
     /// Seconds, over all ends, that rest on means of five minutes or longer.
     pub from_means: f64,
+    /// Seconds of both that rest on losses alone, as the agent told no time down.
+    pub by_loss: f64,
+    /// What was promised beside the availability, and whether it was kept.
+    pub promises: Vec<PromiseView>,
+    /// What each institution used of a shared line, in the order of the configuration.
+    pub shares: Vec<ShareMonthView>,
     /// The length of a window, seconds.
     pub window: f64,
+    /// The time between two probes, seconds.
+    pub pace: f64,
+    /// The name of the institution's time zone.
+    pub zone: String,
     /// Stored blocks that were damaged and are missing.
     pub damaged: u64,
+}
+
+/// A limit from above that a month is held against: `loss`, `rtt` or `jitter`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PromiseView {
+    /// What is limited.
+    pub item: &'static str,
+    /// The most that was promised: a share, or seconds.
+    pub most: f64,
+    /// What was found; `None` where nothing was measured.
+    pub found: Option<f64>,
+    /// `kept`, `broken`, or `open` (what was measured does not decide).
+    pub verdict: &'static str,
+}
+
+/// What one institution used of a shared line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShareMonthView {
+    /// Its identifier within the link.
+    pub id: String,
+    /// What people call it.
+    pub name: Localized,
+    /// Towards it.
+    pub down: CarriedView,
+    /// The other way.
+    pub up: CarriedView,
 }
 
 /// A stretch during which nothing got through.
@@ -81,6 +119,8 @@ pub struct OutageView {
     pub planned: f64,
     /// Whether it touches time that nobody looked at, so that it may have been longer.
     pub open: bool,
+    /// Whether it rests on means, so that only its length is known, and not where in these it lies.
+    pub placed: bool,
 }
 
 impl OutageView {
@@ -128,6 +168,8 @@ pub struct CarriedView {
     pub max: Option<f64>,
     /// The mean.
     pub mean: Option<f64>,
+    /// Bytes in all, as far as there are averages.
+    pub bytes: Option<f64>,
     /// Averages that there are.
     pub samples: u64,
     /// Averages that the time has room for.
@@ -202,7 +244,10 @@ pub enum ForecastView {
         needed: u64,
     },
     /// It is full already.
-    Full,
+    Full {
+        /// The busy hour now, a share of what was bought.
+        now: f64,
+    },
     /// No growth can be told.
     Steady {
         /// The busy hour now, a share of what was bought.
@@ -229,7 +274,7 @@ impl ForecastView {
         match self {
             Self::Unasked => "unasked",
             Self::TooLittle { .. } => "too_little",
-            Self::Full => "full",
+            Self::Full { .. } => "full",
             Self::Steady { .. } => "steady",
             Self::Grows { .. } => "grows",
         }
@@ -258,10 +303,6 @@ pub struct ReportView {
     pub link: LinkView,
     /// The month.
     pub month: MonthView,
-    /// The time between two probes, seconds.
-    pub pace: f64,
-    /// The name of the institution's time zone.
-    pub zone: String,
     /// Who asked for it; `None` for somebody who is not known by name.
     pub by: Option<String>,
 }
@@ -351,6 +392,22 @@ fn charts_of_directions(end: &MeasuredView) -> impl Iterator<Item = (LinkChart, 
 }
 
 impl ReportView {
+    /// Whether outages were left out of the list.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.month.outages_total > self.month.outages.len() as u64
+    }
+
+    /// Directions of what institutions used, each with its name and the key of its direction.
+    pub(crate) fn shares(&self) -> Vec<(&Localized, &'static str, &CarriedView)> {
+        self.month
+            .shares
+            .iter()
+            .flat_map(|share| {
+                [(&share.name, "throughput-down", &share.down), (&share.name, "throughput-up", &share.up)]
+            })
+            .collect()
+    }
+
     /// All ends together, then each.
     pub(crate) fn qualities(&self) -> Vec<(Option<&str>, &QualityView)> {
         let all = std::iter::once((None, &self.month.quality));

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::downtime::Downtime;
 use super::{Fleet, Plan};
 use crate::detector::{Baseline, Change, Class, Contract, Detector, State, Thresholds};
 use crate::schedule::phase;
@@ -46,11 +47,13 @@ pub(super) struct Watch {
     change: Option<Change>,
     /// Whether the last window carried another verdict than the one that holds.
     pub(super) untold: bool,
+    /// How long the target was down.
+    pub(super) downtime: Downtime,
 }
 
 impl Watch {
     pub(super) fn new(detector: Detector) -> Self {
-        Self { detector, confirming: false, change: None, untold: false }
+        Self { detector, confirming: false, change: None, untold: false, downtime: Downtime::default() }
     }
 }
 
@@ -111,6 +114,7 @@ impl Fleet {
                 self.changed.push(key);
             }
             watch.untold = true;
+            watch.downtime.on_change(&change, watch.detector.turned());
             // That a new target is up is no news that cannot wait for its first window.
             if change.from != State::Unknown || change.to != State::Up {
                 self.windows.postpone(key, now);

@@ -2,6 +2,26 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn draw(cells: Vec<Cell>, unit: Unit, native: i64, step: Option<i64>) -> (i64, Line) {
+    let drawn = super::draw(cells, unit, native, step);
+    assert_eq!(drawn.counts.len(), drawn.line.len());
+    assert!(drawn.line.iter().zip(&drawn.counts).all(|((_, value), count)| value.is_some() == (*count > 0)));
+    (drawn.resolution, drawn.line)
+}
+
+#[test]
+fn points_tell_what_they_stand_for() {
+    // Two windows six hours apart are no cells of six hours.
+    let raw = super::draw(cells(&[(0, 1.0), (21_600_000, 2.0)]), Unit::Ratio, 0, None);
+    assert_eq!((raw.resolution, raw.cell, raw.counts), (21_600_000, 0, vec![1, 1]));
+    let mut heavy = Cell::of((0, 2.0));
+    heavy.add(&Cell::of((1, 4.0)));
+    let tier = super::draw(vec![heavy, Cell::of((300_000, 1.0))], Unit::Ratio, 300_000, None);
+    assert_eq!((tier.cell, tier.counts), (300_000, vec![2, 1]));
+    let steps = super::draw(cells(&[(5, 1.0), (15, 3.0), (65, 9.0)]), Unit::Bytes, 0, Some(20));
+    assert_eq!((steps.cell, steps.counts), (20, vec![2, 0, 0, 1]));
+}
+
 fn cells(points: &[(i64, f64)]) -> Vec<Cell> {
     points.iter().copied().map(Cell::of).collect()
 }

@@ -146,8 +146,15 @@ async fn history(
     let (history, damaged) = blocking(move || {
         let (cells, damaged) = assemble(blocks, points, tier, (from, to));
         let skipped_blocks = damaged.len() as u64;
-        let (resolution_ms, points) = draw(cells, unit, tier.cell().unwrap_or(0), step);
-        let history = History { unit, resolution_ms, points, skipped_blocks };
+        let drawn = draw(cells, unit, tier.cell().unwrap_or(0), step);
+        let history = History {
+            unit,
+            resolution_ms: drawn.resolution,
+            points: drawn.line,
+            cell_ms: drawn.cell,
+            counts: drawn.counts,
+            skipped_blocks,
+        };
         (history, damaged)
     })
     .await?;

@@ -178,7 +178,8 @@ pub struct ForecastsBody {
     pub up: ForecastBody,
 }
 
-/// When a direction will be full: the trend of its busy hours over up to 90 days (Theil–Sen), at 95 %.
+/// When a direction will be full: the trend of its busy hours over up to 90 days (Theil–Sen), at 95 %. From 90 % of
+/// what was bought on it counts as full.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ForecastBody {
     /// `unasked` (no rate or no interface is configured), `too_little`, `full`, `steady` or `grows`.
@@ -311,9 +312,9 @@ impl From<ForecastView> for ForecastBody {
             latest: None,
         };
         match view {
-            ForecastView::Unasked | ForecastView::Full => {}
+            ForecastView::Unasked => {}
             ForecastView::TooLittle { days, .. } => body.days = Some(days),
-            ForecastView::Steady { now } => body.now = Some(now),
+            ForecastView::Full { now } | ForecastView::Steady { now } => body.now = Some(now),
             ForecastView::Grows { now, per_month, at, earliest, latest } => {
                 body.now = Some(now);
                 body.per_month = Some(per_month);

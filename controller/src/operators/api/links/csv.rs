@@ -28,14 +28,18 @@ pub(super) fn csv(link: &LinkView, month: &MonthView, by: &str, made: Timestamp)
     row("report", "link", &link.id, "", [&at[0], &at[1]]);
     row("report", "name", &link.name.en, "", none);
     row("report", "month", &month.month, "", none);
+    row("report", "time_zone", &month.zone, "", none);
     row("report", "over", if month.over { "yes" } else { "no" }, "", none);
     row("report", "generated_at", &rfc3339(made), "", none);
     row("report", "generated_by", by, "", none);
     row("report", "version", env!("CARGO_PKG_VERSION"), "", none);
     row("method", "class", link.class, "", none);
     row("method", "window", &month.window.to_string(), "s", none);
+    row("method", "probe_interval", &month.pace.to_string(), "s", none);
     row("method", "from_windows", &month.from_windows.to_string(), "s", none);
     row("method", "from_means", &month.from_means.to_string(), "s", none);
+    row("method", "by_loss_alone", &month.by_loss.to_string(), "s", none);
+    row("method", "damaged_blocks", &month.damaged.to_string(), "count", none);
     for end in &link.ends {
         let probe = format!("{} to {} via {}", end.agent, end.to, end.via.as_deref().unwrap_or("any route"));
         row("method", "probe", &probe, end.method.unwrap_or_default(), none);
@@ -61,12 +65,20 @@ pub(super) fn csv(link: &LinkView, month: &MonthView, by: &str, made: Timestamp)
         ("down", Some(month.down), "s"),
         ("unobserved", Some(month.unobserved), "s"),
         ("hidden_in_means", Some(month.hidden), "s"),
+        ("doubtful_in_means", Some(month.doubtful), "s"),
         ("planned", Some(month.planned), "s"),
         ("planned_down", Some(month.planned_down), "s"),
     ] {
         row("availability", item, &some(value), unit, none);
     }
     row("availability", "verdict", month.verdict, "", none);
+    row("availability", "outages", &month.outages_total.to_string(), "count", none);
+    row("availability", "outages_listed", &month.outages.len().to_string(), "count", none);
+    for promise in &month.promises {
+        row("promise", &format!("{}_most", promise.item), &promise.most.to_string(), "", none);
+        row("promise", &format!("{}_found", promise.item), &some(promise.found), "", none);
+        row("promise", &format!("{}_verdict", promise.item), promise.verdict, "", none);
+    }
     for (part, quality) in std::iter::once(("quality".to_owned(), &month.quality))
         .chain(month.ends.iter().map(|end| (format!("quality of {}", end.agent), &end.quality)))
     {
@@ -88,16 +100,23 @@ pub(super) fn csv(link: &LinkView, month: &MonthView, by: &str, made: Timestamp)
             row(&part, item, &some(value), unit, none);
         }
     }
-    for (part, flow) in [("carried down", &month.down_flow), ("carried up", &month.up_flow)] {
+    let line = [("carried down".to_owned(), &month.down_flow), ("carried up".to_owned(), &month.up_flow)];
+    let shares = month.shares.iter().flat_map(|share| {
+        let part = |way: &str| format!("share {} {way}", share.id);
+        [(part("down"), &share.down), (part("up"), &share.up)]
+    });
+    for (part, flow) in line.into_iter().chain(shares) {
         let bits = |value: Option<f64>| value.map(|bytes| bytes * 8.0);
         for (item, value, unit) in [
             ("p95", bits(flow.p95), "bit/s"),
             ("max", bits(flow.max), "bit/s"),
             ("mean", bits(flow.mean), "bit/s"),
+            ("contracted", flow.contracted.map(|bits| bits as f64), "bit/s"),
+            ("bytes", flow.bytes, "B"),
             ("averages", Some(flow.samples as f64), "count"),
             ("averages_expected", Some(flow.expected as f64), "count"),
         ] {
-            row(part, item, &some(value), unit, none);
+            row(&part, item, &some(value), unit, none);
         }
     }
     for end in &month.ends {
@@ -111,7 +130,12 @@ pub(super) fn csv(link: &LinkView, month: &MonthView, by: &str, made: Timestamp)
     }
     for (index, outage) in month.outages.iter().enumerate() {
         let span = [rfc3339(outage.from), rfc3339(outage.to)];
-        let part = if outage.open { "outage (may be longer)" } else { "outage" };
+        let part = match (outage.open, outage.placed) {
+            (false, false) => "outage",
+            (true, false) => "outage (may be longer)",
+            (false, true) => "outage (placed within means)",
+            (true, true) => "outage (placed within means, may be longer)",
+        };
         row(part, &(index + 1).to_string(), &outage.seconds().to_string(), "s", [&span[0], &span[1]]);
     }
     out
@@ -119,7 +143,75 @@ pub(super) fn csv(link: &LinkView, month: &MonthView, by: &str, made: Timestamp)
 
 #[cfg(test)]
 mod tests {
+    use wasl_model::Localized;
+    use wasl_model::health::{Health, Reason};
+    use wasl_pages::view::{
+        CarriedView, ContractView, FlowView, Judgement, OutageView, PromiseView, ShareMonthView,
+    };
+
     use super::*;
+
+    fn link() -> LinkView {
+        let state = Judgement { health: Health::Ok, reason: Reason::new("link_up"), since: None };
+        LinkView {
+            id: "line".into(),
+            name: Localized::from("Line"),
+            places: Vec::new(),
+            activity: "primary",
+            class: "uplink",
+            state,
+            caused_by: None,
+            incident: None,
+            ends: Vec::new(),
+            directions: None,
+            deciding: None,
+            rtt_history: Vec::new(),
+            loss_history: Vec::new(),
+            down: FlowView::default(),
+            up: FlowView::default(),
+            contract: ContractView { loss: Some(0.01), ..ContractView::default() },
+            accounting: None,
+        }
+    }
+
+    #[test]
+    fn whoever_reads_it_needs_nothing_else_to_check_it() {
+        let outage =
+            OutageView { from: Timestamp(0), to: Timestamp(1_500), planned: 0.0, open: false, placed: true };
+        let carried = CarriedView { bytes: Some(9e9), contracted: Some(8_000_000), ..CarriedView::default() };
+        let month = MonthView {
+            month: "2026-10".into(),
+            zone: "Asia/Hebron".into(),
+            pace: 0.1,
+            window: 10.0,
+            damaged: 2,
+            outages: vec![outage],
+            outages_total: 1_200,
+            promises: vec![PromiseView { item: "loss", most: 0.01, found: Some(0.02), verdict: "broken" }],
+            shares: vec![ShareMonthView {
+                id: "partner".into(),
+                name: Localized::from("Partner"),
+                down: carried.clone(),
+                up: CarriedView::default(),
+            }],
+            ..MonthView::default()
+        };
+        let text = csv(&link(), &month, "amal", Timestamp(0));
+        for line in [
+            "report,time_zone,Asia/Hebron,,,",
+            "method,probe_interval,0.1,s,,",
+            "method,damaged_blocks,2,count,,",
+            "availability,outages,1200,count,,",
+            "availability,outages_listed,1,count,,",
+            "promise,loss_most,0.01,,,",
+            "promise,loss_verdict,broken,,,",
+            "share partner down,bytes,9000000000,B,,",
+            "share partner down,contracted,8000000,bit/s,,",
+            "outage (placed within means),1,1.5,s,1970-01-01T00:00:00Z,1970-01-01T00:00:01.5Z",
+        ] {
+            assert!(text.split("\r\n").any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
 
     #[test]
     fn a_field_stays_one_field_and_no_formula() {

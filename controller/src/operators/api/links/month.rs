@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use wasl_pages::view::{CarriedView, EndMonthView, MonthView, QualityView};
+use wasl_pages::view::{
+    CarriedView, EndMonthView, MonthView, PlannedView, PromiseView, QualityView, ShareMonthView,
+};
 
 /// A calendar month of a link in the institution's time zone. Lengths are seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -25,6 +27,9 @@ pub struct MonthBody {
     pub unobserved: f64,
     /// How much of the time up may have been down unseen, as only means are kept of it.
     pub hidden: f64,
+    /// How much of the time down may have been up, or planned, as only means are kept of it.
+    #[serde(default)]
+    pub doubtful: f64,
     /// Planned maintenance.
     pub planned: f64,
     /// Time down during it.
@@ -59,6 +64,67 @@ pub struct MonthBody {
     pub from_windows: f64,
     /// Seconds, over all ends, that rest on means of five minutes or longer.
     pub from_means: f64,
+    /// Seconds of both of which no detector told anything, so that only full loss counts as down.
+    #[serde(default)]
+    pub by_loss: f64,
+    /// What was promised beside the availability, and whether it was kept.
+    #[serde(default)]
+    pub promises: Vec<PromiseBody>,
+    /// What each institution used of a shared line.
+    #[serde(default)]
+    pub shares: Vec<ShareMonthBody>,
+    /// Planned maintenance that touches the month.
+    #[serde(default)]
+    pub maintenances: Vec<PlannedBody>,
+    /// Stored blocks that are damaged and missing.
+    #[serde(default)]
+    pub damaged: u64,
+    /// The length of a window, seconds.
+    #[serde(default)]
+    pub window: f64,
+    /// The time between two probes, seconds.
+    #[serde(default)]
+    pub pace: f64,
+    /// The time zone of the month.
+    #[serde(default)]
+    pub zone: String,
+}
+
+/// A limit from above that a month is held against.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PromiseBody {
+    /// `loss` (a share), `rtt` or `jitter` (seconds, medians).
+    pub item: String,
+    /// The most that was promised.
+    pub most: f64,
+    /// What was found.
+    pub found: Option<f64>,
+    /// `kept`, `broken` or `open` (what was measured does not decide).
+    pub verdict: String,
+}
+
+/// What one institution used of a shared line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ShareMonthBody {
+    /// Its identifier within the link.
+    pub id: String,
+    /// Towards it. `contracted` is its share.
+    pub down: CarriedBody,
+    /// The other way.
+    pub up: CarriedBody,
+}
+
+/// Planned maintenance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PlannedBody {
+    /// Its beginning.
+    pub from: i64,
+    /// Its end.
+    pub until: i64,
+    /// Who announced it.
+    pub by: String,
+    /// Why.
+    pub note: String,
 }
 
 /// A stretch during which nothing got through.
@@ -74,6 +140,9 @@ pub struct OutageBody {
     pub planned: f64,
     /// Whether it touches time that nobody looked at.
     pub open: bool,
+    /// Whether it is put together from means, so that its length is known, but not where within them it lies.
+    #[serde(default)]
+    pub placed: bool,
 }
 
 /// What was lost and how long it took.
@@ -135,6 +204,9 @@ pub struct CarriedBody {
     pub max: Option<f64>,
     /// The mean.
     pub mean: Option<f64>,
+    /// Bytes in all, as far as there are averages.
+    #[serde(default)]
+    pub bytes: Option<f64>,
     /// Averages that there are.
     pub samples: u64,
     /// Averages that the time has room for.
@@ -172,10 +244,39 @@ impl From<&CarriedView> for CarriedBody {
             p95: bits(carried.p95),
             max: bits(carried.max),
             mean: bits(carried.mean),
+            bytes: carried.bytes,
             samples: carried.samples,
             expected: carried.expected,
             contracted: carried.contracted,
             share: carried.share(),
+        }
+    }
+}
+
+impl From<&PromiseView> for PromiseBody {
+    fn from(promise: &PromiseView) -> Self {
+        Self {
+            item: promise.item.to_owned(),
+            most: promise.most,
+            found: promise.found,
+            verdict: promise.verdict.to_owned(),
+        }
+    }
+}
+
+impl From<&ShareMonthView> for ShareMonthBody {
+    fn from(share: &ShareMonthView) -> Self {
+        Self { id: share.id.clone(), down: (&share.down).into(), up: (&share.up).into() }
+    }
+}
+
+impl From<&PlannedView> for PlannedBody {
+    fn from(planned: &PlannedView) -> Self {
+        Self {
+            from: planned.from.0,
+            until: planned.until.0,
+            by: planned.by.clone(),
+            note: planned.note.clone(),
         }
     }
 }
@@ -206,6 +307,7 @@ impl From<&MonthView> for MonthBody {
             down: month.down,
             unobserved: month.unobserved,
             hidden: month.hidden,
+            doubtful: month.doubtful,
             planned: month.planned,
             planned_down: month.planned_down,
             availability: month.observed,
@@ -224,6 +326,7 @@ impl From<&MonthView> for MonthBody {
                     seconds: outage.seconds(),
                     planned: outage.planned,
                     open: outage.open,
+                    placed: outage.placed,
                 })
                 .collect(),
             outages_total: month.outages_total,
@@ -233,6 +336,14 @@ impl From<&MonthView> for MonthBody {
             up_flow: CarriedBody::from(&month.up_flow),
             from_windows: month.from_windows,
             from_means: month.from_means,
+            by_loss: month.by_loss,
+            promises: month.promises.iter().map(PromiseBody::from).collect(),
+            shares: month.shares.iter().map(ShareMonthBody::from).collect(),
+            maintenances: month.maintenances.iter().map(PlannedBody::from).collect(),
+            damaged: month.damaged,
+            window: month.window,
+            pace: month.pace,
+            zone: month.zone.clone(),
         }
     }
 }

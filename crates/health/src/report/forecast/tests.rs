@@ -13,7 +13,7 @@ fn a_straight_line_is_full_on_its_day() {
     };
     assert!((now - 0.695).abs() < 1e-9);
     for found in [days, earliest, latest] {
-        assert!((found.expect("in time") - 61.0).abs() < 1e-6);
+        assert!((found.expect("in time") - 41.0).abs() < 1e-6);
     }
 }
 
@@ -35,11 +35,24 @@ fn odd_days_do_not_bend_the_trend_but_widen_its_interval() {
 }
 
 #[test]
+fn a_line_whose_busy_hours_level_off_below_its_rate_is_full_and_not_steady() {
+    let days: Vec<(f64, f64)> =
+        (0..90).map(|i| (f64::from(i), 0.95 + 0.01 * f64::from((i * 37 % 21) - 10) / 10.0)).collect();
+    let Forecast::Full { now } = forecast(&days, 90.0) else { panic!("it has been full for months") };
+    assert!((now - 0.95).abs() < 0.005, "{now}");
+    assert!(
+        matches!(forecast(&line(60, 0.96, -0.0002), 60.0), Forecast::Full { .. }),
+        "nor one that gives way"
+    );
+    assert!(matches!(forecast(&line(60, 0.85, 0.0), 60.0), Forecast::Steady { .. }));
+}
+
+#[test]
 fn what_cannot_be_told_is_not_told() {
     assert_eq!(forecast(&line(13, 0.4, 0.01), 13.0), Forecast::TooLittle { days: 13 });
     assert!(matches!(forecast(&line(60, 0.4, 0.0), 60.0), Forecast::Steady { .. }));
     assert!(matches!(forecast(&line(60, 0.8, -0.002), 60.0), Forecast::Steady { .. }));
-    assert_eq!(forecast(&line(60, 0.9, 0.01), 60.0), Forecast::Full);
+    assert!(matches!(forecast(&line(60, 0.9, 0.01), 60.0), Forecast::Full { .. }));
     assert!(matches!(forecast(&line(60, 0.1, 0.0001), 60.0), Forecast::Grows { days: None, .. }));
     let noise: Vec<(f64, f64)> = (0..40).map(|i| (f64::from(i), f64::from(i * 7919 % 13) / 20.0)).collect();
     assert!(matches!(forecast(&noise, 40.0), Forecast::Steady { .. }), "noise has no date");
@@ -69,7 +82,8 @@ proptest! {
                 }
             }
             Forecast::TooLittle { days } => prop_assert!(days < LEAST),
-            Forecast::Full | Forecast::Steady { .. } => {}
+            Forecast::Full { now } => prop_assert!(now >= FULL),
+            Forecast::Steady { now } => prop_assert!(now < FULL),
         }
     }
 }

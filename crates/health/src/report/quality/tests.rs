@@ -20,6 +20,15 @@ fn loss_is_weighed_by_what_was_sent() {
 }
 
 #[test]
+fn a_promise_is_kept_or_broken_only_where_both_bounds_say_so() {
+    assert_eq!(keeps((0.001, 0.002), 0.002), Some(true));
+    assert_eq!(keeps((0.001, 0.002), 0.0015), None);
+    assert_eq!(keeps((0.001, 0.002), 0.0005), Some(false));
+    assert_eq!(keeps(within(0.101), 0.1), None, "the quantile is not that sure");
+    assert_eq!((keeps(within(0.08), 0.1), keeps(within(0.12), 0.1)), (Some(true), Some(false)));
+}
+
+#[test]
 fn a_hundredth_of_a_percent_is_told() {
     let mut loss = Loss::default();
     for window in 0..1000 {

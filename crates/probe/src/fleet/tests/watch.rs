@@ -249,3 +249,29 @@ fn answers_out_of_order_and_from_elsewhere_are_counted() {
     assert_eq!((window.reordered, window.forged), (Some(Count(1)), Some(Count(1))));
     assert_eq!(window.received, Some(Count(3)));
 }
+
+#[test]
+fn windows_tell_the_time_that_a_link_was_down_to_the_probe() {
+    let cuts = [63_000..64_900, 79_950..83_000, 99_300..140_000, 150_700..150_900];
+    for (class, apart) in [(Class::Uplink, 100), (Class::Link, 200), (Class::Target, 1_000)] {
+        let mut fleet = fleet(&[watched("link", class)]);
+        let is_cut = |now: Duration| cuts.iter().any(|cut| (ms(cut.start)..ms(cut.end)).contains(&now));
+        let seen = run_watched(&mut fleet, 0, 180_000, |now, _| (!is_cut(now)).then_some(ms(20)));
+        let told = |from: u64, to: u64| -> i64 {
+            let within = seen.windows.iter().filter(|(at, _)| (ms(from)..ms(to)).contains(at));
+            within.map(|(_, closed)| closed.window.down.map_or(0, |down| down.0)).sum()
+        };
+        // Each outage to a probe at either end.
+        let near =
+            |told: i64, truth: u64, n: u64| told.abs_diff(truth as i64 * 1_000) <= n * (apart + 20) * 1_000;
+        assert!(near(told(0, 180_000), 1_900 + 3_050 + 40_700, 3), "{class:?}: {}", told(0, 180_000));
+        assert!(near(told(90_000, 145_000), 40_700, 1), "{class:?}: {}", told(90_000, 145_000));
+        assert_eq!(told(145_000, 180_000), 0, "{class:?}: two probes are no outage");
+        let lengths: u64 =
+            seen.windows.iter().filter_map(|(_, closed)| closed.window.window).map(|n| n.0).sum();
+        assert!(
+            lengths.abs_diff(180_000) <= seen.windows.len() as u64,
+            "{class:?}: no moment lies in no window"
+        );
+    }
+}
