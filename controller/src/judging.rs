@@ -271,7 +271,7 @@ impl Inner {
         for key in changed {
             let Some(latest) = live.values.get(&key) else { continue };
             if shared.intent.may_speak(&key.0, &key.1) {
-                lines.append(&mut self.capacity.note(&key, latest));
+                lines.append(&mut self.capacity.note(&key, latest, now));
             }
             let (agent, subject) = key;
             if subject.kind == EntityKind::Agent {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use prost::Message;
 use tokio::sync::watch;
+use wasl_health::judge;
 use wasl_model::units::Scalar;
 use wasl_model::{
     AgentId, EntityKind, Event, Histogram, Notice, NoticeCode, Observation, Station, Subject, Timestamp,
@@ -65,6 +66,13 @@ pub struct Latest {
     pub totals: Totals,
     /// The last hour, where the pages draw it.
     pub trend: Trend,
+}
+
+impl Latest {
+    /// Whether it says anything of now; `every`: how often it is renewed. The rule is that of all judgements.
+    pub fn is_of_now(&self, every: Duration, now: Timestamp) -> bool {
+        now.since(self.at) <= judge::holds(every)
+    }
 }
 
 /// Sums for Prometheus counters.

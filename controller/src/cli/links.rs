@@ -209,7 +209,7 @@ fn encoded(text: &str) -> String {
 
 /// One line for a log.
 fn line(link: &LinkBody) -> String {
-    let end = deciding(link);
+    let end = deciding(link).filter(|end| !end.old);
     let of = |field: fn(&LinkEndBody) -> Option<f64>| end.and_then(field);
     format!(
         "{} {} {} rtt={} p95={} loss={} jitter={} down={} up={}\n",
@@ -278,7 +278,7 @@ fn page(link: &LinkBody) -> String {
         ("up  ", &link.up, link.forecast.as_ref().map(|f| &f.up)),
     ] {
         let full = forecast.map(outlook).unwrap_or_default();
-        let _ = writeln!(out, "    {name}  {}{full}", carried(flow));
+        let _ = writeln!(out, "    {name}  {}{full}", carried(flow, now));
     }
     if link.down.interface.is_none() && link.up.interface.is_none() {
         out.push_str("    say in the link's `interfaces` where it ends, and what it carries is known\n");
@@ -291,10 +291,16 @@ fn page(link: &LinkBody) -> String {
 }
 
 /// What a direction carries, of what was bought if anything was.
-fn carried(flow: &FlowBody) -> String {
+fn carried(flow: &FlowBody, now: i64) -> String {
     let bought = flow.contracted.map(|bits| rate(Some(bits as f64)));
     let share = flow.share.map(|share| format!(" {}", wasl_pages::format::percent_coarse(share)));
-    match (flow.bits_per_second, bought) {
+    let silent =
+        flow.observed_at.filter(|_| flow.old).map(|at| format!("silent for {}", table::age(at, now)));
+    match (flow.bits_per_second.filter(|_| !flow.old), bought) {
+        (None, None) if silent.is_some() => silent.unwrap_or_default(),
+        (None, Some(bought)) if silent.is_some() => {
+            format!("{}; {bought} are bought", silent.unwrap_or_default())
+        }
         (None, None) => "not known".to_owned(),
         (None, Some(bought)) => format!("not known; {bought} are bought"),
         (bits, None) => rate(bits),
@@ -468,13 +474,41 @@ mod tests {
             interface: None,
             direction: None,
             series: None,
+            observed_at: None,
+            old: false,
         };
+        let carried = |flow: &FlowBody| carried(flow, 200_000);
         assert_eq!(carried(&nothing), "not known");
         let bought = FlowBody { contracted: Some(45_000_000), ..nothing.clone() };
         assert_eq!(carried(&bought), "not known; 45.0 Mbit/s are bought");
         let measured = FlowBody { bits_per_second: Some(9e6), share: Some(0.2), ..bought };
         assert_eq!(carried(&measured), "9.00 Mbit/s of 45.0 Mbit/s 20 %");
-        assert_eq!(carried(&FlowBody { bits_per_second: Some(9e6), ..nothing }), "9.00 Mbit/s");
+        assert_eq!(carried(&FlowBody { bits_per_second: Some(9e6), ..nothing.clone() }), "9.00 Mbit/s");
+        let silent = FlowBody { observed_at: Some(80_000), old: true, bits_per_second: None, ..measured };
+        assert_eq!(carried(&silent), "silent for 2 min; 45.0 Mbit/s are bought");
+        assert_eq!(carried(&FlowBody { contracted: None, ..silent }), "silent for 2 min");
+    }
+
+    #[test]
+    fn a_line_of_a_log_tells_nothing_of_an_end_that_is_silent() {
+        let line_of = |old: bool| {
+            let link: LinkBody = serde_json::from_value(serde_json::json!({
+                "id": "l", "name_en": "L", "between": ["a"], "class": "link", "activity": "primary",
+                "health": "unknown", "ends_differ": false, "deciding": "gw",
+                "reason": { "code": "x", "text_en": "", "text_ar": "", "args": {} },
+                "ends": [{ "agent": "gw", "to": "10.0.0.1", "rtt_p50": 0.005, "loss": 0.25, "old": old }],
+                "down": { "old": old }, "up": { "old": old }, "contract": {},
+                "rtt_history": [], "loss_history": [],
+            }))
+            .expect("a link");
+            line(&link)
+        };
+        assert!(
+            line_of(false).contains("rtt=5 ms") && line_of(false).contains("loss=25.0 %"),
+            "{}",
+            line_of(false)
+        );
+        assert!(line_of(true).contains("rtt=– ") && line_of(true).contains("loss=– "), "{}", line_of(true));
     }
 
     #[test]

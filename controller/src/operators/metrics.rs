@@ -8,12 +8,13 @@ use http::header;
 use wasl_model::health::Health;
 use wasl_model::units::Scalar;
 use wasl_model::{AgentId, EntityKind, Histogram, IncidentSeverity, Subject, Timestamp, Value};
-use wasl_runtime::metrics::{self as m, CONTENT_TYPE, Exposition, Metric};
+use wasl_runtime::metrics::{self as m, CONTENT_TYPE, Exposition, Kind, Metric};
 
 use super::Operators;
 use super::access::Viewer;
 use crate::live::{Latest, number, value_of};
 use crate::shared::Shared;
+use crate::time::now;
 
 /// Upper bounds of the buckets of round-trip times: in microseconds, and as Prometheus shows them.
 const RTT_BOUNDS: [(u64, f64); 15] = [
@@ -53,10 +54,10 @@ static SENSORS: [(&str, &Metric); 14] = [
 ];
 
 pub(super) async fn metrics(_: Viewer, State(operators): State<Operators>) -> Response {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], expose(&operators).render()).into_response()
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], expose(&operators, now()).render()).into_response()
 }
 
-fn expose(shared: &Shared) -> Exposition {
+fn expose(shared: &Shared, now: Timestamp) -> Exposition {
     let mut page = Exposition::default();
     page.add(&m::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
     page.add(&m::CLOCK_CORRECTION, &[], crate::time::correction_s());
@@ -73,7 +74,8 @@ fn expose(shared: &Shared) -> Exposition {
     let live = shared.live.read();
     for ((agent, subject), latest) in &live.values {
         if shared.intent.may_speak(agent, subject) {
-            entity(&mut page, &site_of(agent), agent, subject, latest);
+            let fresh = latest.is_of_now(shared.intent.every(agent, subject), now);
+            entity(&mut page, &site_of(agent), agent, subject, latest, fresh);
         }
     }
     drop(live);
@@ -100,10 +102,25 @@ fn expose(shared: &Shared) -> Exposition {
     page
 }
 
-fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject, latest: &Latest) {
+/// Metrics that say of which time they speak, and so stay true when nobody tells them any more.
+static DATED: [&Metric; 2] = [&m::BACKUP_LAST_GOOD, &m::AGENT_CERTIFICATE_EXPIRES];
+
+/// What an agent said last of an entity. A gauge that says nothing of now (`fresh`) is left out; counters, which a
+/// pause does not make untrue, stay.
+fn entity(
+    page: &mut Exposition,
+    site: &str,
+    agent: &AgentId,
+    subject: &Subject,
+    latest: &Latest,
+    fresh: bool,
+) {
     let id = subject.id.as_str();
+    let is_told = |metric: &'static Metric| {
+        fresh || metric.kind != Kind::Gauge || DATED.iter().any(|dated| std::ptr::eq(*dated, metric))
+    };
     let mut put = |metric: &'static Metric, labels: &[&str], value: Option<f64>| {
-        if let Some(value) = value {
+        if let Some(value) = value.filter(|_| is_told(metric)) {
             page.add(metric, labels, value);
         }
     };
@@ -214,5 +231,54 @@ mod tests {
         assert_eq!(buckets.len(), RTT_BOUNDS.len() + 1);
         assert_eq!(buckets.iter().map(|(_, n)| n).sum::<u64>(), 6);
         assert_eq!(buckets.last().map(|(_, n)| *n), Some(1));
+    }
+
+    /// Catches: the figures of a branch that was cut three days ago, flat for ever.
+    #[test]
+    fn what_says_nothing_of_now_is_left_out_and_counters_stay() {
+        use wasl_model::units::{BitsPerSecond, Bytes, Millis};
+        use wasl_model::{BackupEvidence, BackupOutcome, InterfaceSample, Observation};
+        let (agent, at) = ("gw".parse::<AgentId>().expect("valid"), Timestamp(1_000));
+        let live = crate::live::Live::default();
+        let interface = InterfaceSample {
+            receive_bytes: Some(Bytes(5)),
+            up: Some(true),
+            speed: Some(BitsPerSecond(9)),
+            ..InterfaceSample::default()
+        };
+        let backup = BackupEvidence {
+            tool: "restic".into(),
+            tool_version: String::new(),
+            outcome: BackupOutcome::Read,
+            snapshots: 3,
+            newest_at: Some(at),
+            newest_id: None,
+            newest_bytes: None,
+            took: Millis(1),
+            detail: String::new(),
+        };
+        let of = |subject: &str, value| Observation { subject: subject.parse().expect("valid"), at, value };
+        let told = vec![
+            of("interface/gw/eth0", Value::Interface(interface)),
+            of("backup_job/b", Value::Backup(backup)),
+        ];
+        live.apply(&agent, told, at);
+        let told = |fresh| {
+            let mut page = Exposition::default();
+            for ((agent, subject), latest) in &live.read().values {
+                entity(&mut page, "s", agent, subject, latest, fresh);
+            }
+            page.render()
+        };
+        for (metric, stays) in [
+            ("wasl_interface_receive_bytes_total{", true),
+            ("wasl_interface_up{", false),
+            ("wasl_interface_speed_bits_per_second{", false),
+            ("wasl_backup_last_good_timestamp_seconds{", true),
+            ("wasl_backup_snapshots{", false),
+        ] {
+            assert!(told(true).contains(metric), "{metric}");
+            assert_eq!(told(false).contains(metric), stays, "{metric}");
+        }
     }
 }

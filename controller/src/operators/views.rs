@@ -18,9 +18,11 @@ use wasl_pages::view::{
     EntityView, FigureView, IncidentView, IncidentsView, InterfaceView, JoinHint, Judgement, KindTotal,
     LinksView, MachineView, MaintenanceView, NoticeView, OverviewView, PartView, TargetView,
 };
+use wasl_settings::Settings;
 use wasl_store::AgentRecord;
 
 use crate::board::{Board, Entity};
+use crate::intent::every;
 use crate::live::{Latest, State, number, value_of};
 use crate::shared::Shared;
 
@@ -322,6 +324,12 @@ fn latest<'a>(live: &'a State, entity: &Entity) -> Option<&'a Latest> {
     live.values.get(&(entity.agent.clone()?, entity.subject.clone())).map(AsRef::as_ref)
 }
 
+/// Whether what was said last of an entity says anything of now.
+fn is_of_now(settings: &Settings, entity: &Entity, latest: &Latest, now: Timestamp) -> bool {
+    let agent = entity.agent.as_ref();
+    agent.is_some_and(|agent| latest.is_of_now(every(settings, agent, &entity.subject), now))
+}
+
 fn notices(live: &State, wanted: impl Fn(&AgentId, &Subject) -> bool) -> Vec<NoticeView> {
     live.notices()
         .filter(|((agent, subject), _, _)| wanted(agent, subject))
@@ -405,6 +413,8 @@ fn targets(shared: &Shared, board: &Board, live: &State, now: Timestamp) -> Vec<
         .into_iter()
         .map(|entity| {
             let latest = latest(live, entity);
+            let trend = latest.map(|l| l.trend.line(0, now));
+            let latest = latest.filter(|latest| is_of_now(&settings, entity, latest, now));
             let window = match latest.map(|l| &l.value) {
                 Some(Value::Probe(window)) => Some(window),
                 _ => None,
@@ -426,7 +436,7 @@ fn targets(shared: &Shared, board: &Board, live: &State, now: Timestamp) -> Vec<
                 rtt_p95: of("rtt_p95"),
                 loss: of("loss"),
                 jitter: of("jitter"),
-                rtt_history: latest.map(|l| l.trend.line(0, now)).unwrap_or_default(),
+                rtt_history: trend.unwrap_or_default(),
             }
         })
         .collect()

@@ -88,6 +88,8 @@ fn flow(rate: Option<f64>, contracted: u64, branch: &str, field: &'static str) -
         contracted: Some(contracted),
         series: Some(format!("{interface}#{field}_rate@{branch}-gw")),
         interface: Some((interface, field)),
+        at: Some(ago(6_000)),
+        old: false,
     }
 }
 

@@ -208,7 +208,7 @@ impl Measured {
 /// The page `docs/metrics.md`.
 pub fn document() -> String {
     let mut out = String::from(
-        "# Metrics\n\nGenerated from `crates/runtime/src/metrics.rs`; do not edit.\n\n| metric | type | labels | what it says |\n|---|---|---|---|\n",
+        "# Metrics\n\nGenerated from `crates/runtime/src/metrics.rs`; do not edit.\n\nA gauge whose last value says nothing of now (three times as old as it should be renewed, and ten seconds) is left out until there is a new one; counters stay. Dates, such as that of the last good backup, stay too.\n\n| metric | type | labels | what it says |\n|---|---|---|---|\n",
     );
     for metric in ALL {
         let (suffix, kind) = match metric.kind {

@@ -12,13 +12,10 @@ use wasl_settings::{Link, LinkProbe, LinkRole, Rate, Ring, Settings};
 
 use super::{accounting, address, directions, judgement, name, site_name};
 use crate::board::{Board, Entity, Event};
-use crate::lines;
-use crate::live::{State, number};
+use crate::intent::every;
+use crate::lines::{self, Meter};
+use crate::live::{Latest, State, number};
 use crate::shared::Shared;
-
-/// How many windows an end may miss before what it said last says nothing of now; as in judging.
-const MISSED: u32 = 3;
-const GRACE: Duration = Duration::from_secs(10);
 
 /// All links that are configured and judged.
 pub(in crate::operators) fn all(
@@ -88,7 +85,7 @@ fn view(
         let agent = link.probes.get(index)?.from.clone();
         Some(&live.values.get(&(agent, subject.clone()))?.trend)
     });
-    let (down, up) = flows(settings, live, link);
+    let (down, up) = flows(settings, live, link, now);
     let contract = &link.contract;
     let micros = |us: Option<u64>| us.map(|us| us as f64 * 1e-6);
     let ppm = |ppm: f64| ppm * 1e-6;
@@ -146,7 +143,6 @@ fn end(
     let Some(latest) = live.values.get(&(probe.from.clone(), subject.clone())) else { return blank };
     let Value::Probe(window) = &latest.value else { return blank };
     let of = |field| number(&latest.value, field);
-    let patience = settings.window().as_duration() * MISSED + GRACE;
     EndView {
         verdict: window.verdict.map(LinkVerdict::as_str),
         verdict_since: window.verdict_age.map(|age| latest.at.minus(Duration::from_millis(age.0))),
@@ -159,25 +155,43 @@ fn end(
         mos: window.opinion(),
         rating: window.rating(),
         at: Some(latest.at),
-        old: now.since(latest.at) > patience,
+        old: !latest.is_of_now(settings.window().as_duration(), now),
         ..blank
     }
 }
 
-/// The traffic of a link towards the last place and back, from the first of its interfaces that has a value.
-fn flows(settings: &Settings, live: &State, link: &Link) -> (FlowView, FlowView) {
-    let found = lines::meters(settings, link).into_iter().find_map(|meter| {
+/// A line's meter that is shown, what it said last, and whether that says nothing of now: the first that tells of now,
+/// or else the first that ever told anything.
+pub(in crate::operators) fn meter<'a>(
+    settings: &Settings,
+    live: &'a State,
+    link: &Link,
+    now: Timestamp,
+) -> Option<(Meter, &'a Latest, bool)> {
+    let told = lines::meters(settings, link).into_iter().filter_map(|meter| {
         let latest = live.values.get(&(meter.agent.clone(), meter.interface.clone()))?;
-        Some((meter, &latest.value))
+        let old = !latest.is_of_now(every(settings, &meter.agent, &meter.interface), now);
+        Some((meter, latest.as_ref(), old))
     });
+    // Of equals the first is found.
+    told.min_by_key(|(.., old)| *old)
+}
+
+/// The traffic of a link towards the last place and back.
+fn flows(settings: &Settings, live: &State, link: &Link, now: Timestamp) -> (FlowView, FlowView) {
+    let found = meter(settings, live, link, now);
     let flow = |way: usize, contracted: Option<Rate>| {
         let contracted = contracted.map(Rate::bits_per_second);
-        let Some((meter, value)) = &found else { return FlowView { contracted, ..FlowView::default() } };
+        let Some((meter, latest, old)) = &found else {
+            return FlowView { contracted, ..FlowView::default() };
+        };
         let field = meter.fields()[way];
         let (subject, agent) = (meter.interface.clone(), meter.agent.clone());
         FlowView {
-            rate: number(value, field),
+            rate: number(&latest.value, field).filter(|_| !old),
             contracted,
+            at: Some(latest.at),
+            old: *old,
             interface: Some((subject.clone(), field.strip_suffix("_rate").unwrap_or(field))),
             series: Some(SeriesKey { subject, field: field.to_owned(), agent }.to_string()),
         }
@@ -250,3 +264,6 @@ pub(in crate::operators) fn change(event: Event) -> ChangeView {
         reason: event.reason.map(|code| Reason { code, args: event.args }),
     }
 }
+
+#[cfg(test)]
+mod tests;

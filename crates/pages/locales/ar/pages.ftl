@@ -366,6 +366,7 @@ towards = نحو الفرع
 back = في الاتجاه الآخر
 ends-differ = الطرفان مختلفان
 end-silent = صامت
+silent-for = صامت منذ { $time }
 
 contract-measured = الملتزَم به والمَقيس
 col-what = البند

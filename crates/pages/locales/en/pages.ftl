@@ -293,6 +293,7 @@ towards = towards the branch
 back = the other way
 ends-differ = The ends differ
 end-silent = silent
+silent-for = silent for { $time }
 
 contract-measured = Owed and measured
 col-what = What

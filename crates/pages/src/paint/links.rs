@@ -64,6 +64,28 @@ impl Painter<'_> {
         self.figure(share.borrow().map(format::fine_percent))
     }
 
+    /// What a direction carries now; where it is no longer told, for how long.
+    pub(crate) fn carries(&self, flow: &FlowView) -> Markup {
+        match flow.at.filter(|_| flow.old) {
+            Some(at) => self.silent(at),
+            None => self.rate(flow.rate),
+        }
+    }
+
+    /// When something was last told; where that says nothing of now, for how long it has been silent.
+    pub(crate) fn told(&self, at: impl Borrow<Option<Timestamp>>, old: impl Borrow<bool>) -> Markup {
+        match at.borrow().filter(|_| *old.borrow()) {
+            Some(at) => self.silent(at),
+            None => self.age(at),
+        }
+    }
+
+    fn silent(&self, since: Timestamp) -> Markup {
+        let time = self.texts.duration(self.lang, self.now.since(since));
+        let text = escape(&self.texts.get(self.lang, "silent-for", &[("time", Arg::Text(&time))]));
+        Markup(format!("<time class=\"meta\" datetime=\"{}\">{text}</time>", format::instant(since)))
+    }
+
     /// How much of what was bought is used; nothing where that is not known.
     pub(crate) fn share_bar(&self, flow: &FlowView) -> Markup {
         match flow.share() {

@@ -116,10 +116,21 @@ pub struct EndView {
     pub old: bool,
 }
 
+impl EndView {
+    /// Without the figures, where they say nothing of now.
+    pub(crate) fn of_now(&self) -> Self {
+        if !self.old {
+            return self.clone();
+        }
+        let Self { agent, site, to, via, at, old, .. } = self.clone();
+        Self { agent, site, to, via, at, old, ..Self::default() }
+    }
+}
+
 /// Traffic in one direction.
 #[derive(Debug, Clone, Default)]
 pub struct FlowView {
-    /// Bytes per second now.
+    /// Bytes per second now; `None` where that is not known, or no longer.
     pub rate: Option<f64>,
     /// The rate that was bought, bits per second.
     pub contracted: Option<u64>,
@@ -127,6 +138,10 @@ pub struct FlowView {
     pub interface: Option<(Subject, &'static str)>,
     /// The history of it, where the interface has one: `kind/identifier#field@agent`.
     pub series: Option<String>,
+    /// When it was last read; `None` where it never was.
+    pub at: Option<Timestamp>,
+    /// Whether that is too long ago to say anything of now.
+    pub old: bool,
 }
 
 impl FlowView {
@@ -138,7 +153,7 @@ impl FlowView {
 
     /// Whether anything is known of it.
     pub(crate) fn is_known(&self) -> bool {
-        self.rate.is_some() || self.contracted.is_some()
+        self.rate.is_some() || self.contracted.is_some() || self.old
     }
 }
 

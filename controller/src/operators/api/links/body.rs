@@ -138,7 +138,7 @@ pub struct MeasuredBody {
 /// Traffic in one direction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FlowBody {
-    /// Bits per second now.
+    /// Bits per second now; none where that is not known, or no longer.
     pub bits_per_second: Option<f64>,
     /// Bits per second that were bought.
     pub contracted: Option<u64>,
@@ -150,6 +150,12 @@ pub struct FlowBody {
     pub direction: Option<String>,
     /// Its history, for `/api/v1/history`.
     pub series: Option<String>,
+    /// When it was last read.
+    #[serde(default)]
+    pub observed_at: Option<i64>,
+    /// Whether that is too long ago to say anything of now.
+    #[serde(default)]
+    pub old: bool,
 }
 
 /// What a provider owes.
@@ -258,6 +264,8 @@ impl From<&FlowView> for FlowBody {
             interface: flow.interface.as_ref().map(|(subject, _)| subject.to_string()),
             direction: flow.interface.as_ref().map(|(_, direction)| (*direction).to_owned()),
             series: flow.series.clone(),
+            observed_at: flow.at.map(|at| at.0),
+            old: flow.old,
         }
     }
 }
