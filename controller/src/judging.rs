@@ -180,7 +180,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), Inf
     let mut agents = shared.agents_stale();
     let mut intent = shared.intent.changes();
     match latest_events(&*shared.store).await {
-        Ok(past) => shared.boards.tell(past.into_iter().map(Into::into)),
+        Ok(past) => shared.boards.recall(past.into_iter().map(Into::into)),
         Err(error) => {
             tracing::warn!(error = %wasl_runtime::chain(&error), "earlier events could not be read");
         }

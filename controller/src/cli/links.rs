@@ -196,7 +196,7 @@ fn screen(page: &str) -> String {
 }
 
 /// A path segment; identifiers hold nothing odd, but what was typed may.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
@@ -267,7 +267,7 @@ fn page(link: &LinkBody) -> String {
                 end.mos.map_or_else(dash, |mos| format!("{mos:.2}")),
             ),
         };
-        let _ = writeln!(out, "    {} → {}{via}: {seen}", end.agent, end.to);
+        let _ = writeln!(out, "    {} → {}{via}: {seen}{}", end.agent, end.to, irregular(end));
     }
     if let Some(measured) = &link.directions {
         directions(&mut out, measured, now);
@@ -288,6 +288,22 @@ fn page(link: &LinkBody) -> String {
     }
     let _ = writeln!(out, "\n  owed      {}", owed(&link.contract));
     out
+}
+
+/// What was not as it should be in the last window of an end; nothing where all was.
+fn irregular(end: &LinkEndBody) -> String {
+    let counts = [
+        ("late", end.late),
+        ("duplicate", end.duplicates),
+        ("reordered", end.reordered),
+        ("forged", end.forged),
+        ("voided", end.voided),
+    ];
+    let told: Vec<String> = counts
+        .iter()
+        .filter_map(|(word, n)| Some(format!("{} {word}", n.filter(|n| *n > 0 && !end.old)?)))
+        .collect();
+    if told.is_empty() { String::new() } else { format!("\n      {}", told.join(", ")) }
 }
 
 /// What a direction carries, of what was bought if anything was.

@@ -15,10 +15,10 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use wasl_model::{AgentId, EntityKind, Subject, UserRole};
-use wasl_pages::view::{ErrorView, Frame, LinkPageView, LinkView, ReportView};
+use wasl_pages::view::{ChangeView, ErrorView, Frame, LinkPageView, LinkView, ReportView};
 use wasl_pages::{Lang, Painter, live, pages};
 use wasl_pki::secret::same_secret;
-use wasl_store::IncidentFilter;
+use wasl_store::{EventFilter, IncidentFilter};
 
 use super::Operators;
 use super::access::{Who, cookie};
@@ -26,6 +26,7 @@ use super::api::take_on;
 use super::extract::Query;
 use super::problem::Problem;
 use super::reports::{self, zone};
+use super::scope::Scope;
 use super::views;
 use crate::time::now;
 
@@ -216,45 +217,66 @@ async fn agents(Looking(context): Looking) -> Response {
     context.painted(|p| pages::agents(p, &context.frame, &view))
 }
 
-async fn agent(Looking(context): Looking, Path(id): Path<String>) -> Response {
+async fn agent(Looking(context): Looking, Path(id): Path<String>) -> Result<Response, Problem> {
     let view = AgentId::new(id).ok().and_then(|id| views::agent(&context.operators, &id));
-    match view {
-        Some(view) => context.painted(|p| pages::agent(p, &context.frame, &view)),
-        None => context.error(StatusCode::NOT_FOUND, None),
-    }
+    let Some(mut view) = view else { return Ok(context.error(StatusCode::NOT_FOUND, None)) };
+    let subject = Subject::lenient(EntityKind::Agent, &view.agent.id);
+    view.changes = changes_of(&context.operators, &subject).await?;
+    Ok(context.painted(|p| pages::agent(p, &context.frame, &view)))
 }
 
-async fn discovery(Looking(context): Looking) -> Response {
-    let view = views::discovery::view(&context.operators, now());
-    context.painted(|p| pages::discovery(p, &context.frame, &view))
+async fn discovery(Looking(context): Looking) -> Result<Response, Problem> {
+    let wanted = EventFilter { occurrences: Some(true), limit: CHANGES, ..EventFilter::default() };
+    let changes = changes(&context.operators, &wanted, None).await?;
+    let view = views::discovery::view(&context.operators, changes, now());
+    Ok(context.painted(|p| pages::discovery(p, &context.frame, &view)))
 }
 
-async fn entity(Looking(context): Looking, Path((kind, id)): Path<(String, String)>) -> Response {
+async fn entity(
+    Looking(context): Looking,
+    Path((kind, id)): Path<(String, String)>,
+) -> Result<Response, Problem> {
     let subject: Option<Subject> = format!("{kind}/{id}").parse().ok();
     if kind == EntityKind::Link.as_str()
         && let Some(link) = views::links::one(&context.operators, &id, now())
     {
-        return link_page(&context, link).await.unwrap_or_else(IntoResponse::into_response);
+        return link_page(&context, link).await;
     }
-    match subject.and_then(|subject| views::entity(&context.operators, &subject)) {
-        Some(view) => context.painted(|p| pages::entity(p, &context.frame, &view)),
-        None => context.error(StatusCode::NOT_FOUND, None),
-    }
+    let found = subject.and_then(|subject| views::entity(&context.operators, &subject));
+    let Some(mut view) = found else { return Ok(context.error(StatusCode::NOT_FOUND, None)) };
+    view.changes = changes_of(&context.operators, &view.subject).await?;
+    Ok(context.painted(|p| pages::entity(p, &context.frame, &view)))
 }
 
 /// Months on a link's page; the API tells more.
 const MONTHS: usize = 6;
-/// Changes on a link's page.
-const CHANGES: usize = 30;
+/// Events on a page; the API has them all.
+const CHANGES: u32 = 30;
+
+/// The latest events of an entity and of what belongs to it, the newest first.
+async fn changes_of(operators: &Operators, subject: &Subject) -> Result<Vec<ChangeView>, Problem> {
+    let scope = Scope::of(&operators.intent.settings(), subject);
+    changes(operators, &EventFilter { limit: CHANGES, ..scope.filter() }, Some(subject)).await
+}
+
+async fn changes(
+    operators: &Operators,
+    wanted: &EventFilter,
+    page: Option<&Subject>,
+) -> Result<Vec<ChangeView>, Problem> {
+    let found =
+        operators.store.find_events(wanted).await.map_err(|e| Problem::internal("reading events", &e))?;
+    Ok(found.into_iter().map(|event| views::events::change(event, page)).collect())
+}
 
 async fn link_page(context: &PageContext, mut link: LinkView) -> Result<Response, Problem> {
     let operators = &context.operators;
     reports::fill_shares(operators, &mut link).await?;
     let months = reports::months(operators, &link, MONTHS).await?;
     let (down_forecast, up_forecast) = reports::forecasts(operators, &link).await?;
-    let changes = operators.boards.latest_of(&format!("link/{}", link.id), CHANGES);
+    let subject = Subject::lenient(EntityKind::Link, &link.id);
     let view = LinkPageView {
-        changes: changes.into_iter().map(views::links::change).collect(),
+        changes: changes_of(operators, &subject).await?,
         months: months.iter().map(|month| (**month).clone()).collect(),
         down_forecast,
         up_forecast,

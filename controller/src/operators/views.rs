@@ -3,6 +3,7 @@
 mod accounting;
 mod directions;
 pub(super) mod discovery;
+pub(super) mod events;
 pub(super) mod links;
 
 use std::collections::BTreeMap;
@@ -103,6 +104,7 @@ pub(super) fn agent(shared: &Shared, id: &AgentId) -> Option<AgentDetailView> {
         notices: notices(&live, |agent, _| agent == id),
         observes: observes.map(|e| (e.subject.clone(), e.state.health)).collect(),
         charts: charts(&subject, id),
+        changes: Vec::new(),
     })
 }
 
@@ -147,6 +149,7 @@ pub(super) fn entity(shared: &Shared, subject: &Subject) -> Option<EntityView> {
             .collect(),
         parts: parts.map(|part| part_view(&live, part)).collect(),
         incident: board.incident_of(subject).map(|incident| incident.id),
+        changes: Vec::new(),
     })
 }
 

@@ -390,6 +390,7 @@ fn charts(kind: EntityKind, id: &str, agent: &str) -> Vec<ChartView> {
 /// `/agents/backup-01`
 pub(crate) fn agent_detail() -> AgentDetailView {
     AgentDetailView {
+        changes: Vec::new(),
         agent: agents().remove(1),
         notices: notices().into_iter().take(1).collect(),
         observes: vec![
@@ -488,6 +489,7 @@ pub(crate) fn target() -> EntityView {
         ],
         charts: charts(EntityKind::Target, "ramallah-core", "jenin-gw"),
         parts: Vec::new(),
+        changes: Vec::new(),
     }
 }
 
@@ -508,6 +510,7 @@ pub(crate) fn device() -> EntityView {
     };
     let rates = [("receive_rate", 1_250_000.0), ("transmit_rate", 88_000.0)];
     EntityView {
+        changes: vec![network::trap(3)],
         subject: subject(EntityKind::Device, "jenin-ups"),
         name: Localized::from("jenin-ups"),
         caused_by: None,

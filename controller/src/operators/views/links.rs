@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use wasl_health::activity::{Contender, LinkActivity, activities};
 use wasl_model::assignment::{LinkClass, Via};
-use wasl_model::health::{Health, Reason};
-use wasl_model::{EntityKind, LinkVerdict, ProbeMethod, SeriesKey, SiteId, Subject, Timestamp, Value};
-use wasl_pages::view::{ChangeView, ContractView, EndView, FlowView, LinkView, PlaceView, RingView};
+use wasl_model::health::Health;
+use wasl_model::units::Count;
+use wasl_model::{
+    EntityKind, LinkVerdict, ProbeMethod, ProbeWindow, SeriesKey, SiteId, Subject, Timestamp, Value,
+};
+use wasl_pages::view::{ContractView, EndView, FlowView, IrregularView, LinkView, PlaceView, RingView};
 use wasl_settings::{Link, LinkProbe, LinkRole, Rate, Ring, Settings};
 
 use super::{accounting, address, directions, judgement, name, site_name};
-use crate::board::{Board, Entity, Event};
+use crate::board::{Board, Entity};
 use crate::intent::every;
 use crate::lines::{self, Meter};
 use crate::live::{Latest, State, number};
@@ -154,9 +157,21 @@ fn end(
         jitter: of("jitter"),
         mos: window.opinion(),
         rating: window.rating(),
+        irregular: irregular(window),
         at: Some(latest.at),
         old: !latest.is_of_now(settings.window().as_duration(), now),
         ..blank
+    }
+}
+
+fn irregular(window: &ProbeWindow) -> IrregularView {
+    let count = |count: Option<Count>| count.map(|count| count.0);
+    IrregularView {
+        late: count(window.late),
+        duplicates: count(window.duplicates),
+        reordered: count(window.reordered),
+        forged: count(window.forged),
+        voided: count(window.voided),
     }
 }
 
@@ -253,16 +268,6 @@ pub(in crate::operators) fn places(shared: &Shared, board: &Board) -> Vec<PlaceV
             health: health(board, &Subject::lenient(EntityKind::Site, site.as_str())),
         })
         .collect()
-}
-
-/// A change as a page shows it.
-pub(in crate::operators) fn change(event: Event) -> ChangeView {
-    let health = event.health.as_deref();
-    ChangeView {
-        at: Timestamp(event.at_ms),
-        health: health.and_then(|word| Health::ALL.into_iter().find(|health| health.as_str() == word)),
-        reason: event.reason.map(|code| Reason { code, args: event.args }),
-    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,13 @@
 //! What the pages of links are made of.
 
 use std::borrow::Borrow;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use wasl_model::Timestamp;
 
 use super::{Markup, Painter, escape, mark};
 use crate::texts::Arg;
-use crate::view::{
-    ChangeView, EndMonthView, EndView, FlowView, ForecastView, LinkView, MonthView, QualityView,
-};
+use crate::view::{EndMonthView, EndView, FlowView, ForecastView, LinkView, MonthView, QualityView};
 use crate::{format, spark};
 
 #[expect(clippy::unused_self, reason = "templates reach everything through the painter")]
@@ -62,6 +59,20 @@ impl Painter<'_> {
     /// An availability or another share that is close to one: `99.973 %`.
     pub(crate) fn fine_percent(&self, share: impl Borrow<Option<f64>>) -> Markup {
         self.figure(share.borrow().map(format::fine_percent))
+    }
+
+    /// What was not as it should be in an end's last window; nothing where all was.
+    pub(crate) fn irregular(&self, end: &EndView) -> Markup {
+        let told = end
+            .irregular
+            .counts()
+            .into_iter()
+            .map(|(word, n)| format!("{}: {}", escape(&self.word("irregular", word)), self.number(n)));
+        let told: Vec<String> = told.collect();
+        if told.is_empty() {
+            return Markup::default();
+        }
+        Markup(format!(" <small class=\"meta\">{}</small>", told.join(" · ")))
     }
 
     /// What a direction carries now; where it is no longer told, for how long.
@@ -213,15 +224,5 @@ impl Painter<'_> {
                 ],
             ),
         })
-    }
-
-    /// What a link became, and why.
-    pub(crate) fn changed_to(&self, change: &ChangeView) -> Markup {
-        let Some(health) = change.health else { return Markup(escape(&self.t("change-gone"))) };
-        let mut out = self.health(health);
-        if let Some(reason) = &change.reason {
-            let _ = write!(out.0, " {}", self.because(reason));
-        }
-        out
     }
 }

@@ -4,7 +4,7 @@ use wasl_model::health::{Health, Proof};
 use wasl_model::units::Unit;
 use wasl_model::{Localized, Subject, Timestamp};
 
-use super::Judgement;
+use super::{ChangeView, Judgement};
 
 /// `/entities/{kind}/{id}`
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub struct EntityView {
     pub charts: Vec<ChartView>,
     /// Entities that belong to it: a machine's disks and interfaces, a device's sensors.
     pub parts: Vec<PartView>,
+    /// Its latest events and those of what belongs to it, the newest first.
+    pub changes: Vec<ChangeView>,
 }
 
 /// An entity that belongs to another.

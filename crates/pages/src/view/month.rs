@@ -3,7 +3,7 @@
 use wasl_model::units::Unit;
 use wasl_model::{Localized, Timestamp};
 
-use super::{LinkView, MeasuredView, Subject};
+use super::{ChangeView, LinkView, MeasuredView, Subject};
 
 /// A calendar month of a link. Lengths are seconds, shares are 0 to 1.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -176,17 +176,6 @@ pub struct PlannedView {
     pub by: String,
     /// Why.
     pub note: String,
-}
-
-/// A change of a link's health.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChangeView {
-    /// When.
-    pub at: Timestamp,
-    /// What it became; `None` where it left the configuration.
-    pub health: Option<wasl_model::health::Health>,
-    /// Why.
-    pub reason: Option<wasl_model::health::Reason>,
 }
 
 /// When a direction will be full.

@@ -89,6 +89,21 @@ pub struct LinkEndBody {
     pub mos: Option<f64>,
     /// Transmission rating R of a call, 0 to 93.2.
     pub rating: Option<f64>,
+    /// Answers in its last window that came after their probe had been given up.
+    #[serde(default)]
+    pub late: Option<u64>,
+    /// Answers beyond the first to one probe.
+    #[serde(default)]
+    pub duplicates: Option<u64>,
+    /// Answers that came after that of a probe which was sent later (RFC 4737).
+    #[serde(default)]
+    pub reordered: Option<u64>,
+    /// Answers that carried the probe's secret, but came from another address.
+    #[serde(default)]
+    pub forged: Option<u64>,
+    /// Probes that a step of the clock or a local fault made meaningless.
+    #[serde(default)]
+    pub voided: Option<u64>,
     /// When its last window ended.
     pub observed_at: Option<i64>,
     /// Whether that is too long ago to say anything of now.
@@ -219,6 +234,11 @@ impl From<&EndView> for LinkEndBody {
             jitter: end.jitter,
             mos: end.mos,
             rating: end.rating,
+            late: end.irregular.late,
+            duplicates: end.irregular.duplicates,
+            reordered: end.irregular.reordered,
+            forged: end.irregular.forged,
+            voided: end.irregular.voided,
             observed_at: end.at.map(|at| at.0),
             old: end.old,
         }
