@@ -56,6 +56,15 @@ pub(super) enum ClientError {
 }
 
 impl ClientError {
+    /// Whether asking again is of no use: who asks may not, or there is no such thing. Anything else may pass.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::NotRunning(_) | Self::Unreachable { .. } => false,
+            Self::NotPermitted(_) => true,
+            Self::Refused(problem) => (400..500).contains(&problem.status) && problem.status != 429,
+        }
+    }
+
     /// The exit code (contract).
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
@@ -94,6 +103,16 @@ impl Client {
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         let body = self.send(Method::GET, path, Bytes::new()).await?;
         serde_json::from_slice(&body).map_err(|e| self.unreachable(format!("its answer makes no sense: {e}")))
+    }
+
+    /// Asks for a document that is of no use if it comes later than this.
+    pub(super) async fn get_within<T: DeserializeOwned>(
+        &self,
+        patience: std::time::Duration,
+        path: &str,
+    ) -> Result<T, ClientError> {
+        let answer = tokio::time::timeout(patience, self.get(path)).await;
+        answer.unwrap_or_else(|_| Err(self.unreachable("no answer in time".into())))
     }
 
     /// Asks for a document and gives it as it came.
@@ -274,6 +293,18 @@ async fn exchange(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_controller_that_is_away_or_busy_is_asked_again_and_one_that_refuses_is_not() {
+        let refused = |status| {
+            let (code, detail) = (String::new(), String::new());
+            ClientError::Refused(Problem { status, code, detail }).is_final()
+        };
+        assert!([400, 401, 403, 404].map(refused).iter().all(|is_final| *is_final));
+        assert!([429, 500, 503].map(refused).iter().all(|is_final| !is_final));
+        let away = ClientError::Unreachable { url: String::new(), what: String::new() };
+        assert!(!away.is_final() && !ClientError::NotRunning(String::new()).is_final());
+    }
 
     #[test]
     fn events_are_told_whole_however_they_are_cut_on_the_way() {

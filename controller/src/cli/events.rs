@@ -1,7 +1,6 @@
 //! `wasl events`: what changed and what happened.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -122,8 +121,7 @@ impl Events {
     /// Follows for as long as the controller is there. Breaks when nobody reads any more.
     async fn round(&self, teller: &mut Teller, is_away: &mut bool) -> Result<ControlFlow<()>, ClientError> {
         match self.follow_once(teller, is_away).await {
-            Err(ClientError::Refused(problem)) if problem.status < 500 => Err(ClientError::Refused(problem)),
-            Err(ClientError::NotPermitted(why)) => Err(ClientError::NotPermitted(why)),
+            Err(error) if error.is_final() => Err(error),
             Err(_) => Ok(ControlFlow::Continue(())),
             Ok(flow) => Ok(flow),
         }
@@ -169,11 +167,7 @@ impl Teller {
             Ok(document) if self.json => format!("{document}\n"),
             _ => line(event, &self.texts),
         };
-        let mut out = std::io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        }
+        if table::try_show(&text) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 
@@ -214,7 +208,7 @@ mod tests {
             was: Some("ok".into()),
             health: Some("down".into()),
             reason: Some("link_cut".into()),
-            args: Default::default(),
+            args: std::collections::BTreeMap::new(),
             occurrence: None,
         }
     }
@@ -233,7 +227,7 @@ mod tests {
             detail: String::new(),
             text_en: "\u{1b}[2Jhello\n".into(),
             text_ar: String::new(),
-            args: Default::default(),
+            args: std::collections::BTreeMap::new(),
             agent: "gw".into(),
             late: true,
         };

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
@@ -34,7 +34,7 @@ pub(super) struct Link {
     place: Where,
     /// Its identifier, as `wasl links` shows it
     name: String,
-    /// Show it again every second until Ctrl-C
+    /// Show it again every second until Ctrl-C; with --json one document a line
     #[arg(long, short)]
     watch: bool,
 }
@@ -145,40 +145,86 @@ impl Link {
     pub(super) async fn run(self) -> Result<ExitCode> {
         let client = Client::new(&Home::at(self.place.state()))?;
         let path = format!("/api/v1/links/{}", encoded(&self.name));
-        let mut link: LinkBody = client.get(&path).await?;
+        let link: LinkBody = client.get(&path).await?;
+        if self.watch {
+            return self.follow(client, &path, link).await;
+        }
         if self.place.json {
             table::show(&format!("{}\n", serde_json::to_string_pretty(&link)?));
-            return Ok(code(unhealthy(&link)));
-        }
-        if !self.watch {
+        } else {
             table::show(&page(&link));
-            return Ok(code(unhealthy(&link)));
         }
-        let terminal = std::io::stdout().is_terminal();
+        Ok(code(unhealthy(&link)))
+    }
+
+    /// Shows it again every second. A controller that does not answer is asked again; meanwhile the last page stays,
+    /// and says so.
+    async fn follow(&self, mut client: Client, path: &str, mut link: LinkBody) -> Result<ExitCode> {
+        let screens = std::io::stdout().is_terminal() && !self.place.json;
         // One for all rounds: a Ctrl-C while the controller is asked is none that is missed.
         let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         ticks.tick().await;
+        let mut answered = Instant::now();
+        let mut silent: Option<Duration> = None;
         loop {
-            if terminal {
-                table::show(&screen(&page(&link)));
+            let shown = if self.place.json {
+                shown_as_json(&link, silent)?
+            } else if screens {
+                screen(&format!("{}{}", unanswered(silent), page(&link)))
             } else {
-                table::show(&line(&link));
+                match silent {
+                    Some(_) => format!("{} {}", crate::time::rfc3339(now()), unanswered(silent)),
+                    None => line(&link),
+                }
+            };
+            if !table::try_show(&shown) {
+                return Ok(code(unhealthy(&link)));
             }
             let next = async {
                 ticks.tick().await;
-                client.get(&path).await
+                if silent.is_some() {
+                    // One that comes back may listen elsewhere.
+                    client = Client::new(&Home::at(self.place.state()))?;
+                }
+                client.get_within(PATIENCE, path).await
             };
-            link = tokio::select! {
+            let answer = tokio::select! {
                 _ = &mut interrupted => break,
-                link = next => link?,
+                answer = next => answer,
             };
+            match answer {
+                Ok(now) => (link, answered, silent) = (now, Instant::now(), None),
+                Err(error) if error.is_final() => return Err(error.into()),
+                Err(_) => silent = Some(answered.elapsed()),
+            }
         }
-        if terminal {
+        if screens {
             table::show("\n");
         }
         Ok(code(unhealthy(&link)))
     }
+}
+
+/// How often a link that is watched is shown.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long an answer may take while a link is watched.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The head of what is shown while the controller does not answer; nothing while it does.
+fn unanswered(silent: Option<Duration>) -> String {
+    silent
+        .map_or_else(String::new, |time| format!("no answer from the controller for {} s\n", time.as_secs()))
+}
+
+/// A document in a line; nothing but a word on standard error where there is none.
+fn shown_as_json(link: &LinkBody, silent: Option<Duration>) -> Result<String, serde_json::Error> {
+    if silent.is_some() {
+        eprint!("wasl: {}", unanswered(silent));
+        return Ok(String::new());
+    }
+    Ok(format!("{}\n", serde_json::to_string(link)?))
 }
 
 /// A page drawn over what a terminal shows, whatever its size. Each line goes to its own place and is cut at the edge; a place
@@ -470,6 +516,12 @@ mod tests {
         assert!(drawn.contains("\u{1b}[3;1Hthree\u{1b}[K"), "{drawn:?}");
         assert!(drawn.contains("\u{1b}[5;1H  Ctrl-C ends this.\u{1b}[K"), "{drawn:?}");
         assert!(drawn.starts_with("\u{1b}[?7l") && drawn.ends_with("\u{1b}[J\u{1b}[?7h"), "{drawn:?}");
+    }
+
+    #[test]
+    fn a_page_of_before_says_for_how_long_nobody_has_answered() {
+        assert_eq!(unanswered(None), "");
+        assert_eq!(unanswered(Some(Duration::from_millis(7_900))), "no answer from the controller for 7 s\n");
     }
 
     #[test]

@@ -97,7 +97,7 @@ links:
             was: None,
             health: None,
             reason: None,
-            args: Default::default(),
+            args: std::collections::BTreeMap::new(),
             occurrence: None,
         }
     }
