@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use wasl_model::health::EntityState;
-use wasl_model::{AgentId, Incident, Maintenance, SiteId, Subject, Timestamp};
+use wasl_model::{AgentId, EntityKind, Incident, Maintenance, SiteId, Subject, Timestamp};
 use wasl_store::{Occurrence, StoredEvent};
 
 /// How many events are remembered for those who were away for a moment.
@@ -40,6 +40,15 @@ pub struct Board {
 }
 
 impl Board {
+    /// What belongs to a machine or a device, of a kind whose identifiers are `owner/name`.
+    pub fn parts<'a>(&'a self, whole: &str, kind: EntityKind) -> impl Iterator<Item = &'a Entity> + use<'a> {
+        let prefix = format!("{whole}/");
+        let first = Subject { kind, id: prefix.clone() };
+        let within = self.entities.range(first..);
+        let within = within.take_while(move |(s, _)| s.kind == kind && s.id.starts_with(&prefix));
+        within.map(|(_, entity)| entity.as_ref())
+    }
+
     /// The incident that an entity is the cause of or suffers from.
     pub fn incident_of(&self, subject: &Subject) -> Option<&Incident> {
         let root = self.entities.get(subject)?.state.caused_by.as_ref().unwrap_or(subject);
@@ -166,6 +175,11 @@ impl Boards {
     pub fn events_after(&self, after: u64) -> (Vec<Event>, broadcast::Receiver<Event>) {
         let past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         (past.iter().filter(|e| e.id > after).cloned().collect(), self.news.subscribe())
+    }
+
+    /// The number of the latest remembered event; 0 before the first.
+    pub fn latest(&self) -> u64 {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner).back().map_or(0, |event| event.id)
     }
 
     /// What has happened since the controller was started: how often, by site and code.

@@ -24,7 +24,7 @@ pub use events::{ChangeView, OccurrenceView};
 pub use incidents::{IncidentView, IncidentsView, MaintenanceView};
 pub use links::{ContractView, EndView, FlowView, IrregularView, LinkView, LinksView, PlaceView, RingView};
 pub use login::{ErrorView, LoginError, LoginView};
-pub use machines::{DeviceView, DiskView, InterfaceView, MachineView, TargetView};
+pub use machines::{DeviceView, DiskView, InterfaceView, MachineView, PortsView, TargetView};
 pub use month::{
     CarriedView, EndMonthView, ForecastView, LinkPageView, MonthView, OutageView, PlannedView, QualityView,
     ReportView,

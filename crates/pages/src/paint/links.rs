@@ -22,6 +22,30 @@ impl Painter<'_> {
         Markup(names.join(" – "))
     }
 
+    /// Where a direction of a link leads: to the last of its places, or back to the first or the Internet.
+    pub(crate) fn towards(&self, link: &LinkView, down: bool) -> String {
+        self.texts.get(self.lang, "towards", &[("place", Arg::Text(&self.end_of(link, down)))])
+    }
+
+    /// What a chart or a row is about; the two directions of a link by where they lead.
+    pub(crate) fn flow_label(&self, link: &LinkView, label: impl AsRef<str>) -> String {
+        let down = match label.as_ref() {
+            "throughput-down" => true,
+            "throughput-up" => false,
+            other => return self.t(other),
+        };
+        self.texts.get(self.lang, "throughput-towards", &[("place", Arg::Text(&self.end_of(link, down)))])
+    }
+
+    fn end_of(&self, link: &LinkView, down: bool) -> String {
+        let place = match (link.places.as_slice(), down) {
+            ([.., (_, last)], true) => Some(last),
+            ([(_, first), _, ..], false) => Some(first),
+            _ => None,
+        };
+        place.map_or_else(|| self.t("the-internet"), |name| format::visible(self.called(name)).into_owned())
+    }
+
     /// A time of the end whose word decides, in seconds.
     pub(crate) fn end_seconds(&self, link: &LinkView, field: &str) -> Markup {
         self.seconds(link.figure(|end| match field {

@@ -3,7 +3,7 @@
 use wasl_model::units::Unit;
 use wasl_model::{Localized, Timestamp};
 
-use super::{ChangeView, LinkView, MeasuredView, Subject};
+use super::{ChangeView, LinkView, MeasuredView, Subject, TalkersView};
 
 /// A calendar month of a link. Lengths are seconds, shares are 0 to 1.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -274,6 +274,11 @@ pub(crate) struct LinkChart {
 const SHARES_DRAWN: usize = 12;
 
 impl LinkPageView {
+    /// Who uses it most, where that is counted.
+    pub(crate) fn talkers(&self) -> Option<&TalkersView> {
+        self.link.accounting.as_ref()?.talkers.as_ref()
+    }
+
     fn this_month(&self) -> Option<&MonthView> {
         self.months.first()
     }
