@@ -112,6 +112,7 @@ pub(super) fn agent(shared: &Shared, id: &AgentId) -> Option<AgentDetailView> {
 pub(super) fn entity(shared: &Shared, subject: &Subject, now: Timestamp) -> Option<EntityView> {
     let board = shared.boards.board();
     let entity = board.entities.get(subject)?;
+    let settings = shared.intent.settings();
     let live = shared.live.read();
     let latest = entity.agent.as_ref().and_then(|agent| live.values.get(&(agent.clone(), subject.clone())));
     let has_parts = matches!(subject.kind, EntityKind::Machine | EntityKind::Device);
@@ -150,7 +151,9 @@ pub(super) fn entity(shared: &Shared, subject: &Subject, now: Timestamp) -> Opti
             .filter(|chart| shown(&chart.field))
             .collect(),
         parts: parts.map(|part| part_view(&live, part)).collect(),
-        interfaces: of_kind(EntityKind::Interface).filter_map(|e| interface(&live, e, now)).collect(),
+        interfaces: of_kind(EntityKind::Interface)
+            .filter_map(|e| interface(&settings, &live, e, now))
+            .collect(),
         incident: board.incident_of(subject).map(|incident| incident.id),
         changes: Vec::new(),
     })
@@ -356,23 +359,25 @@ fn machine(
 ) -> Option<MachineView> {
     let latest = latest(live, entity)?;
     let Value::Host(host) = &latest.value else { return None };
+    let settings = shared.intent.settings();
+    let is_of_now = is_of_now(&settings, entity, latest, now);
     let disks = board.parts(&entity.subject.id, EntityKind::Disk);
     let interfaces = board.parts(&entity.subject.id, EntityKind::Interface);
     Some(MachineView {
         id: entity.subject.id.clone(),
         site: site(shared, entity),
         state: judgement(entity),
-        cpu_busy: value_of(host.cpu_busy),
+        cpu_busy: value_of(host.cpu_busy).filter(|_| is_of_now),
         cpu_history: latest.trend.line(0, now),
         processors: host.processors.map(|c| c.0),
         memory_total: host.memory_total.map(|b| b.0),
-        memory_available: host.memory_available.map(|b| b.0),
+        memory_available: host.memory_available.map(|b| b.0).filter(|_| is_of_now),
         swap_total: host.swap_total.map(|b| b.0),
-        swap_free: host.swap_free.map(|b| b.0),
+        swap_free: host.swap_free.map(|b| b.0).filter(|_| is_of_now),
         booted_at: host.booted_at,
-        sessions: host.sessions.map(|c| c.0),
+        sessions: host.sessions.map(|c| c.0).filter(|_| is_of_now),
         disks: disks.filter_map(|e| disk(live, e)).collect(),
-        interfaces: interfaces.filter_map(|e| interface(live, e, now)).collect(),
+        interfaces: interfaces.filter_map(|e| interface(&settings, live, e, now)).collect(),
     })
 }
 
@@ -387,21 +392,23 @@ fn disk(live: &State, entity: &Entity) -> Option<DiskView> {
     })
 }
 
-fn interface(live: &State, entity: &Entity, now: Timestamp) -> Option<InterfaceView> {
+fn interface(settings: &Settings, live: &State, entity: &Entity, now: Timestamp) -> Option<InterfaceView> {
     let latest = latest(live, entity)?;
+    let is_of_now = is_of_now(settings, entity, latest, now);
+    let rate = |field| number(&latest.value, field).filter(|_| is_of_now);
     let Value::Interface(interface) = &latest.value else { return None };
     Some(InterfaceView {
         id: entity.subject.id.clone(),
         name: entity.subject.id.split_once('/').map(|(_, name)| name.to_owned())?,
         state: judgement(entity),
-        up: interface.up,
+        up: interface.up.filter(|_| is_of_now),
         speed: interface.speed.map(|s| s.0),
-        receive: number(&latest.value, "receive_rate"),
-        transmit: number(&latest.value, "transmit_rate"),
+        receive: rate("receive_rate"),
+        transmit: rate("transmit_rate"),
         receive_history: latest.trend.line(0, now),
         transmit_history: latest.trend.line(1, now),
-        errors: number(&latest.value, "errors"),
-        discards: number(&latest.value, "discards"),
+        errors: rate("errors"),
+        discards: rate("discards"),
     })
 }
 
@@ -606,6 +613,11 @@ mod tests {
             let told = Observation { subject: subject.parse().expect("valid"), at, value };
             live.apply(&agent.parse().expect("valid"), vec![told], NOW);
         }
+        let shown = |port: &str| {
+            let entity = &board.entities[&format!("interface/{port}").parse().expect("valid")];
+            interface(&settings, &live.read(), entity, NOW).expect("an interface").up
+        };
+        assert_eq!((shown("sw-1/2"), shown("sw-1/3")), (Some(false), None), "what is old is not shown");
         let device = &board.entities[&"device/sw-1".parse().expect("valid")];
         let ports = ports(&settings, &board, &live.read(), device, NOW);
         assert_eq!((ports.up, ports.down, ports.healths.total()), (1, 1, 3));
