@@ -355,6 +355,18 @@ fn a_direction_is_named_by_the_place_that_it_leads_to() {
     );
 }
 
+/// Catches: a link that leads nowhere, beside a station that nobody knows.
+#[test]
+fn what_happened_links_to_pages_that_there_are() {
+    let texts = Texts::new();
+    let p = painter(&texts, Lang::En);
+    let page = pages::discovery(&p, &fixture::frame(), &fixture::discovery::view());
+    assert!(page.contains("jenin/b8:27:eb:12:9f:03</bdi>") && page.contains("A station that is on no list"));
+    assert!(!page.contains("href=\"/entities/station/jenin"), "{page}");
+    let page = pages::entity(&p, &fixture::frame(), &fixture::device());
+    assert!(page.contains("href=\"/entities/interface/gaza-core%2FGi0%2F1\""), "{page}");
+}
+
 #[test]
 fn a_stranger_sees_no_navigation_and_gets_back_to_where_he_was() {
     let texts = Texts::new();

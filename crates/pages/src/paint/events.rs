@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use wasl_model::EntityKind;
+
 use super::{Markup, Painter, escape, keep_units};
 use crate::format;
 use crate::view::{ChangeView, OccurrenceView};
@@ -12,7 +14,10 @@ impl Painter<'_> {
         let mut out = Markup::default();
         if let Some(subject) = &change.subject {
             let kind = escape(&self.kind(subject.kind));
-            let _ = write!(out.0, "<span class=\"meta\">{kind}</span> {} ", self.subject(subject));
+            // What was only found has no page of its own.
+            let found = matches!(subject.kind, EntityKind::Station | EntityKind::Neighbour);
+            let name = if found { self.code(&subject.id) } else { self.subject(subject) };
+            let _ = write!(out.0, "<span class=\"meta\">{kind}</span> {name} ");
         }
         let what = match (&change.occurrence, change.health) {
             (Some(occurrence), _) => self.occurrence(occurrence),
