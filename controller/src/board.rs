@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use wasl_model::health::EntityState;
-use wasl_model::{AgentId, Incident, Maintenance, SiteId, Subject, Timestamp};
+use wasl_model::{AgentId, EntityKind, Incident, Maintenance, SiteId, Subject, Timestamp};
 use wasl_store::{Occurrence, StoredEvent};
 
 /// How many events are remembered for those who were away for a moment.
@@ -40,6 +40,15 @@ pub struct Board {
 }
 
 impl Board {
+    /// What belongs to a machine or a device, of a kind whose identifiers are `owner/name`.
+    pub fn parts<'a>(&'a self, whole: &str, kind: EntityKind) -> impl Iterator<Item = &'a Entity> + use<'a> {
+        let prefix = format!("{whole}/");
+        let first = Subject { kind, id: prefix.clone() };
+        let within = self.entities.range(first..);
+        let within = within.take_while(move |(s, _)| s.kind == kind && s.id.starts_with(&prefix));
+        within.map(|(_, entity)| entity.as_ref())
+    }
+
     /// The incident that an entity is the cause of or suffers from.
     pub fn incident_of(&self, subject: &Subject) -> Option<&Incident> {
         let root = self.entities.get(subject)?.state.caused_by.as_ref().unwrap_or(subject);
@@ -48,7 +57,7 @@ impl Board {
 }
 
 /// A change of an entity's health, or something that happened to it.
-#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Event {
     /// Ascending; never given twice, not even after a restart.
     pub id: u64,
@@ -56,26 +65,29 @@ pub struct Event {
     pub at_ms: i64,
     /// `kind/identifier`.
     pub subject: String,
+    /// Where it is, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
     /// The health before; absent for an entity that is new.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub was: Option<String>,
     /// The health now; absent for an entity that is gone.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<String>,
     /// The code of the reason.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The figures of the reason.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub args: BTreeMap<String, String>,
     /// What happened, where it is no change of health.
     // In a box: ten thousand events are remembered, and most are changes.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurrence: Option<Box<OccurrenceBody>>,
 }
 
 /// Something that happened, such as a device's trap.
-#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OccurrenceBody {
     /// What kind of thing.
     pub code: String,
@@ -118,6 +130,7 @@ impl From<StoredEvent> for Event {
             id,
             at_ms: event.at.0,
             subject: event.subject.to_string(),
+            site: event.site.map(|site| site.to_string()),
             was: event.was.map(|h| h.as_str().to_owned()),
             health: event.health.map(|h| h.as_str().to_owned()),
             reason,
@@ -132,11 +145,18 @@ pub struct Boards {
     board: RwLock<Board>,
     past: Mutex<VecDeque<Event>>,
     news: broadcast::Sender<Event>,
+    /// By site and code. Both are words of the configuration and of this program, so there are not many.
+    occurrences: Mutex<BTreeMap<(String, String), u64>>,
 }
 
 impl Default for Boards {
     fn default() -> Self {
-        Self { board: RwLock::default(), past: Mutex::default(), news: broadcast::channel(1024).0 }
+        Self {
+            board: RwLock::default(),
+            past: Mutex::default(),
+            news: broadcast::channel(1024).0,
+            occurrences: Mutex::default(),
+        }
     }
 }
 
@@ -157,14 +177,31 @@ impl Boards {
         (past.iter().filter(|e| e.id > after).cloned().collect(), self.news.subscribe())
     }
 
-    /// The latest remembered events of one entity, the newest first.
-    pub fn latest_of(&self, subject: &str, most: usize) -> Vec<Event> {
-        let past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
-        past.iter().rev().filter(|event| event.subject == subject).take(most).cloned().collect()
+    /// The number of the latest remembered event; 0 before the first.
+    pub fn latest(&self) -> u64 {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner).back().map_or(0, |event| event.id)
     }
 
-    /// Remembers events and tells them to whoever listens.
-    pub(crate) fn tell(&self, events: impl IntoIterator<Item = Event>) {
+    /// What has happened since the controller was started: how often, by site and code.
+    pub fn occurrences(&self) -> BTreeMap<(String, String), u64> {
+        self.occurrences.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells events that are new, remembers them, and counts what happened.
+    pub(crate) fn tell(&self, events: Vec<Event>) {
+        let mut counts = self.occurrences.lock().unwrap_or_else(PoisonError::into_inner);
+        for event in &events {
+            if let Some(occurrence) = &event.occurrence {
+                let key = (event.site.clone().unwrap_or_default(), occurrence.code.clone());
+                *counts.entry(key).or_default() += 1;
+            }
+        }
+        drop(counts);
+        self.recall(events);
+    }
+
+    /// Remembers events of the last run and tells them to whoever listens.
+    pub(crate) fn recall(&self, events: impl IntoIterator<Item = Event>) {
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         for event in events {
             past.push_back(event.clone());

@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod discovery;
 mod doctor;
+mod events;
 mod incidents;
 mod links;
 mod restore;
@@ -106,6 +107,8 @@ enum Command {
     Link(links::Link),
     /// What is broken, why, and what suffers from it
     Incidents(incidents::Incidents),
+    /// What changed and what happened, as a list or as it comes
+    Events(events::Events),
     /// Stretches in which trouble is expected and raises no incident
     Maintenance(incidents::Upkeep),
     /// The agents, or revoke one
@@ -161,6 +164,7 @@ pub fn main() -> ExitCode {
             Command::Links(links) => links.run().await,
             Command::Link(link) => link.run().await,
             Command::Incidents(incidents) => incidents.run().await,
+            Command::Events(events) => events.run().await,
             Command::Maintenance(upkeep) => upkeep.run().await,
             Command::Agents(agents) => agents.run().await,
             Command::Token(token) => token.run().await,

@@ -123,35 +123,37 @@ impl Intent {
 
     /// How often a subject is observed by an agent.
     pub fn every(&self, agent: &AgentId, subject: &Subject) -> Duration {
-        let settings = self.settings.load();
-        let host =
-            || settings.agents().get(agent).map_or(Duration::from_secs(10), |a| a.host_every.as_duration());
-        let device = |id: &str| settings.devices().get(id).map(|d| d.every.as_duration());
-        match subject.kind {
-            EntityKind::Machine
-            | EntityKind::Disk
-            | EntityKind::Site
-            | EntityKind::Ring
-            | EntityKind::Neighbour
-            | EntityKind::Station => host(),
-            EntityKind::Agent => Duration::from_secs(10),
-            EntityKind::Interface => {
-                subject.id.split_once('/').and_then(|(owner, _)| device(owner)).unwrap_or_else(host)
-            }
-            EntityKind::Target | EntityKind::Link | EntityKind::Path | EntityKind::Share => {
-                settings.window().as_duration()
-            }
-            // The agent reads them no more often than this, and at a device's turn.
-            EntityKind::Sensor => {
-                let every =
-                    subject.id.split_once('/').and_then(|(owner, _)| device(owner)).unwrap_or_else(host);
-                every.max(Duration::from_secs(30)) + every
-            }
-            EntityKind::Device => device(&subject.id).unwrap_or_else(host),
-            EntityKind::BackupJob => settings
-                .backups()
-                .get(&subject.id)
-                .map_or(Duration::from_secs(3600), |b| b.every.as_duration()),
+        every(&self.settings.load(), agent, subject)
+    }
+}
+
+/// How often a subject is observed by an agent, by these settings.
+pub fn every(settings: &Settings, agent: &AgentId, subject: &Subject) -> Duration {
+    let host =
+        || settings.agents().get(agent).map_or(Duration::from_secs(10), |a| a.host_every.as_duration());
+    let device = |id: &str| settings.devices().get(id).map(|d| d.every.as_duration());
+    match subject.kind {
+        EntityKind::Machine
+        | EntityKind::Disk
+        | EntityKind::Site
+        | EntityKind::Ring
+        | EntityKind::Neighbour
+        | EntityKind::Station => host(),
+        EntityKind::Agent => Duration::from_secs(10),
+        EntityKind::Interface => {
+            subject.id.split_once('/').and_then(|(owner, _)| device(owner)).unwrap_or_else(host)
+        }
+        EntityKind::Target | EntityKind::Link | EntityKind::Path | EntityKind::Share => {
+            settings.window().as_duration()
+        }
+        // The agent reads them no more often than this, and at a device's turn.
+        EntityKind::Sensor => {
+            let every = subject.id.split_once('/').and_then(|(owner, _)| device(owner)).unwrap_or_else(host);
+            every.max(Duration::from_secs(30)) + every
+        }
+        EntityKind::Device => device(&subject.id).unwrap_or_else(host),
+        EntityKind::BackupJob => {
+            settings.backups().get(&subject.id).map_or(Duration::from_secs(3600), |b| b.every.as_duration())
         }
     }
 }

@@ -192,7 +192,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), Inf
     let mut agents = shared.agents_stale();
     let mut intent = shared.intent.changes();
     match latest_events(&*shared.store).await {
-        Ok(past) => shared.boards.tell(past.into_iter().map(Into::into)),
+        Ok(past) => shared.boards.recall(past.into_iter().map(Into::into)),
         Err(error) => {
             tracing::warn!(error = %wasl_runtime::chain(&error), "earlier events could not be read");
         }
@@ -284,7 +284,7 @@ impl Inner {
         for key in changed {
             let Some(latest) = live.values.get(&key) else { continue };
             if shared.intent.may_speak(&key.0, &key.1) {
-                lines.append(&mut self.capacity.note(&key, latest));
+                lines.append(&mut self.capacity.note(&key, latest, now));
             }
             let (agent, subject) = key;
             if subject.kind == EntityKind::Agent {

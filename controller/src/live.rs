@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use prost::Message;
 use tokio::sync::watch;
+use wasl_health::judge;
 use wasl_model::units::Scalar;
 use wasl_model::{
     AgentId, EntityKind, Event, Histogram, Notice, NoticeCode, Observation, Station, Subject, Timestamp,
@@ -67,6 +68,13 @@ pub struct Latest {
     pub trend: Trend,
 }
 
+impl Latest {
+    /// Whether it says anything of now; `every`: how often it is renewed. The rule is that of all judgements.
+    pub fn is_of_now(&self, every: Duration, now: Timestamp) -> bool {
+        now.since(self.at) <= judge::holds(every)
+    }
+}
+
 /// Sums for Prometheus counters.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Totals {
@@ -76,14 +84,46 @@ pub struct Totals {
     pub transmit_bytes: u64,
     /// Packets lost to errors.
     pub errors: u64,
+    /// Of an interface.
+    pub receive: Packets,
+    /// Of an interface.
+    pub transmit: Packets,
     /// Increments of a device's counters that were left out.
     pub voided: u64,
     /// Probes decided.
     pub probes: u64,
     /// Probes lost.
     pub lost: u64,
+    /// Answers to probes, and probes, that were not as they should be.
+    pub irregular: Irregular,
     /// Round-trip times.
     pub rtt: Histogram,
+}
+
+/// Packets of an interface, one way.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Packets {
+    /// Those that passed.
+    pub passed: u64,
+    /// Lost to an error.
+    pub errors: u64,
+    /// Good ones that were thrown away.
+    pub discards: u64,
+}
+
+/// Answers to probes, and probes, that were not as they should be; by the names of [`wasl_model::ProbeWindow`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Irregular {
+    /// After the probe had been given up.
+    pub late: u64,
+    /// Beyond the first.
+    pub duplicates: u64,
+    /// After the answer to a later probe.
+    pub reordered: u64,
+    /// From another address.
+    pub forged: u64,
+    /// Probes without meaning.
+    pub voided: u64,
 }
 
 /// Who says it, and of what.
@@ -373,11 +413,22 @@ impl Totals {
                 plus(&mut self.transmit_bytes, i.transmit_bytes.map(|v| v.0));
                 plus(&mut self.errors, i.receive_errors.map(|v| v.0));
                 plus(&mut self.errors, i.transmit_errors.map(|v| v.0));
+                plus(&mut self.receive.passed, i.receive_packets.map(|v| v.0));
+                plus(&mut self.receive.errors, i.receive_errors.map(|v| v.0));
+                plus(&mut self.receive.discards, i.receive_discards.map(|v| v.0));
+                plus(&mut self.transmit.passed, i.transmit_packets.map(|v| v.0));
+                plus(&mut self.transmit.errors, i.transmit_errors.map(|v| v.0));
+                plus(&mut self.transmit.discards, i.transmit_discards.map(|v| v.0));
             }
             Value::Probe(p) => {
                 plus(&mut self.probes, p.sent.map(|v| v.0));
                 let lost = p.sent.zip(p.received).map(|(s, r)| s.0.saturating_sub(r.0));
                 plus(&mut self.lost, lost);
+                plus(&mut self.irregular.late, p.late.map(|v| v.0));
+                plus(&mut self.irregular.duplicates, p.duplicates.map(|v| v.0));
+                plus(&mut self.irregular.reordered, p.reordered.map(|v| v.0));
+                plus(&mut self.irregular.forged, p.forged.map(|v| v.0));
+                plus(&mut self.irregular.voided, p.voided.map(|v| v.0));
                 self.rtt.merge(&p.rtt);
             }
             Value::Device(d) => plus(&mut self.voided, d.voided.map(|v| v.0)),

@@ -13,6 +13,7 @@ mod metrics;
 mod page;
 pub mod problem;
 mod reports;
+mod scope;
 mod views;
 
 use std::sync::Arc;

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -13,7 +14,9 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::exit;
 use crate::home::{Addresses, Home};
@@ -21,6 +24,10 @@ use crate::operators::api::Problem;
 
 /// The longest answer.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
+/// The longest event of a stream.
+const MAX_EVENT: usize = 1024 * 1024;
+/// A stream that is silent for longer is dead: the controller gives a sign of life every 15 s.
+const SILENCE: std::time::Duration = std::time::Duration::from_secs(40);
 /// How long an answer may take.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
@@ -49,6 +56,15 @@ pub(super) enum ClientError {
 }
 
 impl ClientError {
+    /// Whether asking again is of no use: who asks may not, or there is no such thing. Anything else may pass.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::NotRunning(_) | Self::Unreachable { .. } => false,
+            Self::NotPermitted(_) => true,
+            Self::Refused(problem) => (400..500).contains(&problem.status) && problem.status != 429,
+        }
+    }
+
     /// The exit code (contract).
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
@@ -89,6 +105,16 @@ impl Client {
         serde_json::from_slice(&body).map_err(|e| self.unreachable(format!("its answer makes no sense: {e}")))
     }
 
+    /// Asks for a document that is of no use if it comes later than this.
+    pub(super) async fn get_within<T: DeserializeOwned>(
+        &self,
+        patience: std::time::Duration,
+        path: &str,
+    ) -> Result<T, ClientError> {
+        let answer = tokio::time::timeout(patience, self.get(path)).await;
+        answer.unwrap_or_else(|_| Err(self.unreachable("no answer in time".into())))
+    }
+
     /// Asks for a document and gives it as it came.
     pub(super) async fn get_text(&self, path: &str) -> Result<String, ClientError> {
         let body = self.send(Method::GET, path, Bytes::new()).await?;
@@ -127,6 +153,48 @@ impl Client {
     }
 
     async fn try_send(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, ClientError> {
+        let (response, driver) = self.open(method, path, "application/json", body).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        let body = body.map_err(|e| self.unreachable(e.to_string()))?.to_bytes();
+        driver.abort();
+        if status.is_success() { Ok(body) } else { Err(self.refused(status, &body)) }
+    }
+
+    /// Follows a stream of server-sent events.
+    pub(super) async fn follow(&self, path: &str) -> Result<Following, ClientError> {
+        let opened = tokio::time::timeout(PATIENCE, async {
+            let (response, driver) = self.open(Method::GET, path, "text/event-stream", Bytes::new()).await?;
+            let status = response.status();
+            let body = response.into_body();
+            if status.is_success() {
+                return Ok(Following {
+                    body,
+                    frames: Frames::default(),
+                    _driver: AbortOnDropHandle::new(driver),
+                });
+            }
+            let body = Limited::new(body, MAX_ANSWER).collect().await;
+            let body = body.map_err(|e| self.unreachable(e.to_string()))?.to_bytes();
+            Err(self.refused(status, &body))
+        });
+        opened.await.unwrap_or_else(|_| Err(self.unreachable("no answer in time".into())))
+    }
+
+    fn refused(&self, status: StatusCode, body: &[u8]) -> ClientError {
+        match serde_json::from_slice::<Problem>(body) {
+            Ok(problem) => ClientError::Refused(problem),
+            Err(_) => self.unreachable(format!("it answered {status}")),
+        }
+    }
+
+    async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        accept: &str,
+        body: Bytes,
+    ) -> Result<(Response<Incoming>, JoinHandle<hyper::Result<()>>), ClientError> {
         let broken = |e: &dyn std::error::Error| self.unreachable(e.to_string());
         let (tls, rest) = match self.addresses.http.split_once("://") {
             Some(("https", rest)) => (true, rest),
@@ -142,6 +210,7 @@ impl Client {
             .header(header::HOST, &authority)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
             .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, accept)
             .body(Full::new(body))
             .map_err(|e| broken(&e))?;
         let answer = if tls {
@@ -157,26 +226,97 @@ impl Client {
         } else {
             exchange(tcp, request).await
         };
-        let (status, body) = answer.map_err(|e| self.unreachable(e))?;
-        if status.is_success() {
-            return Ok(body);
+        answer.map_err(|e| self.unreachable(e))
+    }
+}
+
+/// A stream of server-sent events that is followed.
+pub(super) struct Following {
+    body: Incoming,
+    frames: Frames,
+    _driver: AbortOnDropHandle<hyper::Result<()>>,
+}
+
+impl Following {
+    /// The data of the next event; `None` where the stream ends, or nothing at all is heard for so long that it must
+    /// be dead.
+    pub(super) async fn next(&mut self) -> Option<String> {
+        loop {
+            if let Some(data) = self.frames.next() {
+                return Some(data);
+            }
+            let frame = tokio::time::timeout(SILENCE, self.body.frame()).await.ok()??.ok()?;
+            let data = frame.into_data().ok()?;
+            self.frames.push(&data)?;
         }
-        Err(match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) => ClientError::Refused(problem),
-            Err(_) => self.unreachable(format!("it answered {status}")),
-        })
+    }
+}
+
+/// Server-sent events out of bytes as they come.
+#[derive(Debug, Default)]
+struct Frames {
+    text: Vec<u8>,
+}
+
+impl Frames {
+    /// Takes in what has come; `None` where it is more than any event may be long.
+    fn push(&mut self, bytes: &[u8]) -> Option<()> {
+        self.text.extend_from_slice(bytes);
+        (self.text.len() <= MAX_EVENT).then_some(())
+    }
+
+    /// The data of the next event that is whole. What has none, such as a sign of life, is passed over.
+    fn next(&mut self) -> Option<String> {
+        loop {
+            let end = self.text.windows(2).position(|pair| pair == b"\n\n")?;
+            let event: Vec<u8> = self.text.drain(..end + 2).collect();
+            let event = String::from_utf8_lossy(&event);
+            let data = event.lines().filter_map(|line| line.strip_prefix("data:"));
+            let data: Vec<&str> = data.map(|data| data.strip_prefix(' ').unwrap_or(data)).collect();
+            if !data.is_empty() {
+                return Some(data.join("\n"));
+            }
+        }
     }
 }
 
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), String> {
+) -> Result<(Response<Incoming>, JoinHandle<hyper::Result<()>>), String> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
     let driver = tokio::spawn(connection);
     let response = sender.send_request(request).await.map_err(|e| e.to_string())?;
-    let status = response.status();
-    let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(|e| e.to_string())?;
-    driver.abort();
-    Ok((status, body.to_bytes()))
+    Ok((response, driver))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_controller_that_is_away_or_busy_is_asked_again_and_one_that_refuses_is_not() {
+        let refused = |status| {
+            let (code, detail) = (String::new(), String::new());
+            ClientError::Refused(Problem { status, code, detail }).is_final()
+        };
+        assert!([400, 401, 403, 404].map(refused).iter().all(|is_final| *is_final));
+        assert!([429, 500, 503].map(refused).iter().all(|is_final| !is_final));
+        let away = ClientError::Unreachable { url: String::new(), what: String::new() };
+        assert!(!away.is_final() && !ClientError::NotRunning(String::new()).is_final());
+    }
+
+    #[test]
+    fn events_are_told_whole_however_they_are_cut_on_the_way() {
+        let stream = ":\n\nid: 7\nevent: entity\ndata: {\"a\":1}\n\n:\n\ndata: b\ndata:c\n\ndata: half";
+        for size in 1..stream.len() {
+            let (mut frames, mut told) = (Frames::default(), Vec::new());
+            for part in stream.as_bytes().chunks(size) {
+                frames.push(part).expect("short");
+                told.extend(std::iter::from_fn(|| frames.next()));
+            }
+            assert_eq!(told, ["{\"a\":1}", "b\nc"], "in parts of {size}");
+        }
+        assert_eq!(Frames::default().push(&vec![b'x'; MAX_EVENT + 1]), None, "memory is bounded");
+    }
 }

@@ -5,7 +5,7 @@ mod months;
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
@@ -36,7 +36,7 @@ pub(super) struct Link {
     place: Where,
     /// Its identifier, as `wasl links` shows it
     name: String,
-    /// Show it again every second until Ctrl-C
+    /// Show it again every second until Ctrl-C; with --json one document a line
     #[arg(long, short)]
     watch: bool,
     #[command(flatten)]
@@ -152,40 +152,86 @@ impl Link {
         if self.past.is_asked() {
             return self.past.run(&client, &path, self.place.json).await;
         }
-        let mut link: LinkBody = client.get(&path).await?;
+        let link: LinkBody = client.get(&path).await?;
+        if self.watch {
+            return self.follow(client, &path, link).await;
+        }
         if self.place.json {
             table::show(&format!("{}\n", serde_json::to_string_pretty(&link)?));
-            return Ok(code(unhealthy(&link)));
-        }
-        if !self.watch {
+        } else {
             table::show(&page(&link));
-            return Ok(code(unhealthy(&link)));
         }
-        let terminal = std::io::stdout().is_terminal();
+        Ok(code(unhealthy(&link)))
+    }
+
+    /// Shows it again every second. A controller that does not answer is asked again; meanwhile the last page stays,
+    /// and says so.
+    async fn follow(&self, mut client: Client, path: &str, mut link: LinkBody) -> Result<ExitCode> {
+        let screens = std::io::stdout().is_terminal() && !self.place.json;
         // One for all rounds: a Ctrl-C while the controller is asked is none that is missed.
         let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
-        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         ticks.tick().await;
+        let mut answered = Instant::now();
+        let mut silent: Option<Duration> = None;
         loop {
-            if terminal {
-                table::show(&screen(&page(&link)));
+            let shown = if self.place.json {
+                shown_as_json(&link, silent)?
+            } else if screens {
+                screen(&format!("{}{}", unanswered(silent), page(&link)))
             } else {
-                table::show(&line(&link));
+                match silent {
+                    Some(_) => format!("{} {}", crate::time::rfc3339(now()), unanswered(silent)),
+                    None => line(&link),
+                }
+            };
+            if !table::try_show(&shown) {
+                return Ok(code(unhealthy(&link)));
             }
             let next = async {
                 ticks.tick().await;
-                client.get(&path).await
+                if silent.is_some() {
+                    // One that comes back may listen elsewhere.
+                    client = Client::new(&Home::at(self.place.state()))?;
+                }
+                client.get_within(PATIENCE, path).await
             };
-            link = tokio::select! {
+            let answer = tokio::select! {
                 _ = &mut interrupted => break,
-                link = next => link?,
+                answer = next => answer,
             };
+            match answer {
+                Ok(now) => (link, answered, silent) = (now, Instant::now(), None),
+                Err(error) if error.is_final() => return Err(error.into()),
+                Err(_) => silent = Some(answered.elapsed()),
+            }
         }
-        if terminal {
+        if screens {
             table::show("\n");
         }
         Ok(code(unhealthy(&link)))
     }
+}
+
+/// How often a link that is watched is shown.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long an answer may take while a link is watched.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The head of what is shown while the controller does not answer; nothing while it does.
+fn unanswered(silent: Option<Duration>) -> String {
+    silent
+        .map_or_else(String::new, |time| format!("no answer from the controller for {} s\n", time.as_secs()))
+}
+
+/// A document in a line; nothing but a word on standard error where there is none.
+fn shown_as_json(link: &LinkBody, silent: Option<Duration>) -> Result<String, serde_json::Error> {
+    if silent.is_some() {
+        eprint!("wasl: {}", unanswered(silent));
+        return Ok(String::new());
+    }
+    Ok(format!("{}\n", serde_json::to_string(link)?))
 }
 
 /// A page drawn over what a terminal shows, whatever its size. Each line goes to its own place and is cut at the edge; a place
@@ -203,7 +249,7 @@ fn screen(page: &str) -> String {
 }
 
 /// A path segment; identifiers hold nothing odd, but what was typed may.
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
@@ -216,7 +262,7 @@ fn encoded(text: &str) -> String {
 
 /// One line for a log.
 fn line(link: &LinkBody) -> String {
-    let end = deciding(link);
+    let end = deciding(link).filter(|end| !end.old);
     let of = |field: fn(&LinkEndBody) -> Option<f64>| end.and_then(field);
     format!(
         "{} {} {} rtt={} p95={} loss={} jitter={} down={} up={}\n",
@@ -274,7 +320,7 @@ fn page(link: &LinkBody) -> String {
                 end.mos.map_or_else(dash, |mos| format!("{mos:.2}")),
             ),
         };
-        let _ = writeln!(out, "    {} → {}{via}: {seen}", end.agent, end.to);
+        let _ = writeln!(out, "    {} → {}{via}: {seen}{}", end.agent, end.to, irregular(end));
     }
     if let Some(measured) = &link.directions {
         directions(&mut out, measured, now);
@@ -285,7 +331,7 @@ fn page(link: &LinkBody) -> String {
         ("up  ", &link.up, link.forecast.as_ref().map(|f| &f.up)),
     ] {
         let full = forecast.map(outlook).unwrap_or_default();
-        let _ = writeln!(out, "    {name}  {}{full}", carried(flow));
+        let _ = writeln!(out, "    {name}  {}{full}", carried(flow, now));
     }
     if link.down.interface.is_none() && link.up.interface.is_none() {
         out.push_str("    say in the link's `interfaces` where it ends, and what it carries is known\n");
@@ -297,11 +343,33 @@ fn page(link: &LinkBody) -> String {
     out
 }
 
+/// What was not as it should be in the last window of an end; nothing where all was.
+fn irregular(end: &LinkEndBody) -> String {
+    let counts = [
+        ("late", end.late),
+        ("duplicate", end.duplicates),
+        ("reordered", end.reordered),
+        ("forged", end.forged),
+        ("voided", end.voided),
+    ];
+    let told: Vec<String> = counts
+        .iter()
+        .filter_map(|(word, n)| Some(format!("{} {word}", n.filter(|n| *n > 0 && !end.old)?)))
+        .collect();
+    if told.is_empty() { String::new() } else { format!("\n      {}", told.join(", ")) }
+}
+
 /// What a direction carries, of what was bought if anything was.
-fn carried(flow: &FlowBody) -> String {
+fn carried(flow: &FlowBody, now: i64) -> String {
     let bought = flow.contracted.map(|bits| rate(Some(bits as f64)));
     let share = flow.share.map(|share| format!(" {}", wasl_pages::format::percent_coarse(share)));
-    match (flow.bits_per_second, bought) {
+    let silent =
+        flow.observed_at.filter(|_| flow.old).map(|at| format!("silent for {}", table::age(at, now)));
+    match (flow.bits_per_second.filter(|_| !flow.old), bought) {
+        (None, None) if silent.is_some() => silent.unwrap_or_default(),
+        (None, Some(bought)) if silent.is_some() => {
+            format!("{}; {bought} are bought", silent.unwrap_or_default())
+        }
         (None, None) => "not known".to_owned(),
         (None, Some(bought)) => format!("not known; {bought} are bought"),
         (bits, None) => rate(bits),
@@ -459,6 +527,12 @@ mod tests {
     }
 
     #[test]
+    fn a_page_of_before_says_for_how_long_nobody_has_answered() {
+        assert_eq!(unanswered(None), "");
+        assert_eq!(unanswered(Some(Duration::from_millis(7_900))), "no answer from the controller for 7 s\n");
+    }
+
+    #[test]
     fn what_was_not_agreed_is_not_owed() {
         let nothing =
             ContractBody { down: None, up: None, rtt: None, jitter: None, loss: None, availability: None };
@@ -476,13 +550,41 @@ mod tests {
             interface: None,
             direction: None,
             series: None,
+            observed_at: None,
+            old: false,
         };
+        let carried = |flow: &FlowBody| carried(flow, 200_000);
         assert_eq!(carried(&nothing), "not known");
         let bought = FlowBody { contracted: Some(45_000_000), ..nothing.clone() };
         assert_eq!(carried(&bought), "not known; 45.0 Mbit/s are bought");
         let measured = FlowBody { bits_per_second: Some(9e6), share: Some(0.2), ..bought };
         assert_eq!(carried(&measured), "9.00 Mbit/s of 45.0 Mbit/s 20 %");
-        assert_eq!(carried(&FlowBody { bits_per_second: Some(9e6), ..nothing }), "9.00 Mbit/s");
+        assert_eq!(carried(&FlowBody { bits_per_second: Some(9e6), ..nothing.clone() }), "9.00 Mbit/s");
+        let silent = FlowBody { observed_at: Some(80_000), old: true, bits_per_second: None, ..measured };
+        assert_eq!(carried(&silent), "silent for 2 min; 45.0 Mbit/s are bought");
+        assert_eq!(carried(&FlowBody { contracted: None, ..silent }), "silent for 2 min");
+    }
+
+    #[test]
+    fn a_line_of_a_log_tells_nothing_of_an_end_that_is_silent() {
+        let line_of = |old: bool| {
+            let link: LinkBody = serde_json::from_value(serde_json::json!({
+                "id": "l", "name_en": "L", "between": ["a"], "class": "link", "activity": "primary",
+                "health": "unknown", "ends_differ": false, "deciding": "gw",
+                "reason": { "code": "x", "text_en": "", "text_ar": "", "args": {} },
+                "ends": [{ "agent": "gw", "to": "10.0.0.1", "rtt_p50": 0.005, "loss": 0.25, "old": old }],
+                "down": { "old": old }, "up": { "old": old }, "contract": {},
+                "rtt_history": [], "loss_history": [],
+            }))
+            .expect("a link");
+            line(&link)
+        };
+        assert!(
+            line_of(false).contains("rtt=5 ms") && line_of(false).contains("loss=25.0 %"),
+            "{}",
+            line_of(false)
+        );
+        assert!(line_of(true).contains("rtt=– ") && line_of(true).contains("loss=– "), "{}", line_of(true));
     }
 
     #[test]

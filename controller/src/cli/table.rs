@@ -33,9 +33,15 @@ pub(super) fn print(heading: &[&str], rows: &[Vec<String>]) {
 
 /// Prints text to standard output; a reader that went away is no failure.
 pub(super) fn show(text: &str) {
+    let _ = try_show(text);
+}
+
+/// Prints text to standard output; whether there is still somebody who reads it.
+#[must_use]
+pub(super) fn try_show(text: &str) -> bool {
     use std::io::Write;
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
 }
 
 /// The visible characters of a cell; colours take no room.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use wasl_health::capacity::{Blame, Direction, Fairness, Loads, Use, lay};
+use wasl_health::capacity::{Blame, Direction, Fairness, Loads, Use, is_of_now, lay};
 use wasl_health::{Engine, Judgement, Word, judge, reasons};
 use wasl_model::health::EntityState;
 use wasl_model::{AgentId, EntityKind, Subject, Timestamp, Value};
@@ -25,7 +25,7 @@ pub(super) struct Capacity {
 struct Line {
     /// In the order in which they are asked.
     meters: Vec<Meter>,
-    /// Which of them is asked: the first that has told anything, since two may carry the same traffic.
+    /// Which of them is asked: the first that tells of now, since two may carry the same traffic.
     asked: Option<usize>,
     /// Bits per second, down and up.
     contract: [Option<u64>; 2],
@@ -61,7 +61,7 @@ impl Capacity {
     }
 
     /// Takes in what an agent said; the lines of which something may be known now that was not before.
-    pub(super) fn note(&mut self, key: &Key, latest: &Latest) -> BTreeSet<String> {
+    pub(super) fn note(&mut self, key: &Key, latest: &Latest, now: Timestamp) -> BTreeSet<String> {
         let (_, subject) = key;
         match (&latest.value, subject.kind) {
             (Value::Interface(sample), _) => {
@@ -72,8 +72,7 @@ impl Capacity {
                     let Some(line) = self.lines.get_mut(id) else { continue };
                     let place =
                         line.meters.iter().position(|m| (&m.agent, &m.interface) == (&key.0, subject));
-                    let Some(place) = place.filter(|place| line.asked.is_none_or(|asked| *place <= asked))
-                    else {
+                    let Some(place) = place.filter(|place| line.asks(*place, latest.at, now)) else {
                         continue;
                     };
                     if line.asked.replace(place) != Some(place) {
@@ -124,7 +123,7 @@ impl Capacity {
         };
         let agent = &accounting.from;
         let latest = |share: &str| live.values.get(&(agent.clone(), subject(id, share))).map(AsRef::as_ref);
-        let fresh = |latest: &&Latest| now.since(latest.at) <= judge::holds(every);
+        let fresh = |latest: &&Latest| latest.is_of_now(every, now);
         let uses: Vec<(&str, Use)> = accounting
             .shares
             .iter()
@@ -149,6 +148,18 @@ impl Capacity {
     }
 }
 
+impl Line {
+    /// Whether a meter is heard that tells of a time that ended then: the one that is asked; one before it; and, once
+    /// that one has fallen silent, one behind it. What is old takes the place of nobody.
+    fn asks(&self, place: usize, at: Timestamp, now: Timestamp) -> bool {
+        match self.asked {
+            None => true,
+            Some(asked) if asked == place => true,
+            Some(asked) => is_of_now(at, now) && (place < asked || self.loads.is_silent(now)),
+        }
+    }
+}
+
 fn subject(link: &str, share: &str) -> Subject {
     Subject::lenient(EntityKind::Share, &format!("{link}/{share}"))
 }
@@ -156,3 +167,6 @@ fn subject(link: &str, share: &str) -> Subject {
 fn exceeds(state: &EntityState) -> bool {
     state.reason.code == reasons::SHARE_EXCEEDED
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,7 +148,14 @@ targets: { s: { address: 'fd00:7:0::7', from: [jenin-gw] }, t: { address: 10.3.1
     fn whom_the_configuration_knows_at_that_site_is_no_event() {
         let settings = settings();
         let mut strangers = Strangers::default();
-        let mut met = |number, last| strangers.meet(newcomer(number, last), &settings, NOW).is_some();
+        let acquaintances = settings.acquaintances();
+        let mut met = |number, last| {
+            let new = newcomer(number, last);
+            let knows = acquaintances.knows("jenin", &new.station.mac, &new.station.addresses());
+            let met = strangers.meet(new, &settings, NOW).is_some();
+            assert_eq!(met, !knows, "asked about many, it says the same: {number}, {last}");
+            met
+        };
         assert!(!met(1, 100), "listed by the sweep");
         assert!(!met(2, 100), "a station of the configuration");
         assert!(met(3, 100), "a station of another site");

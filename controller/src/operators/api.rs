@@ -33,8 +33,8 @@ pub use accounting::{AccountingBody, ShareBody, TalkerBody, TalkersBody, UseBody
 pub use accounts::{AccountBody, AccountChange, AccountRequest};
 pub use agents::{AgentBody, Revocation};
 pub use authority::{Anyway, AuthorityBody, NextAuthority, WaitingBody};
-pub(in crate::operators) use discovery::found;
 pub use discovery::{NeighbourBody, StationBody};
+pub(in crate::operators) use discovery::{STATION_MS, found};
 pub use entities::{EntityBody, NoticeBody, ReasonBody};
 pub(super) use incidents::take_on;
 pub use incidents::{AcknowledgeRequest, AcknowledgementBody, EntryBody, IncidentBody};

@@ -1,6 +1,8 @@
 //! `/metrics`: the live values for Prometheus.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -8,12 +10,17 @@ use http::header;
 use wasl_model::health::Health;
 use wasl_model::units::Scalar;
 use wasl_model::{AgentId, EntityKind, Histogram, IncidentSeverity, Subject, Timestamp, Value};
-use wasl_runtime::metrics::{self as m, CONTENT_TYPE, Exposition, Metric};
+use wasl_runtime::metrics::{self as m, CONTENT_TYPE, Exposition, Kind, Metric};
+use wasl_settings::{Link, Settings};
 
 use super::Operators;
 use super::access::Viewer;
-use crate::live::{Latest, number, value_of};
+use super::api::STATION_MS;
+use super::views::links;
+use crate::board::Board;
+use crate::live::{Latest, State as LiveState, number, value_of};
 use crate::shared::Shared;
+use crate::time::now;
 
 /// Upper bounds of the buckets of round-trip times: in microseconds, and as Prometheus shows them.
 const RTT_BOUNDS: [(u64, f64); 15] = [
@@ -53,10 +60,10 @@ static SENSORS: [(&str, &Metric); 14] = [
 ];
 
 pub(super) async fn metrics(_: Viewer, State(operators): State<Operators>) -> Response {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], expose(&operators).render()).into_response()
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], expose(&operators, now()).render()).into_response()
 }
 
-fn expose(shared: &Shared) -> Exposition {
+fn expose(shared: &Shared, now: Timestamp) -> Exposition {
     let mut page = Exposition::default();
     page.add(&m::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
     page.add(&m::CLOCK_CORRECTION, &[], crate::time::correction_s());
@@ -73,10 +80,19 @@ fn expose(shared: &Shared) -> Exposition {
     let live = shared.live.read();
     for ((agent, subject), latest) in &live.values {
         if shared.intent.may_speak(agent, subject) {
-            entity(&mut page, &site_of(agent), agent, subject, latest);
+            let fresh = latest.is_of_now(shared.intent.every(agent, subject), now);
+            entity(&mut page, &site_of(agent), agent, subject, latest, fresh);
         }
     }
+    let settings = shared.intent.settings();
+    for (id, link) in settings.links() {
+        capacity(&mut page, &settings, &board, &live, id, link, now);
+    }
+    unknown_stations(&mut page, shared, &settings, &live, now);
     drop(live);
+    for ((site, code), count) in shared.boards.occurrences() {
+        page.add(&m::OCCURRENCES, &[&site, &code], count as f64);
+    }
     for severity in IncidentSeverity::ALL {
         let open = board.incidents.values().filter(|incident| incident.severity == severity).count();
         page.add(&m::INCIDENTS_OPEN, &[severity.as_str()], open as f64);
@@ -89,6 +105,14 @@ fn expose(shared: &Shared) -> Exposition {
             match entity.subject.kind {
                 EntityKind::Machine => page.add(&m::MACHINE_HEALTH, &[site, id, health], is),
                 EntityKind::Link => page.add(&m::LINK_STATE, &[site, id, health], is),
+                EntityKind::Ring => page.add(&m::RING_STATE, &[site, id, health], is),
+                EntityKind::Path => page.add(&m::PATH_STATE, &[site, id, health], is),
+                // `link` alone is the line as it is counted, and nobody's share.
+                EntityKind::Share => {
+                    if let Some((link, share)) = id.split_once('/') {
+                        page.add(&m::LINK_SHARE_STATE, &[site, link, share, health], is);
+                    }
+                }
                 EntityKind::Sensor => {
                     let (device, sensor) = id.split_once('/').unwrap_or((id, ""));
                     page.add(&m::SENSOR_STATE, &[site, device, sensor, health], is);
@@ -100,10 +124,87 @@ fn expose(shared: &Shared) -> Exposition {
     page
 }
 
-fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject, latest: &Latest) {
+/// What was bought of a link, what of it is used now, and what is due to those who share it.
+fn capacity(
+    page: &mut Exposition,
+    settings: &Settings,
+    board: &Board,
+    live: &LiveState,
+    id: &str,
+    link: &Link,
+    now: Timestamp,
+) {
+    let site_of = |subject: &Subject| board.entities.get(subject).and_then(|entity| entity.site.clone());
+    let site = site_of(&Subject::lenient(EntityKind::Link, id)).map_or_else(String::new, |s| s.to_string());
+    let used = links::meter(settings, live, link, now).filter(|(.., old)| !old);
+    for (way, direction, bought) in [(0, "down", link.contract.down), (1, "up", link.contract.up)] {
+        let labels = [site.as_str(), id, direction];
+        if let Some(bought) = bought {
+            page.add(&m::LINK_CONTRACT, &labels, bought.bits_per_second() as f64);
+        }
+        let rate = used.as_ref().and_then(|(meter, latest, _)| number(&latest.value, meter.fields()[way]));
+        if let Some(bytes) = rate {
+            page.add(&m::LINK_USED, &labels, bytes * 8.0);
+        }
+        for share in link.accounting.iter().flat_map(|accounting| &accounting.shares) {
+            let subject = Subject::lenient(EntityKind::Share, &format!("{id}/{}", share.id));
+            let site = site_of(&subject).map_or_else(String::new, |s| s.to_string());
+            if let Some(due) = share.share.and_then(|share| share.of(bought)) {
+                page.add(&m::LINK_SHARE_DUE, &[&site, id, &share.id, direction], due as f64);
+            }
+        }
+    }
+}
+
+/// How many stations of each site with a sweep are on no list. One that two agents of a site see is one.
+fn unknown_stations(
+    page: &mut Exposition,
+    shared: &Shared,
+    settings: &Settings,
+    live: &LiveState,
+    now: Timestamp,
+) {
+    let known = settings.acquaintances();
+    let mut strangers: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for agent in settings.agents().values().filter(|agent| !agent.sweeps.is_empty()) {
+        strangers.entry(agent.site.to_string()).or_default();
+    }
+    let stations = live.values.iter().filter(|((_, subject), _)| subject.kind == EntityKind::Station);
+    for ((agent, subject), latest) in stations {
+        let Value::Station(station) = &latest.value else { continue };
+        let Some((scope, _)) = subject.id.rsplit_once('/') else { continue };
+        let is_listed = latest.at.0 >= now.0 - STATION_MS && shared.intent.may_speak(agent, subject);
+        if is_listed
+            && !known.knows(scope, &station.mac, &station.addresses())
+            && let Some(site) = settings.agents().get(agent).map(|agent| agent.site.to_string())
+        {
+            strangers.entry(site).or_default().insert(&station.mac);
+        }
+    }
+    for (site, strangers) in strangers {
+        page.add(&m::UNKNOWN_STATIONS, &[&site], strangers.len() as f64);
+    }
+}
+
+/// Metrics that say of which time they speak, and so stay true when nobody tells them any more.
+static DATED: [&Metric; 2] = [&m::BACKUP_LAST_GOOD, &m::AGENT_CERTIFICATE_EXPIRES];
+
+/// What an agent said last of an entity. A gauge that says nothing of now (`fresh`) is left out; counters, which a
+/// pause does not make untrue, stay.
+fn entity(
+    page: &mut Exposition,
+    site: &str,
+    agent: &AgentId,
+    subject: &Subject,
+    latest: &Latest,
+    fresh: bool,
+) {
     let id = subject.id.as_str();
+    let is_told = |metric: &'static Metric| {
+        fresh || metric.kind != Kind::Gauge || DATED.iter().any(|dated| std::ptr::eq(*dated, metric))
+    };
     let mut put = |metric: &'static Metric, labels: &[&str], value: Option<f64>| {
-        if let Some(value) = value {
+        if let Some(value) = value.filter(|_| is_told(metric)) {
             page.add(metric, labels, value);
         }
     };
@@ -126,6 +227,16 @@ fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject,
             put(&m::INTERFACE_RECEIVE, &labels, Some(latest.totals.receive_bytes as f64));
             put(&m::INTERFACE_TRANSMIT, &labels, Some(latest.totals.transmit_bytes as f64));
             put(&m::INTERFACE_ERRORS, &labels, Some(latest.totals.errors as f64));
+            for (metric, total) in [
+                (&m::INTERFACE_RECEIVE_PACKETS, latest.totals.receive.passed),
+                (&m::INTERFACE_RECEIVE_ERRORS, latest.totals.receive.errors),
+                (&m::INTERFACE_RECEIVE_DISCARDS, latest.totals.receive.discards),
+                (&m::INTERFACE_TRANSMIT_PACKETS, latest.totals.transmit.passed),
+                (&m::INTERFACE_TRANSMIT_ERRORS, latest.totals.transmit.errors),
+                (&m::INTERFACE_TRANSMIT_DISCARDS, latest.totals.transmit.discards),
+            ] {
+                put(metric, &labels, Some(total as f64));
+            }
             put(&m::INTERFACE_SPEED, &labels, value_of(i.speed));
             put(&m::INTERFACE_UP, &labels, value_of(i.up));
         }
@@ -135,6 +246,16 @@ fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject,
             put(&m::LINK_MOS, &labels, p.opinion());
             put(&m::LINK_PROBES, &labels, Some(latest.totals.probes as f64));
             put(&m::LINK_PROBES_LOST, &labels, Some(latest.totals.lost as f64));
+            let irregular = &latest.totals.irregular;
+            for (metric, total) in [
+                (&m::LINK_PROBES_LATE, irregular.late),
+                (&m::LINK_PROBES_DUPLICATE, irregular.duplicates),
+                (&m::LINK_PROBES_REORDERED, irregular.reordered),
+                (&m::LINK_PROBES_FORGED, irregular.forged),
+                (&m::LINK_PROBES_VOIDED, irregular.voided),
+            ] {
+                put(metric, &labels, Some(total as f64));
+            }
             put(&m::LINK_JITTER, &labels, value_of(p.jitter));
             let rtt = &latest.totals.rtt;
             page.add_histogram(&m::LINK_RTT, &labels, rtt.sum_micros() * 1e-6, buckets(rtt));
@@ -150,6 +271,8 @@ fn entity(page: &mut Exposition, site: &str, agent: &AgentId, subject: &Subject,
         }
         Value::Device(d) => {
             put(&m::DEVICE_UP, &[site, id], value_of(d.answered));
+            let up_since = d.uptime.map(|up| latest.at.minus(Duration::from_millis(up.0)));
+            put(&m::DEVICE_BOOT, &[site, id], up_since.map(<Timestamp as Scalar>::value));
             put(&m::DEVICE_POLL_SECONDS, &[site, id], value_of(d.duration));
             put(&m::DEVICE_VOIDED, &[site, id], Some(latest.totals.voided as f64));
             put(&m::DEVICE_COLUMNS_FAILED, &[site, id], value_of(d.columns_failed));
@@ -214,5 +337,151 @@ mod tests {
         assert_eq!(buckets.len(), RTT_BOUNDS.len() + 1);
         assert_eq!(buckets.iter().map(|(_, n)| n).sum::<u64>(), 6);
         assert_eq!(buckets.last().map(|(_, n)| *n), Some(1));
+    }
+
+    fn settings() -> Settings {
+        let text = "institution: { id: u, name: { en: U }, timezone: Asia/Hebron }
+sites: { centre: { name: { en: Centre } }, jenin: { name: { en: Jenin } } }
+agents: { jenin-gw: { site: jenin, role: gateway, host_every: 10s } }
+links:
+  l:
+    name: { en: L }
+    between: [centre, jenin]
+    contract: { down: 8Mbit/s, up: 2Mbit/s }
+    probes: [{ from: jenin-gw, to: 10.0.0.1 }]
+    accounting:
+      from: jenin-gw
+      interface: wan0
+      shares: [{ id: one, name: { en: One }, prefixes: [10.1.0.0/16], share: 25% }]
+";
+        wasl_settings::load_from(&[("wasl.yaml".into(), text.to_owned())]).expect("sound")
+    }
+
+    /// Catches: a dashboard that cannot say how full a line is, or shows the traffic of before a cut.
+    #[test]
+    fn what_was_bought_is_told_always_and_what_is_used_while_it_is_known() {
+        use wasl_model::units::{Bytes, Millis};
+        let (settings, at) = (settings(), Timestamp(1_795_000_000_000));
+        let live = crate::live::Live::default();
+        let value = Value::Interface(wasl_model::InterfaceSample {
+            interval: Some(Millis(10_000)),
+            receive_bytes: Some(Bytes(2_500_000)),
+            ..Default::default()
+        });
+        let subject = "interface/jenin-gw/wan0".parse().expect("valid");
+        let agent = "jenin-gw".parse().expect("valid");
+        live.apply(&agent, vec![wasl_model::Observation { subject, at, value }], at);
+        let told = |seconds| {
+            let mut page = Exposition::default();
+            let (board, now) = (Board::default(), at.plus(Duration::from_secs(seconds)));
+            capacity(&mut page, &settings, &board, &live.read(), "l", &settings.links()["l"], now);
+            page.render()
+        };
+        let used = "wasl_link_used_bits_per_second{site=\"\",link=\"l\",direction=\"down\"} 2000000.0\n";
+        assert!(told(40).contains(used) && !told(40).contains("direction=\"up\"} 0"), "{}", told(40));
+        assert!(!told(41).contains("wasl_link_used"), "{}", told(41));
+        for line in [
+            "wasl_link_contract_bits_per_second{site=\"\",link=\"l\",direction=\"down\"} 8000000.0\n",
+            "wasl_link_contract_bits_per_second{site=\"\",link=\"l\",direction=\"up\"} 2000000.0\n",
+            "wasl_link_share_due_bits_per_second{site=\"\",link=\"l\",share=\"one\",direction=\"up\"} 500000.0\n",
+        ] {
+            assert!(told(41).contains(line), "{line} {}", told(41));
+        }
+    }
+
+    #[test]
+    fn what_is_irregular_is_summed_up_over_all_windows() {
+        use wasl_model::units::Count;
+        let live = crate::live::Live::default();
+        let agent = "gw".parse().expect("valid");
+        let window = |late: u64| wasl_model::ProbeWindow {
+            sent: Some(Count(10)),
+            late: Some(Count(late)),
+            forged: Some(Count(1)),
+            ..Default::default()
+        };
+        let interface = wasl_model::InterfaceSample {
+            receive_packets: Some(Count(4)),
+            transmit_discards: Some(Count(2)),
+            ..Default::default()
+        };
+        let of = |subject: &str, at, value| wasl_model::Observation {
+            subject: subject.parse().expect("valid"),
+            at: Timestamp(at),
+            value,
+        };
+        let all = vec![
+            of("link/l", 1, Value::Probe(window(2).into())),
+            of("link/l", 2, Value::Probe(window(5).into())),
+            of("interface/gw/e", 1, Value::Interface(interface.clone())),
+            of("interface/gw/e", 2, Value::Interface(interface)),
+        ];
+        live.apply(&agent, all, Timestamp(3));
+        let mut page = Exposition::default();
+        for ((agent, subject), latest) in &live.read().values {
+            entity(&mut page, "s", agent, subject, latest, true);
+        }
+        let text = page.render();
+        let link = "{site=\"s\",agent=\"gw\",link=\"l\",target=\"\"}";
+        let port = "{site=\"s\",device=\"gw\",interface=\"e\"}";
+        for line in [
+            format!("wasl_link_probes_late_total{link} 7.0\n"),
+            format!("wasl_link_probes_forged_total{link} 2.0\n"),
+            format!("wasl_link_probes_voided_total{link} 0.0\n"),
+            format!("wasl_interface_receive_packets_total{port} 8.0\n"),
+            format!("wasl_interface_transmit_discards_total{port} 4.0\n"),
+            format!("wasl_interface_receive_errors_total{port} 0.0\n"),
+        ] {
+            assert!(text.contains(&line), "{line} {text}");
+        }
+    }
+
+    /// Catches: the figures of a branch that was cut three days ago, flat for ever.
+    #[test]
+    fn what_says_nothing_of_now_is_left_out_and_counters_stay() {
+        use wasl_model::units::{BitsPerSecond, Bytes, Millis};
+        use wasl_model::{BackupEvidence, BackupOutcome, InterfaceSample, Observation};
+        let (agent, at) = ("gw".parse::<AgentId>().expect("valid"), Timestamp(1_000));
+        let live = crate::live::Live::default();
+        let interface = InterfaceSample {
+            receive_bytes: Some(Bytes(5)),
+            up: Some(true),
+            speed: Some(BitsPerSecond(9)),
+            ..InterfaceSample::default()
+        };
+        let backup = BackupEvidence {
+            tool: "restic".into(),
+            tool_version: String::new(),
+            outcome: BackupOutcome::Read,
+            snapshots: 3,
+            newest_at: Some(at),
+            newest_id: None,
+            newest_bytes: None,
+            took: Millis(1),
+            detail: String::new(),
+        };
+        let of = |subject: &str, value| Observation { subject: subject.parse().expect("valid"), at, value };
+        let told = vec![
+            of("interface/gw/eth0", Value::Interface(interface)),
+            of("backup_job/b", Value::Backup(backup)),
+        ];
+        live.apply(&agent, told, at);
+        let told = |fresh| {
+            let mut page = Exposition::default();
+            for ((agent, subject), latest) in &live.read().values {
+                entity(&mut page, "s", agent, subject, latest, fresh);
+            }
+            page.render()
+        };
+        for (metric, stays) in [
+            ("wasl_interface_receive_bytes_total{", true),
+            ("wasl_interface_up{", false),
+            ("wasl_interface_speed_bits_per_second{", false),
+            ("wasl_backup_last_good_timestamp_seconds{", true),
+            ("wasl_backup_snapshots{", false),
+        ] {
+            assert!(told(true).contains(metric), "{metric}");
+            assert_eq!(told(false).contains(metric), stays, "{metric}");
+        }
     }
 }

@@ -15,10 +15,10 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use wasl_model::{AgentId, EntityKind, Subject, UserRole};
-use wasl_pages::view::{ErrorView, Frame, LinkPageView, LinkView, ReportView};
+use wasl_pages::view::{ChangeView, ErrorView, Frame, LinkPageView, LinkView, ReportView};
 use wasl_pages::{Lang, Painter, live, pages};
 use wasl_pki::secret::same_secret;
-use wasl_store::IncidentFilter;
+use wasl_store::{EventFilter, IncidentFilter};
 
 use super::Operators;
 use super::access::{Who, cookie};
@@ -26,6 +26,7 @@ use super::api::take_on;
 use super::extract::Query;
 use super::problem::Problem;
 use super::reports::{self, zone};
+use super::scope::Scope;
 use super::views;
 use crate::time::now;
 
@@ -51,6 +52,7 @@ pub(super) fn router() -> Router<Operators> {
         .route("/entities/{kind}/{*id}", get(entity))
         .route("/live/overview", get(live_overview))
         .route("/live/links", get(live_links))
+        .route("/live/link/{id}", get(live_link))
 }
 
 /// What every page needs.
@@ -61,9 +63,13 @@ pub(super) struct PageContext {
 }
 
 impl PageContext {
+    fn painter(&self) -> Painter<'_> {
+        Painter::new(&self.operators.shared.texts, self.lang, now(), zone(&self.operators))
+    }
+
     /// Draws with a painter for this request.
     pub(super) fn painted(&self, draw: impl FnOnce(&Painter<'_>) -> String) -> Response {
-        let painter = Painter::new(&self.operators.shared.texts, self.lang, now(), zone(&self.operators));
+        let painter = self.painter();
         let mut response = Html(draw(&painter)).into_response();
         let cookie = format!("{LANG}={}; Path=/; SameSite=Lax; Max-Age=31536000", self.lang.tag());
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
@@ -216,51 +222,77 @@ async fn agents(Looking(context): Looking) -> Response {
     context.painted(|p| pages::agents(p, &context.frame, &view))
 }
 
-async fn agent(Looking(context): Looking, Path(id): Path<String>) -> Response {
+async fn agent(Looking(context): Looking, Path(id): Path<String>) -> Result<Response, Problem> {
     let view = AgentId::new(id).ok().and_then(|id| views::agent(&context.operators, &id));
-    match view {
-        Some(view) => context.painted(|p| pages::agent(p, &context.frame, &view)),
-        None => context.error(StatusCode::NOT_FOUND, None),
-    }
+    let Some(mut view) = view else { return Ok(context.error(StatusCode::NOT_FOUND, None)) };
+    let subject = Subject::lenient(EntityKind::Agent, &view.agent.id);
+    view.changes = changes_of(&context.operators, &subject).await?;
+    Ok(context.painted(|p| pages::agent(p, &context.frame, &view)))
 }
 
-async fn discovery(Looking(context): Looking) -> Response {
-    let view = views::discovery::view(&context.operators, now());
-    context.painted(|p| pages::discovery(p, &context.frame, &view))
+async fn discovery(Looking(context): Looking) -> Result<Response, Problem> {
+    let wanted = EventFilter { occurrences: Some(true), limit: CHANGES, ..EventFilter::default() };
+    let changes = changes(&context.operators, &wanted, None).await?;
+    let view = views::discovery::view(&context.operators, changes, now());
+    Ok(context.painted(|p| pages::discovery(p, &context.frame, &view)))
 }
 
-async fn entity(Looking(context): Looking, Path((kind, id)): Path<(String, String)>) -> Response {
+async fn entity(
+    Looking(context): Looking,
+    Path((kind, id)): Path<(String, String)>,
+) -> Result<Response, Problem> {
     let subject: Option<Subject> = format!("{kind}/{id}").parse().ok();
     if kind == EntityKind::Link.as_str()
         && let Some(link) = views::links::one(&context.operators, &id, now())
     {
-        return link_page(&context, link).await.unwrap_or_else(IntoResponse::into_response);
+        return link_page(&context, link).await;
     }
-    match subject.and_then(|subject| views::entity(&context.operators, &subject)) {
-        Some(view) => context.painted(|p| pages::entity(p, &context.frame, &view)),
-        None => context.error(StatusCode::NOT_FOUND, None),
-    }
+    let found = subject.and_then(|subject| views::entity(&context.operators, &subject, now()));
+    let Some(mut view) = found else { return Ok(context.error(StatusCode::NOT_FOUND, None)) };
+    view.changes = changes_of(&context.operators, &view.subject).await?;
+    Ok(context.painted(|p| pages::entity(p, &context.frame, &view)))
 }
 
 /// Months on a link's page; the API tells more.
 const MONTHS: usize = 6;
-/// Changes on a link's page.
-const CHANGES: usize = 30;
+/// Events on a page; the API has them all.
+const CHANGES: u32 = 30;
 
-async fn link_page(context: &PageContext, mut link: LinkView) -> Result<Response, Problem> {
+/// The latest events of an entity and of what belongs to it, the newest first.
+async fn changes_of(operators: &Operators, subject: &Subject) -> Result<Vec<ChangeView>, Problem> {
+    let scope = Scope::of(&operators.intent.settings(), subject);
+    changes(operators, &EventFilter { limit: CHANGES, ..scope.filter() }, Some(subject)).await
+}
+
+async fn changes(
+    operators: &Operators,
+    wanted: &EventFilter,
+    page: Option<&Subject>,
+) -> Result<Vec<ChangeView>, Problem> {
+    let found =
+        operators.store.find_events(wanted).await.map_err(|e| Problem::internal("reading events", &e))?;
+    Ok(found.into_iter().map(|event| views::events::change(event, page)).collect())
+}
+
+async fn link_page(context: &PageContext, link: LinkView) -> Result<Response, Problem> {
     let operators = &context.operators;
-    reports::fill_shares(operators, &mut link).await?;
-    let months = reports::months(operators, &link, MONTHS).await?;
-    let (down_forecast, up_forecast) = reports::forecasts(operators, &link).await?;
-    let changes = operators.boards.latest_of(&format!("link/{}", link.id), CHANGES);
-    let view = LinkPageView {
-        changes: changes.into_iter().map(views::links::change).collect(),
-        months: months.iter().map(|month| (**month).clone()).collect(),
-        down_forecast,
-        up_forecast,
-        link,
-    };
+    let changes = changes_of(operators, &Subject::lenient(EntityKind::Link, &link.id)).await?;
+    let view = link_view(operators, link, changes, MONTHS).await?;
     Ok(context.painted(|p| pages::link(p, &context.frame, &view)))
+}
+
+/// A link's page; what belongs to its past is remembered for a while and costs little.
+async fn link_view(
+    operators: &Operators,
+    mut link: LinkView,
+    changes: Vec<ChangeView>,
+    months: usize,
+) -> Result<LinkPageView, Problem> {
+    reports::fill_shares(operators, &mut link).await?;
+    let months = reports::months(operators, &link, months).await?;
+    let (down_forecast, up_forecast) = reports::forecasts(operators, &link).await?;
+    let months = months.iter().map(|month| (**month).clone()).collect();
+    Ok(LinkPageView { changes, months, down_forecast, up_forecast, link })
 }
 
 #[derive(Deserialize)]
@@ -294,32 +326,80 @@ pub(super) async fn not_found(context: PageContext) -> Response {
     context.error(StatusCode::NOT_FOUND, None)
 }
 
+/// A page that is drawn again and again.
+trait Drawn: Send + 'static {
+    /// Its fragments now; `None` where there is nothing to be shown any more, which ends the stream.
+    fn draw(&mut self, context: &PageContext) -> impl Future<Output = Option<Vec<live::Fragment>>> + Send;
+}
+
+/// A page that is drawn from what is in memory.
+impl<F: Fn(&Operators, &Painter<'_>) -> Vec<live::Fragment> + Send + 'static> Drawn for F {
+    fn draw(&mut self, context: &PageContext) -> impl Future<Output = Option<Vec<live::Fragment>>> + Send {
+        std::future::ready(Some(self(&context.operators, &context.painter())))
+    }
+}
+
+/// The page of a link. Its events are read again when there are new ones.
+struct LinkDrawn {
+    id: String,
+    changes: Option<(u64, Vec<ChangeView>)>,
+}
+
+impl LinkDrawn {
+    async fn view(&mut self, operators: &Operators) -> Result<Option<LinkPageView>, Problem> {
+        let Some(link) = views::links::one(operators, &self.id, now()) else { return Ok(None) };
+        let latest = operators.boards.latest();
+        if self.changes.as_ref().is_none_or(|(upto, _)| *upto != latest) {
+            let subject = Subject::lenient(EntityKind::Link, &self.id);
+            self.changes = Some((latest, changes_of(operators, &subject).await?));
+        }
+        let changes = self.changes.as_ref().map(|(_, changes)| changes.clone()).unwrap_or_default();
+        link_view(operators, link, changes, 1).await.map(Some)
+    }
+}
+
+impl Drawn for LinkDrawn {
+    async fn draw(&mut self, context: &PageContext) -> Option<Vec<live::Fragment>> {
+        // A store that does not answer ends the stream; the browser asks again.
+        let view = self.view(&context.operators).await.ok()??;
+        Some(live::link_fragments(&context.painter(), &view))
+    }
+}
+
 /// The overview as it changes.
 async fn live_overview(Looking(context): Looking) -> Response {
-    follow(context, |operators, painter| {
+    follow(context, |operators: &Operators, painter: &Painter<'_>| {
         live::overview_fragments(painter, &views::overview(operators, now()))
     })
 }
 
 /// The links as they change.
 async fn live_links(Looking(context): Looking) -> Response {
-    follow(context, |operators, painter| live::links_fragments(painter, &views::links(operators, now())))
+    follow(context, |operators: &Operators, painter: &Painter<'_>| {
+        live::links_fragments(painter, &views::links(operators, now()))
+    })
+}
+
+/// A link as it changes.
+async fn live_link(Looking(context): Looking, Path(id): Path<String>) -> Response {
+    if views::links::one(&context.operators, &id, now()).is_none() {
+        return context.error(StatusCode::NOT_FOUND, None);
+    }
+    follow(context, LinkDrawn { id, changes: None })
 }
 
 /// A page as it changes: all of it at first, then what is different.
-fn follow(
-    context: PageContext,
-    draw: impl Fn(&Operators, &Painter<'_>) -> Vec<live::Fragment> + Clone + Send + 'static,
-) -> Response {
-    struct Drawing {
+fn follow(context: PageContext, drawn: impl Drawn) -> Response {
+    struct Drawing<D> {
         context: Arc<PageContext>,
+        drawn: D,
         before: Vec<live::Fragment>,
         last: Option<tokio::time::Instant>,
     }
     let stop = context.operators.stop.clone();
-    let state = Drawing { context: Arc::new(context), before: Vec::new(), last: None };
+    let state = Drawing { context: Arc::new(context), drawn, before: Vec::new(), last: None };
     let messages = stream::unfold(state, move |mut state| {
-        let (stop, draw) = (stop.clone(), draw.clone());
+        let stop = stop.clone();
         async move {
             loop {
                 if state.last.is_some() {
@@ -328,10 +408,7 @@ fn follow(
                         () = tokio::time::sleep(DRAW) => {}
                     }
                 }
-                let operators = &state.context.operators;
-                let painter =
-                    Painter::new(&operators.shared.texts, state.context.lang, now(), zone(operators));
-                let all = draw(operators, &painter);
+                let all = state.drawn.draw(&state.context).await?;
                 let changed = live::changed(&state.before, all.clone());
                 state.before = all;
                 let message = if !changed.is_empty() {

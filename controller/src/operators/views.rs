@@ -3,6 +3,7 @@
 mod accounting;
 mod directions;
 pub(super) mod discovery;
+pub(super) mod events;
 pub(super) mod links;
 
 use std::collections::BTreeMap;
@@ -16,11 +17,13 @@ use wasl_model::{
 use wasl_pages::view::{
     AgentDetailView, AgentView, AgentsView, BackupView, BackupsView, ChartView, DeviceView, DiskView,
     EntityView, FigureView, IncidentView, IncidentsView, InterfaceView, JoinHint, Judgement, KindTotal,
-    LinksView, MachineView, MaintenanceView, NoticeView, OverviewView, PartView, TargetView,
+    LinksView, MachineView, MaintenanceView, NoticeView, OverviewView, PartView, PortsView, TargetView,
 };
+use wasl_settings::Settings;
 use wasl_store::AgentRecord;
 
 use crate::board::{Board, Entity};
+use crate::intent::every;
 use crate::live::{Latest, State, number, value_of};
 use crate::shared::Shared;
 
@@ -101,16 +104,20 @@ pub(super) fn agent(shared: &Shared, id: &AgentId) -> Option<AgentDetailView> {
         notices: notices(&live, |agent, _| agent == id),
         observes: observes.map(|e| (e.subject.clone(), e.state.health)).collect(),
         charts: charts(&subject, id),
+        changes: Vec::new(),
     })
 }
 
 /// `/entities/{kind}/{id}`
-pub(super) fn entity(shared: &Shared, subject: &Subject) -> Option<EntityView> {
+pub(super) fn entity(shared: &Shared, subject: &Subject, now: Timestamp) -> Option<EntityView> {
     let board = shared.boards.board();
     let entity = board.entities.get(subject)?;
+    let settings = shared.intent.settings();
     let live = shared.live.read();
     let latest = entity.agent.as_ref().and_then(|agent| live.values.get(&(agent.clone(), subject.clone())));
-    let parts = board.entities.values().filter(|e| is_part(&e.subject, subject));
+    let has_parts = matches!(subject.kind, EntityKind::Machine | EntityKind::Device);
+    let of_kind = |kind| board.parts(&subject.id, kind).filter(move |_| has_parts);
+    let parts = of_kind(EntityKind::Disk).chain(of_kind(EntityKind::Sensor));
     let fields = series::fields(subject.kind);
     // A sensor measures one of many things; what it does not measure is no gap.
     let shown = |field: &str| {
@@ -144,7 +151,11 @@ pub(super) fn entity(shared: &Shared, subject: &Subject) -> Option<EntityView> {
             .filter(|chart| shown(&chart.field))
             .collect(),
         parts: parts.map(|part| part_view(&live, part)).collect(),
+        interfaces: of_kind(EntityKind::Interface)
+            .filter_map(|e| interface(&settings, &live, e, now))
+            .collect(),
         incident: board.incident_of(subject).map(|incident| incident.id),
+        changes: Vec::new(),
     })
 }
 
@@ -224,16 +235,8 @@ fn worst_first(board: &Board, kind: EntityKind) -> Vec<&Entity> {
     entities
 }
 
-/// Whether `part` is a disk or interface of `whole`.
-fn is_part(part: &Subject, whole: &Subject) -> bool {
-    matches!(whole.kind, EntityKind::Machine | EntityKind::Device)
-        && matches!(part.kind, EntityKind::Disk | EntityKind::Interface | EntityKind::Sensor)
-        && part.id.strip_prefix(&whole.id).is_some_and(|rest| rest.starts_with('/'))
-}
-
 fn part_view(live: &State, part: &Entity) -> PartView {
     let wanted = |field: &str| match part.subject.kind {
-        EntityKind::Interface => matches!(field, "receive_rate" | "transmit_rate"),
         EntityKind::Disk => matches!(field, "used" | "size"),
         _ => true,
     };
@@ -329,6 +332,12 @@ fn latest<'a>(live: &'a State, entity: &Entity) -> Option<&'a Latest> {
     live.values.get(&(entity.agent.clone()?, entity.subject.clone())).map(AsRef::as_ref)
 }
 
+/// Whether what was said last of an entity says anything of now.
+fn is_of_now(settings: &Settings, entity: &Entity, latest: &Latest, now: Timestamp) -> bool {
+    let agent = entity.agent.as_ref();
+    agent.is_some_and(|agent| latest.is_of_now(every(settings, agent, &entity.subject), now))
+}
+
 fn notices(live: &State, wanted: impl Fn(&AgentId, &Subject) -> bool) -> Vec<NoticeView> {
     live.notices()
         .filter(|((agent, subject), _, _)| wanted(agent, subject))
@@ -357,23 +366,25 @@ fn machine(
 ) -> Option<MachineView> {
     let latest = latest(live, entity)?;
     let Value::Host(host) = &latest.value else { return None };
-    let disks = of_kind(board, EntityKind::Disk).filter(|e| is_part(&e.subject, &entity.subject));
-    let interfaces = of_kind(board, EntityKind::Interface).filter(|e| is_part(&e.subject, &entity.subject));
+    let settings = shared.intent.settings();
+    let is_of_now = is_of_now(&settings, entity, latest, now);
+    let disks = board.parts(&entity.subject.id, EntityKind::Disk);
+    let interfaces = board.parts(&entity.subject.id, EntityKind::Interface);
     Some(MachineView {
         id: entity.subject.id.clone(),
         site: site(shared, entity),
         state: judgement(entity),
-        cpu_busy: value_of(host.cpu_busy),
+        cpu_busy: value_of(host.cpu_busy).filter(|_| is_of_now),
         cpu_history: latest.trend.line(0, now),
         processors: host.processors.map(|c| c.0),
         memory_total: host.memory_total.map(|b| b.0),
-        memory_available: host.memory_available.map(|b| b.0),
+        memory_available: host.memory_available.map(|b| b.0).filter(|_| is_of_now),
         swap_total: host.swap_total.map(|b| b.0),
-        swap_free: host.swap_free.map(|b| b.0),
+        swap_free: host.swap_free.map(|b| b.0).filter(|_| is_of_now),
         booted_at: host.booted_at,
-        sessions: host.sessions.map(|c| c.0),
+        sessions: host.sessions.map(|c| c.0).filter(|_| is_of_now),
         disks: disks.filter_map(|e| disk(live, e)).collect(),
-        interfaces: interfaces.filter_map(|e| interface(live, e, now)).collect(),
+        interfaces: interfaces.filter_map(|e| interface(&settings, live, e, now)).collect(),
     })
 }
 
@@ -388,21 +399,23 @@ fn disk(live: &State, entity: &Entity) -> Option<DiskView> {
     })
 }
 
-fn interface(live: &State, entity: &Entity, now: Timestamp) -> Option<InterfaceView> {
+fn interface(settings: &Settings, live: &State, entity: &Entity, now: Timestamp) -> Option<InterfaceView> {
     let latest = latest(live, entity)?;
+    let is_of_now = is_of_now(settings, entity, latest, now);
+    let rate = |field| number(&latest.value, field).filter(|_| is_of_now);
     let Value::Interface(interface) = &latest.value else { return None };
     Some(InterfaceView {
         id: entity.subject.id.clone(),
         name: entity.subject.id.split_once('/').map(|(_, name)| name.to_owned())?,
         state: judgement(entity),
-        up: interface.up,
+        up: interface.up.filter(|_| is_of_now),
         speed: interface.speed.map(|s| s.0),
-        receive: number(&latest.value, "receive_rate"),
-        transmit: number(&latest.value, "transmit_rate"),
+        receive: rate("receive_rate"),
+        transmit: rate("transmit_rate"),
         receive_history: latest.trend.line(0, now),
         transmit_history: latest.trend.line(1, now),
-        errors: number(&latest.value, "errors"),
-        discards: number(&latest.value, "discards"),
+        errors: rate("errors"),
+        discards: rate("discards"),
     })
 }
 
@@ -412,6 +425,8 @@ fn targets(shared: &Shared, board: &Board, live: &State, now: Timestamp) -> Vec<
         .into_iter()
         .map(|entity| {
             let latest = latest(live, entity);
+            let trend = latest.map(|l| l.trend.line(0, now));
+            let latest = latest.filter(|latest| is_of_now(&settings, entity, latest, now));
             let window = match latest.map(|l| &l.value) {
                 Some(Value::Probe(window)) => Some(window),
                 _ => None,
@@ -433,7 +448,7 @@ fn targets(shared: &Shared, board: &Board, live: &State, now: Timestamp) -> Vec<
                 rtt_p95: of("rtt_p95"),
                 loss: of("loss"),
                 jitter: of("jitter"),
-                rtt_history: latest.map(|l| l.trend.line(0, now)).unwrap_or_default(),
+                rtt_history: trend.unwrap_or_default(),
             }
         })
         .collect()
@@ -457,7 +472,6 @@ fn device(shared: &Shared, board: &Board, live: &State, entity: &Entity, now: Ti
         }
         _ => None,
     };
-    let interfaces = of_kind(board, EntityKind::Interface).filter(|e| is_part(&e.subject, &entity.subject));
     DeviceView {
         id: entity.subject.id.clone(),
         name: name(shared, &entity.subject),
@@ -466,8 +480,30 @@ fn device(shared: &Shared, board: &Board, live: &State, entity: &Entity, now: Ti
         site: site(shared, entity),
         state: judgement(entity),
         up_since: up,
-        interfaces: interfaces.filter_map(|e| interface(live, e, now)).collect(),
+        ports: ports(&settings, board, live, entity, now),
     }
+}
+
+/// A device's interfaces, counted: a list of all of them is on its own page.
+fn ports(settings: &Settings, board: &Board, live: &State, device: &Entity, now: Timestamp) -> PortsView {
+    let healths = board.parts(&device.subject.id, EntityKind::Interface).map(|entity| entity.state.health);
+    let healths = KindTotal::of(EntityKind::Interface, healths);
+    let Some(agent) = &device.agent else { return PortsView { healths, up: 0, down: 0 } };
+    let prefix = format!("{}/", device.subject.id);
+    let first = Subject { kind: EntityKind::Interface, id: prefix.clone() };
+    let told = live.values.range((agent.clone(), first)..);
+    let told = told.take_while(|((by, s), _)| {
+        by == agent && s.kind == EntityKind::Interface && s.id.starts_with(&prefix)
+    });
+    let states = told.filter_map(|((by, subject), latest)| match &latest.value {
+        Value::Interface(interface) if latest.is_of_now(every(settings, by, subject), now) => interface.up,
+        _ => None,
+    });
+    let (mut up, mut down) = (0, 0);
+    for is_up in states {
+        *(if is_up { &mut up } else { &mut down }) += 1;
+    }
+    PortsView { healths, up, down }
 }
 
 fn backup(shared: &Shared, live: &State, entity: &Entity) -> BackupView {
@@ -528,5 +564,72 @@ fn agent_view(shared: &Shared, board: &Board, live: &State, record: &AgentRecord
         clock_offset: sample.and_then(|s| s.clock_offset).map(Scalar::value),
         clock_error: sample.and_then(|s| s.clock_error).map(Scalar::value),
         certificate_expires: Some(record.not_after),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use wasl_model::health::{EntityState, Reason};
+    use wasl_model::{InterfaceSample, Observation};
+
+    use super::*;
+    use crate::live::Live;
+
+    const NOW: Timestamp = Timestamp(1_795_000_000_000);
+
+    fn put(board: &mut Board, subject: &str, agent: &str, health: Health) {
+        let subject: Subject = subject.parse().expect("valid");
+        let state = EntityState {
+            health,
+            activity: None,
+            proof: None,
+            reason: Reason::new("x"),
+            since: NOW,
+            confidence: 1.0,
+            caused_by: None,
+        };
+        let agent = Some(agent.parse().expect("valid"));
+        let entity = Entity { subject: subject.clone(), state, site: None, agent, at: None };
+        board.entities.insert(subject, Box::new(entity));
+    }
+
+    /// Catches: ports of `sw-10` counted for `sw-1`, those of another agent's device of that name, and those that nobody
+    /// has told of for an hour.
+    #[test]
+    fn a_device_has_its_own_ports_and_those_that_are_silent_are_neither_up_nor_down() {
+        let settings = wasl_settings::load_from(&[(
+            "wasl.yaml".into(),
+            "institution: { id: u, name: { en: U }, timezone: Asia/Hebron }".to_owned(),
+        )])
+        .expect("sound");
+        let (mut board, live) = (Board::default(), Live::default());
+        put(&mut board, "device/sw-1", "gw", Health::Ok);
+        for (port, agent, health, ago, up) in [
+            ("sw-1/1", "gw", Health::Ok, 1, true),
+            ("sw-1/2", "gw", Health::Down, 1, false),
+            ("sw-1/3", "gw", Health::Unknown, 3_600, true),
+            ("sw-10/1", "gw", Health::Down, 1, true),
+            ("sw-1/1", "gz", Health::Ok, 1, true),
+        ] {
+            let subject = format!("interface/{port}");
+            put(&mut board, &subject, agent, health);
+            let value = Value::Interface(InterfaceSample { up: Some(up), ..InterfaceSample::default() });
+            let at = NOW.minus(Duration::from_secs(ago));
+            let told = Observation { subject: subject.parse().expect("valid"), at, value };
+            live.apply(&agent.parse().expect("valid"), vec![told], NOW);
+        }
+        let shown = |port: &str| {
+            let entity = &board.entities[&format!("interface/{port}").parse().expect("valid")];
+            interface(&settings, &live.read(), entity, NOW).expect("an interface").up
+        };
+        assert_eq!((shown("sw-1/2"), shown("sw-1/3")), (Some(false), None), "what is old is not shown");
+        let device = &board.entities[&"device/sw-1".parse().expect("valid")];
+        let ports = ports(&settings, &board, &live.read(), device, NOW);
+        assert_eq!((ports.up, ports.down, ports.healths.total()), (1, 1, 3));
+        let worst: Vec<(Health, u64)> = ports.healths.worst_first().collect();
+        assert_eq!(worst.iter().map(|(_, n)| n).sum::<u64>(), 3);
+        assert!(worst.contains(&(Health::Down, 1)), "{worst:?}");
     }
 }

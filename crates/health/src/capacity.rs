@@ -137,8 +137,18 @@ impl Loads {
 
     /// How much is used now, down and up.
     pub fn now(&self, now: Timestamp) -> [Option<f64>; 2] {
-        self.spells.back().filter(|last| now.since(last.to) <= FRESH).map_or([None, None], |last| last.ratio)
+        self.spells.back().filter(|last| is_of_now(last.to, now)).map_or([None, None], |last| last.ratio)
     }
+
+    /// Whether nothing was told for so long that nothing is known of now.
+    pub fn is_silent(&self, now: Timestamp) -> bool {
+        self.spells.back().is_none_or(|last| !is_of_now(last.to, now))
+    }
+}
+
+/// Whether a load that ended then says anything of now.
+pub fn is_of_now(ended: Timestamp, now: Timestamp) -> bool {
+    now.since(ended) <= FRESH
 }
 
 /// What trouble with a line was laid to.

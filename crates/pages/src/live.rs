@@ -1,7 +1,7 @@
 //! Live updates: the server sends HTML, the page puts it in place by `id`.
 //!
 //! # The stream
-//! `GET /live/overview?lang=en` and `GET /live/links?lang=en` answer `text/event-stream` with two kinds of event:
+//! `GET /live/overview?lang=en`, `/live/links` and `/live/link/ID` answer `text/event-stream` with two kinds of event:
 //! - `fragments`: HTML elements one after the other, each with an `id`. The page replaces its
 //!   elements of those ids. The first message after each connection holds all fragments, so that a
 //!   page that was asleep catches up; later ones hold what [`changed`].
@@ -17,8 +17,10 @@
 //! 60 lines over the browser's `EventSource`, keeps focus and a reader's text selection, and tells
 //! when it has lost the controller.
 
+mod link;
 mod links;
 
+pub use link::link_fragments;
 pub use links::links_fragments;
 pub(crate) use links::title as links_title;
 

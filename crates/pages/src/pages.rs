@@ -42,7 +42,13 @@ page!(Agents, "agents.html", AgentsView);
 page!(AgentDetail, "agent.html", AgentDetailView);
 page!(Discovery, "discovery.html", DiscoveryView);
 page!(Entity, "entity.html", EntityView);
-page!(LinkPage, "link.html", LinkPageView);
+page!(LinkPage, "link.html", LinkPageView, live: LiveLink);
+
+/// What of a link's page is replaced as it changes: what stands above the charts, and what below.
+struct LiveLink {
+    top: Vec<Markup>,
+    events: Markup,
+}
 page!(Report, "report.html", ReportView);
 page!(Login, "login.html", LoginView);
 page!(Failure, "error.html", ErrorView, what: &'static str);
@@ -116,7 +122,10 @@ pub fn entity(p: &Painter<'_>, frame: &Frame, view: &EntityView) -> String {
 /// `/entities/link/{id}`: one link: what is owed and measured, its ends, its smoke, its months.
 pub fn link(p: &Painter<'_>, frame: &Frame, view: &LinkPageView) -> String {
     let title = p.plain(p.called(&view.link.name));
-    fill(&LinkPage { p, frame, title, nav: Some(Nav::Links), view })
+    let mut top: Vec<Markup> =
+        live::link_fragments(p, view).into_iter().map(|(_, html)| Markup(html)).collect();
+    let events = top.pop().unwrap_or_default();
+    fill(&LinkPage { p, frame, title, nav: Some(Nav::Links), view, live: LiveLink { top, events } })
 }
 
 /// `/links/{id}/report`: a month of a link, to be printed and shown to whoever provides it.

@@ -6,6 +6,7 @@
 
 mod accounting;
 mod discovery;
+mod events;
 pub(crate) mod incidents;
 mod links;
 

@@ -8,6 +8,7 @@ mod agents;
 mod directions;
 mod discovery;
 mod entity;
+mod events;
 mod incidents;
 mod links;
 mod login;
@@ -19,13 +20,14 @@ pub use agents::{AgentDetailView, AgentView, AgentsView, JoinHint};
 pub use directions::{DirectionView, DirectionsView, MeasuredView};
 pub use discovery::{DiscoveryView, Known, NeighbourView, StationView};
 pub use entity::{ChartView, EntityView, FigureView, PartView};
+pub use events::{ChangeView, OccurrenceView};
 pub use incidents::{IncidentView, IncidentsView, MaintenanceView};
-pub use links::{ContractView, EndView, FlowView, LinkView, LinksView, PlaceView, RingView};
+pub use links::{ContractView, EndView, FlowView, IrregularView, LinkView, LinksView, PlaceView, RingView};
 pub use login::{ErrorView, LoginError, LoginView};
-pub use machines::{DeviceView, DiskView, InterfaceView, MachineView, TargetView};
+pub use machines::{DeviceView, DiskView, InterfaceView, MachineView, PortsView, TargetView};
 pub use month::{
-    CarriedView, ChangeView, EndMonthView, ForecastView, LinkPageView, MonthView, OutageView, PlannedView,
-    PromiseView, QualityView, ReportView, ShareMonthView,
+    CarriedView, EndMonthView, ForecastView, LinkPageView, MonthView, OutageView, PlannedView, PromiseView,
+    QualityView, ReportView, ShareMonthView,
 };
 
 use wasl_model::health::{Health, Proof, Reason};

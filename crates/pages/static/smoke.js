@@ -81,6 +81,20 @@
     smoke.cursor.textContent = `${day(d)} ${minute(d)} · ${ms(plot.data[1][at])} · 95 % ${ms(plot.data[2][at])} · ${percent(plot.data[5][at])}`;
   }
 
+  // The figures of the shown span, for whoever cannot or does not point at it: the middle of the windows' medians and of
+  // their 95th percentiles, and the most that a window lost.
+  function middle(values) {
+    const known = values.filter((v) => v !== null).sort((a, b) => a - b);
+    return known.length === 0 ? null : known[(known.length - 1) >> 1];
+  }
+  function summarise(smoke) {
+    const [, p50, p95, , , loss] = smoke.data;
+    const lost = loss.filter((v) => v !== null);
+    const stats = { median: ms(middle(p50)), p95: ms(middle(p95)),
+      loss: percent(lost.length === 0 ? null : lost.reduce((a, b) => Math.max(a, b))) };
+    for (const box of smoke.figure.querySelectorAll("[data-stat]")) box.textContent = stats[box.dataset.stat];
+  }
+
   function draw(smoke) {
     if (!smoke.data) return;
     if (smoke.plot) smoke.plot.destroy();
@@ -107,6 +121,7 @@
       smoke.error.hidden = true;
       smoke.empty.hidden = smoke.data[0].length > 0;
       smoke.plotBox.hidden = smoke.data[0].length === 0;
+      summarise(smoke);
       if (!smoke.plotBox.hidden) draw(smoke);
     } catch (problem) {
       if (problem.name === "AbortError") return;

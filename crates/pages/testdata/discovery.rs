@@ -1,7 +1,7 @@
 //! What the agents of that institution found.
 
-use wasl_model::{EntityKind, Subject};
-use wasl_pages::view::{DiscoveryView, Known, NeighbourView, StationView};
+use wasl_model::{EntityKind, Severity, Subject};
+use wasl_pages::view::{ChangeView, DiscoveryView, Known, NeighbourView, OccurrenceView, StationView};
 
 use super::{DAY, HOUR, MINUTE, ago, jenin};
 
@@ -21,7 +21,28 @@ fn station(mac: &str, addresses: &[&str], known: Known, first: i64) -> StationVi
 /// `/discovery`
 pub(crate) fn view() -> DiscoveryView {
     let subject = |kind, id: &str| Subject { kind, id: id.to_owned() };
+    let stranger = ChangeView {
+        at: ago(38 * MINUTE),
+        subject: Some(subject(EntityKind::Station, "jenin/b8:27:eb:12:9f:03")),
+        health: None,
+        reason: None,
+        occurrence: Some(OccurrenceView {
+            code: "unknown_station",
+            severity: Severity::Warning,
+            detail: "a station that is on no list was seen on lab0".to_owned(),
+            args: [
+                ("mac", "b8:27:eb:12:9f:03"),
+                ("ip", "10.3.16.77"),
+                ("interface", "lab0"),
+                ("site", "jenin"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+            late: false,
+        }),
+    };
     DiscoveryView {
+        changes: vec![stranger],
         stations: vec![
             station("b8:27:eb:12:9f:03", &["10.3.16.77", "fd00:3:16::77"], Known::No, 38 * MINUTE),
             station("52:54:00:aa:00:01", &["10.3.16.21"], Known::Listed, 9 * DAY),

@@ -11,7 +11,7 @@ use wasl_model::{
 use wasl_pages::view::{
     AgentDetailView, AgentView, AgentsView, BackupView, BackupsView, ChartView, DeviceView, DiskView,
     EntityView, FigureView, Frame, InterfaceView, JoinHint, Judgement, KindTotal, LinksView, MachineView,
-    NoticeView, OverviewView, PartView, TargetView,
+    NoticeView, OverviewView, PartView, PortsView, TargetView,
 };
 
 #[path = "discovery.rs"]
@@ -390,6 +390,7 @@ fn charts(kind: EntityKind, id: &str, agent: &str) -> Vec<ChartView> {
 /// `/agents/backup-01`
 pub(crate) fn agent_detail() -> AgentDetailView {
     AgentDetailView {
+        changes: Vec::new(),
         agent: agents().remove(1),
         notices: notices().into_iter().take(1).collect(),
         observes: vec![
@@ -422,29 +423,14 @@ pub(crate) fn links() -> LinksView {
                 site: Some(jenin()),
                 state: ok("device_answers"),
                 up_since: Some(ago(211 * DAY)),
-                interfaces: vec![
-                    interface(
-                        "jenin-sw1",
-                        "GigabitEthernet1/0/1",
-                        ok("interface_up"),
-                        Some((6.1e6, 9.4e5)),
-                        41,
+                ports: PortsView {
+                    healths: KindTotal::of(
+                        EntityKind::Interface,
+                        [Health::Ok, Health::Degraded, Health::Maintenance],
                     ),
-                    interface(
-                        "jenin-sw1",
-                        "GigabitEthernet1/0/2",
-                        judged(Health::Degraded, Reason::new("interface_errors").with("per_second", 2.4)),
-                        Some((1.9e5, 3.0e4)),
-                        43,
-                    ),
-                    interface(
-                        "jenin-sw1",
-                        "GigabitEthernet1/0/3",
-                        judged(Health::Maintenance, Reason::new("interface_disabled")),
-                        None,
-                        47,
-                    ),
-                ],
+                    up: 3,
+                    down: 0,
+                },
             },
             DeviceView {
                 id: "radio-west".to_owned(),
@@ -454,7 +440,7 @@ pub(crate) fn links() -> LinksView {
                 site: Some(jenin()),
                 state: judged(Health::Down, Reason::new("device_silent")),
                 up_since: None,
-                interfaces: Vec::new(),
+                ports: PortsView { healths: KindTotal::of(EntityKind::Interface, []), up: 0, down: 0 },
             },
         ],
     }
@@ -488,6 +474,8 @@ pub(crate) fn target() -> EntityView {
         ],
         charts: charts(EntityKind::Target, "ramallah-core", "jenin-gw"),
         parts: Vec::new(),
+        interfaces: Vec::new(),
+        changes: Vec::new(),
     }
 }
 
@@ -506,8 +494,25 @@ pub(crate) fn device() -> EntityView {
         health,
         values: figures(kind, values),
     };
-    let rates = [("receive_rate", 1_250_000.0), ("transmit_rate", 88_000.0)];
     EntityView {
+        changes: vec![network::trap(3)],
+        interfaces: vec![
+            interface("jenin-sw1", "GigabitEthernet1/0/1", ok("interface_up"), Some((6.1e6, 9.4e5)), 41),
+            interface(
+                "jenin-sw1",
+                "GigabitEthernet1/0/2",
+                judged(Health::Degraded, Reason::new("interface_errors").with("per_second", 2.4)),
+                Some((1.9e5, 3.0e4)),
+                43,
+            ),
+            interface(
+                "jenin-sw1",
+                "GigabitEthernet1/0/3",
+                judged(Health::Maintenance, Reason::new("interface_disabled")),
+                None,
+                47,
+            ),
+        ],
         subject: subject(EntityKind::Device, "jenin-ups"),
         name: Localized::from("jenin-ups"),
         caused_by: None,
@@ -525,8 +530,6 @@ pub(crate) fn device() -> EntityView {
         ),
         charts: charts(EntityKind::Device, "jenin-ups", "jenin-gw"),
         parts: vec![
-            part(EntityKind::Interface, "eth0", Health::Ok, &rates),
-            part(EntityKind::Interface, "eth1", Health::Unknown, &[]),
             part(EntityKind::Sensor, "battery", Health::Ok, &[("charge", 0.98), ("runtime", 1_920.0)]),
             part(EntityKind::Sensor, "inlet", Health::Degraded, &[("temperature", 41.5)]),
         ],
@@ -613,14 +616,17 @@ pub(crate) fn hostile() -> (OverviewView, LinksView, EntityView) {
     overview.notices[0].detail = format!("{name}\r\ndata: x");
     let mut links = links();
     links.devices[0].id = name.into();
-    links.devices[0].interfaces[0].name = name.into();
-    links.devices[0].interfaces[0].id = name.into();
     links.places[0].name = name.into();
     links.links[0].name = name.into();
     links.links[0].ends[0].agent = name.into();
     links.links[0].ends[0].to = name.into();
     links.rings[0].name = name.into();
     let mut entity = target();
+    entity.interfaces = device().interfaces;
+    entity.interfaces[0].name = name.into();
+    entity.interfaces[0].id = name.into();
+    entity.changes = vec![network::trap(1)];
+    entity.changes[0].subject = Some(subject(EntityKind::Interface, name));
     entity.subject.id = name.into();
     entity.activity = Some(name.to_owned());
     entity.charts[0].series = name.into();

@@ -1,11 +1,14 @@
 //! The links of the institution on that day.
 
+use std::collections::BTreeMap;
+
 use wasl_model::health::{Health, Reason};
-use wasl_model::{EntityKind, Localized, Subject, Timestamp};
+use wasl_model::{EntityKind, Localized, Severity, Subject, Timestamp};
 use wasl_pages::view::{
     AccountingView, CarriedView, ChangeView, ContractView, DirectionView, DirectionsView, EndMonthView,
-    EndView, FlowView, ForecastView, Judgement, LinkPageView, LinkView, MeasuredView, MonthView, OutageView,
-    PlaceView, PlannedView, QualityView, ReportView, RingView, ShareView, TalkerView, TalkersView,
+    EndView, FlowView, ForecastView, IrregularView, Judgement, LinkPageView, LinkView, MeasuredView,
+    MonthView, OccurrenceView, OutageView, PlaceView, PlannedView, QualityView, ReportView, RingView,
+    ShareView, TalkerView, TalkersView,
 };
 use wasl_pages::view::{PromiseView, ShareMonthView};
 
@@ -77,6 +80,11 @@ fn end(agent: &str, site: &str, to: &str, via: &str, rtt: f64, loss: f64) -> End
         jitter: heard.then_some(rtt * 0.06),
         mos: heard.then_some(4.4 - loss * 20.0),
         rating: heard.then_some(92.0 - loss * 400.0),
+        irregular: IrregularView {
+            late: Some(0),
+            forged: Some(u64::from(loss > 0.0) * 3),
+            ..Default::default()
+        },
         at: Some(ago(6_000)),
         old: false,
     }
@@ -89,6 +97,8 @@ fn flow(rate: Option<f64>, contracted: u64, branch: &str, field: &'static str) -
         contracted: Some(contracted),
         series: Some(format!("{interface}#{field}_rate@{branch}-gw")),
         interface: Some((interface, field)),
+        at: Some(ago(6_000)),
+        old: false,
     }
 }
 
@@ -349,6 +359,23 @@ pub(crate) fn month(name: &str, over: bool, verdict: &'static str) -> MonthView 
     }
 }
 
+/// A device's word about the port that the link ends in.
+pub(crate) fn trap(hours: i64) -> ChangeView {
+    ChangeView {
+        at: ago(hours * HOUR),
+        subject: Some(subject(EntityKind::Interface, "gaza-core/Gi0/1")),
+        health: None,
+        reason: None,
+        occurrence: Some(OccurrenceView {
+            code: "link_down_trap",
+            severity: Severity::Warning,
+            detail: "linkDown of <b>Gi0/1</b> from 10.20.0.1".to_owned(),
+            args: BTreeMap::new(),
+            late: true,
+        }),
+    }
+}
+
 fn gaza() -> LinkView {
     links().into_iter().find(|link| link.id == "gaza-leased").expect("a link of the fixture")
 }
@@ -464,14 +491,17 @@ fn directions() -> DirectionsView {
 pub(crate) fn link_page() -> LinkPageView {
     let change = |hours: i64, health, reason: Reason| ChangeView {
         at: ago(hours * HOUR),
+        subject: None,
         health: Some(health),
         reason: Some(reason),
+        occurrence: None,
     };
     LinkPageView {
         link: LinkView { accounting: Some(shared()), directions: Some(directions()), ..gaza() },
         changes: vec![
             change(2, Health::Degraded, Reason::new("link_lossy").with("loss_percent", "4.2")),
             change(50, Health::Ok, Reason::new("link_up").with("rtt_ms", "48.1")),
+            trap(50),
             change(51, Health::Down, Reason::new("link_cut")),
         ],
         months: vec![

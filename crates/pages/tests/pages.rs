@@ -315,6 +315,58 @@ fn each_fragment_is_one_element_with_its_id_and_one_message_stays_one() {
     }
 }
 
+/// Catches: a link's page that stands still, and a part of it that cannot be replaced when it first has something to show.
+#[test]
+fn a_links_page_is_made_of_fragments_that_are_there_even_when_empty() {
+    let texts = Texts::new();
+    for lang in Lang::ALL {
+        let p = painter(&texts, lang);
+        let full = fixture::network::link_page();
+        let mut bare = fixture::network::link_page();
+        (bare.link.directions, bare.link.accounting) = (None, None);
+        let ids = |view| live::link_fragments(&p, view).into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        assert_eq!(ids(&full), ids(&bare));
+        for view in [&full, &bare] {
+            let page = pages::link(&p, &fixture::frame(), view);
+            for (id, html) in live::link_fragments(&p, view) {
+                assert_eq!(tags(&html)[0].get("id"), Some(id));
+                assert!(page.contains(&html), "{id} stands on the page as it is sent");
+            }
+            let follows = format!("data-live=\"/live/link/gaza-leased?lang={}\"", lang.tag());
+            assert!(page.contains(&follows), "{page}");
+        }
+    }
+}
+
+/// Catches: \"towards the branch\" on the Internet line of the centre, and between two branches.
+#[test]
+fn a_direction_is_named_by_the_place_that_it_leads_to() {
+    let texts = Texts::new();
+    let p = painter(&texts, Lang::En);
+    let mut view = fixture::network::link_page();
+    let report = pages::report(&p, &fixture::frame(), &fixture::network::report());
+    assert_eq!(report.matches("Throughput towards Gaza").count(), 2, "carried, and in the contract");
+    let page = pages::link(&p, &fixture::frame(), &view);
+    assert!(page.contains("Throughput towards Gaza") && page.contains("Throughput towards Presidency"));
+    view.link.places.truncate(1);
+    let page = pages::link(&p, &fixture::frame(), &view);
+    assert!(
+        page.contains("Throughput towards Presidency") && page.contains("Throughput towards the Internet")
+    );
+}
+
+/// Catches: a link that leads nowhere, beside a station that nobody knows.
+#[test]
+fn what_happened_links_to_pages_that_there_are() {
+    let texts = Texts::new();
+    let p = painter(&texts, Lang::En);
+    let page = pages::discovery(&p, &fixture::frame(), &fixture::discovery::view());
+    assert!(page.contains("jenin/b8:27:eb:12:9f:03</bdi>") && page.contains("A station that is on no list"));
+    assert!(!page.contains("href=\"/entities/station/jenin"), "{page}");
+    let page = pages::entity(&p, &fixture::frame(), &fixture::device());
+    assert!(page.contains("href=\"/entities/interface/gaza-core%2FGi0%2F1\""), "{page}");
+}
+
 #[test]
 fn a_stranger_sees_no_navigation_and_gets_back_to_where_he_was() {
     let texts = Texts::new();

@@ -62,6 +62,8 @@ metrics! {
     AGENT_CERTIFICATE_EXPIRES = Gauge "wasl_agent_certificate_expires_timestamp_seconds" ["site", "agent"] "When the agent's certificate ends";
     CLOCK_CORRECTION = Gauge "wasl_clock_correction_seconds" [] "What the controller adds to its machine's clock; not 0 only after that was set, while the agents' clocks say that it was right before, or after a start with one that was behind";
     INCIDENTS_OPEN = Gauge "wasl_incidents_open" ["severity"] "Incidents that last";
+    OCCURRENCES = Counter "wasl_occurrences" ["site", "code"] "What happened and is no change of health (traps, unknown stations, other neighbours, address conflicts), late word of it included";
+    UNKNOWN_STATIONS = Gauge "wasl_unknown_stations" ["site"] "Stations on the swept subnets that are on no list, seen in the last fourteen days";
     MACHINE_HEALTH = Gauge "wasl_machine_health" ["site", "machine", "health"] "1 for the health that the machine has, 0 for the others";
     MACHINE_CPU_BUSY = Gauge "wasl_machine_cpu_busy_ratio" ["site", "machine"] "Share of all processors' time that was not idle";
     MACHINE_MEMORY_TOTAL = Gauge "wasl_machine_memory_bytes" ["site", "machine"] "Memory in all";
@@ -73,9 +75,16 @@ metrics! {
     INTERFACE_RECEIVE = Counter "wasl_interface_receive_bytes" ["site", "device", "interface"] "Bytes received; the device is a machine or an SNMP device";
     INTERFACE_TRANSMIT = Counter "wasl_interface_transmit_bytes" ["site", "device", "interface"] "Bytes sent";
     INTERFACE_ERRORS = Counter "wasl_interface_errors" ["site", "device", "interface"] "Packets lost to errors, both ways";
+    INTERFACE_RECEIVE_PACKETS = Counter "wasl_interface_receive_packets" ["site", "device", "interface"] "Packets received";
+    INTERFACE_TRANSMIT_PACKETS = Counter "wasl_interface_transmit_packets" ["site", "device", "interface"] "Packets sent";
+    INTERFACE_RECEIVE_ERRORS = Counter "wasl_interface_receive_errors" ["site", "device", "interface"] "Packets received with an error";
+    INTERFACE_TRANSMIT_ERRORS = Counter "wasl_interface_transmit_errors" ["site", "device", "interface"] "Packets that an error kept from being sent";
+    INTERFACE_RECEIVE_DISCARDS = Counter "wasl_interface_receive_discards" ["site", "device", "interface"] "Good packets that were received and thrown away";
+    INTERFACE_TRANSMIT_DISCARDS = Counter "wasl_interface_transmit_discards" ["site", "device", "interface"] "Good packets that were thrown away before sending";
     INTERFACE_SPEED = Gauge "wasl_interface_speed_bits_per_second" ["site", "device", "interface"] "Nominal speed";
     INTERFACE_UP = Gauge "wasl_interface_up" ["site", "device", "interface"] "Whether the interface is operational";
     DEVICE_UP = Gauge "wasl_device_up" ["site", "device"] "Whether the device answered its last poll";
+    DEVICE_BOOT = Gauge "wasl_device_boot_timestamp_seconds" ["site", "device"] "Since when the device's SNMP agent has been up";
     DEVICE_POLL_SECONDS = Gauge "wasl_device_poll_duration_seconds" ["site", "device"] "How long the last poll took";
     DEVICE_VOIDED = Counter "wasl_device_voided_increments" ["site", "device"] "Increments of a device's counters that could not be told for certain (a restart, a jump, a new interface) and were left out";
     DEVICE_COLUMNS_FAILED = Gauge "wasl_device_columns_failed" ["site", "device"] "Columns that could not be read to their end at the last poll";
@@ -97,9 +106,20 @@ metrics! {
     LINK_RTT = Histogram "wasl_link_rtt_seconds" ["site", "agent", "link", "target"] "Round-trip times of probes";
     LINK_PROBES = Counter "wasl_link_probes" ["site", "agent", "link", "target"] "Probes whose fate is decided";
     LINK_PROBES_LOST = Counter "wasl_link_probes_lost" ["site", "agent", "link", "target"] "Probes that were not answered in time";
+    LINK_PROBES_LATE = Counter "wasl_link_probes_late" ["site", "agent", "link", "target"] "Answers that came after their probe had been given up as lost";
+    LINK_PROBES_DUPLICATE = Counter "wasl_link_probes_duplicate" ["site", "agent", "link", "target"] "Answers beyond the first to one probe";
+    LINK_PROBES_REORDERED = Counter "wasl_link_probes_reordered" ["site", "agent", "link", "target"] "Answers that arrived after that of a probe which was sent later (RFC 4737)";
+    LINK_PROBES_FORGED = Counter "wasl_link_probes_forged" ["site", "agent", "link", "target"] "Answers that carried the probe's secret, but came from another address";
+    LINK_PROBES_VOIDED = Counter "wasl_link_probes_voided" ["site", "agent", "link", "target"] "Probes that a step of the clock or a local fault made meaningless; not part of those whose fate is decided";
+    LINK_CONTRACT = Gauge "wasl_link_contract_bits_per_second" ["site", "link", "direction"] "What was bought, down (towards the last place, or from the Internet) or up";
+    LINK_USED = Gauge "wasl_link_used_bits_per_second" ["site", "link", "direction"] "What the link carries now, as the first of its interfaces that tells of now tells it, down or up";
     LINK_STATE = Gauge "wasl_link_state" ["site", "link", "state"] "1 for the health that the link has, 0 for the others";
     LINK_MOS = Gauge "wasl_link_mos" ["site", "agent", "link", "target"] "Mean opinion score of speech over it in the last window, 1 to 4.5 (ITU-T G.107)";
     LINK_SHARE = Gauge "wasl_link_share_bits_per_second" ["site", "link", "share", "direction"] "What an institution's addresses use of a shared line, down (towards the last place) or up, as the gateway counted it last";
+    LINK_SHARE_DUE = Gauge "wasl_link_share_due_bits_per_second" ["site", "link", "share", "direction"] "An institution's part of what was bought, down or up";
+    LINK_SHARE_STATE = Gauge "wasl_link_share_state" ["site", "link", "share", "state"] "1 for the health that an institution's share of a line has, 0 for the others";
+    RING_STATE = Gauge "wasl_ring_state" ["site", "ring", "state"] "1 for the health that the ring has, 0 for the others";
+    PATH_STATE = Gauge "wasl_path_state" ["site", "link", "state"] "1 for the health that the two directions of a link have, as STAMP measures them, 0 for the others";
     PATH_LOSS = Gauge "wasl_path_loss_ratio" ["site", "agent", "link", "direction"] "Share of STAMP tests lost in one direction in the last window";
     PATH_DELAY = Gauge "wasl_path_delay_seconds" ["site", "agent", "link", "direction"] "Median delay of STAMP tests in one direction in the last window, where the clocks of both ends are known to be right";
     PATH_DELAY_ERROR = Gauge "wasl_path_delay_error_seconds" ["site", "agent", "link"] "By how much the delays of both directions may be off, at most";
@@ -208,7 +228,7 @@ impl Measured {
 /// The page `docs/metrics.md`.
 pub fn document() -> String {
     let mut out = String::from(
-        "# Metrics\n\nGenerated from `crates/runtime/src/metrics.rs`; do not edit.\n\n| metric | type | labels | what it says |\n|---|---|---|---|\n",
+        "# Metrics\n\nGenerated from `crates/runtime/src/metrics.rs`; do not edit.\n\nA gauge whose last value says nothing of now (three times as old as it should be renewed, and ten seconds) is left out until there is a new one; counters stay. Dates, such as that of the last good backup, stay too.\n\n| metric | type | labels | what it says |\n|---|---|---|---|\n",
     );
     for metric in ALL {
         let (suffix, kind) = match metric.kind {

@@ -42,8 +42,9 @@ pub use period::{InvalidPeriod, Period};
 pub use problem::{Code, Problem};
 pub use quantity::{Rate, Share};
 pub use settings::{
-    Accounting, Agent, Backup, Contract, Controller, Device, Familiar, HealthPolicy, Institution, Kept, Link,
-    LinkProbe, Retention, Ring, Settings, ShareOf, Site, StampTest, Station, Sweep, Sweeping, Target,
+    Accounting, Acquaintances, Agent, Backup, Contract, Controller, Device, Familiar, HealthPolicy,
+    Institution, Kept, Link, LinkProbe, Retention, Ring, Settings, ShareOf, Site, StampTest, Station, Sweep,
+    Sweeping, Target,
 };
 pub use values::LoopbackRole;
 

@@ -20,7 +20,7 @@ use crate::period::Period;
 use crate::values::LoopbackRole;
 pub use accounting::{Accounting, ShareOf};
 pub use link::{Contract, Link, LinkProbe, Ring, StampTest};
-pub use station::{Familiar, Station};
+pub use station::{Acquaintances, Familiar, Station};
 
 /// A sound configuration.
 #[derive(Debug, Clone, PartialEq)]

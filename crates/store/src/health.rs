@@ -108,6 +108,42 @@ impl Default for IncidentFilter {
     }
 }
 
+/// Which events to look up; what is not set does not restrict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Only those about one of these entities, or about one that is `under` another; all if both are empty.
+    pub subjects: Vec<Subject>,
+    /// Only those about an entity of this kind whose identifier begins with this one and a slash.
+    pub under: Vec<Subject>,
+    /// Only those at this site.
+    pub site: Option<SiteId>,
+    /// Only those with this code of their reason, or of what happened.
+    pub code: Option<String>,
+    /// Only what happened (`true`), or only changes of health (`false`).
+    pub occurrences: Option<bool>,
+    /// Only those with a greater number. The oldest then come first; without it, the newest.
+    pub after: Option<u64>,
+    /// Only those with a smaller number.
+    pub before: Option<u64>,
+    /// The most events.
+    pub limit: u32,
+}
+
+impl Default for EventFilter {
+    fn default() -> Self {
+        Self {
+            subjects: Vec::new(),
+            under: Vec::new(),
+            site: None,
+            code: None,
+            occurrences: None,
+            after: None,
+            before: None,
+            limit: 100,
+        }
+    }
+}
+
 /// How long what is over is kept. What lasts is always kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthRetention {
@@ -149,6 +185,9 @@ pub trait HealthStore: Send + Sync {
 
     /// Up to `limit` events after the one with this number (0 for all that are kept), oldest first.
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<StoredEvent>, Error>;
+
+    /// The events of a filter. One that cannot be read is left out and named in the log.
+    async fn find_events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, Error>;
 
     /// The number of the latest event; 0 before the first. A reader that remembers a greater one has
     /// read another store, or this one before it was restored from an older copy.

@@ -35,8 +35,8 @@ pub use agents::{AgentFacts, AgentRecord, AgentRegistry, EnrolToken, Redemption,
 pub use audit::{AuditEntry, AuditEvent, AuditLog};
 pub use error::{Error, ErrorKind};
 pub use health::{
-    HealthChange, HealthEvent, HealthRetained, HealthRetention, HealthStore, IncidentFilter, Occurrence,
-    StateRecord, StoredEvent,
+    EventFilter, HealthChange, HealthEvent, HealthRetained, HealthRetention, HealthStore, IncidentFilter,
+    Occurrence, StateRecord, StoredEvent,
 };
 pub use history::{
     CompactOptions, Compacted, History, HistoryStore, KindRetention, MAX_POINTS, Retained, Retention,

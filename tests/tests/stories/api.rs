@@ -172,6 +172,8 @@ fn every_answer_fits_the_openapi_document() {
     };
     let entity = "/api/v1/entities/{kind}/{id}";
     let history = "/api/v1/history";
+    look("/api/v1/events", "/api/v1/events?limit=1000", anybody, 200);
+    look("/api/v1/events", "/api/v1/events?limit=0", anybody, 400);
     let lists = ["entities", "notices", "agents", "accounting", "tokens", "accounts", "audit"];
     for list in lists.map(|name| format!("/api/v1/{name}")) {
         look(&list, &list, &admin, 200);

@@ -209,6 +209,7 @@ fn a_stranger_on_a_lab_subnet_is_an_event_and_known_when_he_was_adopted() {
         strangers.last().is_some_and(|mac| *mac == Lab::mac(6))
     });
     assert_eq!(strangers, [Lab::mac(5), Lab::mac(6)]);
+    assert!(centre.metrics().contains("wasl_unknown_stations{site=\"one\"} 2.0\n"), "{}", centre.metrics());
 
     let config = centre.config();
     let config = config.to_str().expect("a name");
@@ -222,6 +223,7 @@ fn a_stranger_on_a_lab_subnet_is_an_event_and_known_when_he_was_adopted() {
         let known = stations(&centre).into_iter().filter_map(|(_, known)| known).skip(3);
         known.eq(["station/one-02-00-00-00-10-05", "station/one-02-00-00-00-10-06"])
     });
+    assert!(centre.metrics().contains("wasl_unknown_stations{site=\"one\"} 0.0\n"), "{}", centre.metrics());
     assert!(!centre.wasl(&adopt).status.success(), "a file that is there is not overwritten");
 }
 

@@ -9,6 +9,7 @@ mod directions;
 mod discovery;
 mod enrolment;
 mod first_start;
+mod followed;
 mod goodbye;
 mod hostile;
 mod incidents;

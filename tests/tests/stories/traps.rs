@@ -160,6 +160,20 @@ fn a_device_that_calls_is_heard_at_once_and_its_port_is_looked_at() {
         .centre
         .await_entity("the poll shows it", "interface/switch%2Fport1", SOON, |e| e["numbers"]["up"] == 0.0);
 
+    // It is found again afterwards: in the list, in the terminal, on the pages, and as a count.
+    let sentence = "The device says that a link is going down";
+    let list = scene.centre.client.json("/api/v1/events?subject=device/switch&code=link_down_trap");
+    assert_eq!(list["items"][0]["occurrence"]["text_en"], sentence, "{list:#}");
+    let shown = scene.centre.wasl(&["events", "--subject", "interface/switch/port1", "--kind", "occurrence"]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains(&format!("  warning  interface/switch/port1  {sentence}\n")), "{shown}");
+    for page in ["entities/interface/switch%2Fport1", "entities/device/switch", "discovery"] {
+        let shown = scene.centre.client.get(&format!("/{page}?lang=en")).text();
+        assert!(shown.contains(sentence), "{page}: {shown}");
+    }
+    let counted = "wasl_occurrences_total{site=\"one\",code=\"link_down_trap\"} 1.0\n";
+    assert!(scene.centre.metrics().contains(counted), "{}", scene.centre.metrics());
+
     // An inform comes back only if it was answered: `snmpinform` fails otherwise.
     let secured = [
         "-v3",

@@ -149,8 +149,12 @@ devices:
     }
     for lang in ["en", "ar"] {
         let page = centre.client.get(&format!("/links?lang={lang}")).text();
-        for word in ["switch-v2c", "switch-v3", "stranger", "uplink"] {
+        for word in ["switch-v2c", "switch-v3", "stranger"] {
             assert!(page.contains(word), "{word} is not on /links in {lang}");
+        }
+        for device in ["switch-v2c", "switch-v3"] {
+            let page = centre.client.get(&format!("/entities/device/{device}?lang={lang}")).text();
+            assert!(page.contains("<bdi>uplink</bdi>"), "its port is not on the page of {device} in {lang}");
         }
     }
     let page = centre.client.get("/entities/interface/switch-v3/uplink?lang=en");

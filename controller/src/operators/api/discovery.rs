@@ -20,7 +20,7 @@ use crate::time::now;
 /// Neighbours of which nothing was heard for so long are not listed; an agent tells hourly that they are there.
 const NEIGHBOUR_MS: i64 = 2 * 3_600_000;
 /// Stations of which nothing was heard for so long are not listed: a machine may be off over a holiday.
-const STATION_MS: i64 = 14 * 86_400_000;
+pub(in crate::operators) const STATION_MS: i64 = 14 * 86_400_000;
 
 /// A neighbour at a port, as it says of itself; none of it is proved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

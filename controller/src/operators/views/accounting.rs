@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use wasl_health::judge;
 use wasl_model::{EntityKind, Localized, NoticeCode, SeriesKey, Subject, Talkers, Timestamp, Value};
 use wasl_pages::view::{AccountingView, FlowView, ShareView, TalkerView, TalkersView};
 use wasl_settings::{Accounting, Link, Rate, Settings, ShareOf};
@@ -20,17 +19,17 @@ pub(super) fn view(
     now: Timestamp,
 ) -> Option<AccountingView> {
     let accounting = link.accounting.as_ref()?;
-    let patience = judge::holds(settings.window().as_duration());
+    let every = settings.window().as_duration();
     Some(AccountingView {
         agent: accounting.from.to_string(),
         interface: accounting.interface.clone(),
         shares: accounting
             .shares
             .iter()
-            .map(|of| share(board, live, accounting, id, link, of, now, patience))
+            .map(|of| share(board, live, accounting, id, link, of, now, every))
             .collect(),
         trouble: trouble(live, accounting),
-        talkers: talkers(live, accounting, id, now, patience),
+        talkers: talkers(live, accounting, id, now, every),
     })
 }
 
@@ -51,11 +50,11 @@ fn share(
     link: &Link,
     of: &ShareOf,
     now: Timestamp,
-    patience: Duration,
+    every: Duration,
 ) -> ShareView {
     let subject = Subject::lenient(EntityKind::Share, &format!("{id}/{}", of.id));
     let latest = live.values.get(&(accounting.from.clone(), subject.clone()));
-    let old = latest.is_some_and(|latest| now.since(latest.at) > patience);
+    let old = latest.is_some_and(|latest| !latest.is_of_now(every, now));
     let flow = |field: &str, bought: Option<Rate>| {
         let rate = latest.filter(|_| !old).and_then(|latest| number(&latest.value, field));
         let key =
@@ -64,6 +63,8 @@ fn share(
         let flow = FlowView {
             rate,
             contracted: of.share.and_then(|share| share.of(bought)),
+            at: latest.map(|latest| latest.at),
+            old,
             interface: None,
             series: Some(key.to_string()),
         };
@@ -91,7 +92,7 @@ fn talkers(
     accounting: &Accounting,
     id: &str,
     now: Timestamp,
-    patience: Duration,
+    every: Duration,
 ) -> Option<TalkersView> {
     let line = Subject::lenient(EntityKind::Share, id);
     let latest = live.values.get(&(accounting.from.clone(), line))?;
@@ -104,7 +105,7 @@ fn talkers(
     };
     Some(TalkersView {
         at: latest.at,
-        old: now.since(latest.at) > patience,
+        old: !latest.is_of_now(every, now),
         seconds,
         seen: *seen,
         crowded: *crowded,

@@ -1,6 +1,5 @@
 //! The two directions of a line, each by itself, from what its ends measured.
 
-use wasl_health::judge;
 use wasl_model::{EntityKind, SeriesKey, Subject, Timestamp, Value};
 use wasl_pages::view::{DirectionView, DirectionsView, MeasuredView};
 use wasl_settings::{Link, Settings, StampTest};
@@ -60,7 +59,6 @@ fn measured(
         clock_error: of("delay_error"),
         rtt_p50: of("rtt_p50"),
         at: latest.map(|latest| latest.at),
-        old: latest
-            .is_some_and(|latest| now.since(latest.at) > judge::holds(settings.window().as_duration())),
+        old: latest.is_some_and(|latest| !latest.is_of_now(settings.window().as_duration(), now)),
     }
 }

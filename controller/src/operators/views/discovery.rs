@@ -1,7 +1,7 @@
 //! `/discovery`: what agents found.
 
 use wasl_model::{SiteId, Timestamp};
-use wasl_pages::view::{DiscoveryView, Known, NeighbourView, StationView};
+use wasl_pages::view::{ChangeView, DiscoveryView, Known, NeighbourView, StationView};
 
 use super::site_name;
 use crate::operators::api::{NeighbourBody, StationBody, found};
@@ -11,13 +11,14 @@ use crate::shared::Shared;
 const ROWS: usize = 500;
 
 /// The page's view.
-pub(in crate::operators) fn view(shared: &Shared, now: Timestamp) -> DiscoveryView {
+pub(in crate::operators) fn view(shared: &Shared, changes: Vec<ChangeView>, now: Timestamp) -> DiscoveryView {
     let found = found(shared, now);
     let mut stations = found.stations;
     let strangers = stations.iter().filter(|station| station.known.is_none()).count() as u64;
     stations.sort_by_key(|station| station.known.is_some());
     let beyond = |all: usize| all.saturating_sub(ROWS) as u64;
     DiscoveryView {
+        changes,
         strangers,
         more_stations: beyond(stations.len()),
         stations: stations.into_iter().take(ROWS).map(|station| station_view(shared, station)).collect(),

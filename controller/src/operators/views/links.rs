@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use wasl_health::activity::LinkActivity;
 use wasl_model::assignment::{LinkClass, Via};
-use wasl_model::health::{Health, Reason};
-use wasl_model::{EntityKind, LinkVerdict, ProbeMethod, SeriesKey, SiteId, Subject, Timestamp, Value};
-use wasl_pages::view::{ChangeView, ContractView, EndView, FlowView, LinkView, PlaceView, RingView};
+use wasl_model::health::Health;
+use wasl_model::units::Count;
+use wasl_model::{
+    EntityKind, LinkVerdict, ProbeMethod, ProbeWindow, SeriesKey, SiteId, Subject, Timestamp, Value,
+};
+use wasl_pages::view::{ContractView, EndView, FlowView, IrregularView, LinkView, PlaceView, RingView};
 use wasl_settings::{Link, LinkProbe, Rate, Ring, Settings};
 
 use super::{accounting, address, directions, judgement, name, site_name};
-use crate::board::{Board, Entity, Event};
-use crate::lines;
-use crate::live::{State, number};
+use crate::board::{Board, Entity};
+use crate::intent::every;
+use crate::lines::{self, Meter};
+use crate::live::{Latest, State, number};
 use crate::shared::Shared;
-
-/// How many windows an end may miss before what it said last says nothing of now; as in judging.
-const MISSED: u32 = 3;
-const GRACE: Duration = Duration::from_secs(10);
 
 /// All links that are configured and judged.
 pub(in crate::operators) fn all(
@@ -67,7 +67,7 @@ fn view(
         let agent = link.probes.get(index)?.from.clone();
         Some(&live.values.get(&(agent, subject.clone()))?.trend)
     });
-    let (down, up) = flows(settings, live, link);
+    let (down, up) = flows(settings, live, link, now);
     let contract = &link.contract;
     let micros = |us: Option<u64>| us.map(|us| us as f64 * 1e-6);
     let ppm = |ppm: f64| ppm * 1e-6;
@@ -125,7 +125,6 @@ fn end(
     let Some(latest) = live.values.get(&(probe.from.clone(), subject.clone())) else { return blank };
     let Value::Probe(window) = &latest.value else { return blank };
     let of = |field| number(&latest.value, field);
-    let patience = settings.window().as_duration() * MISSED + GRACE;
     EndView {
         verdict: window.verdict.map(LinkVerdict::as_str),
         verdict_since: window.verdict_age.map(|age| latest.at.minus(Duration::from_millis(age.0))),
@@ -137,26 +136,56 @@ fn end(
         jitter: of("jitter"),
         mos: window.opinion(),
         rating: window.rating(),
+        irregular: irregular(window),
         at: Some(latest.at),
-        old: now.since(latest.at) > patience,
+        old: !latest.is_of_now(settings.window().as_duration(), now),
         ..blank
     }
 }
 
-/// The traffic of a link towards the last place and back, from the first of its interfaces that has a value.
-fn flows(settings: &Settings, live: &State, link: &Link) -> (FlowView, FlowView) {
-    let found = lines::meters(settings, link).into_iter().find_map(|meter| {
+fn irregular(window: &ProbeWindow) -> IrregularView {
+    let count = |count: Option<Count>| count.map(|count| count.0);
+    IrregularView {
+        late: count(window.late),
+        duplicates: count(window.duplicates),
+        reordered: count(window.reordered),
+        forged: count(window.forged),
+        voided: count(window.voided),
+    }
+}
+
+/// A line's meter that is shown, what it said last, and whether that says nothing of now: the first that tells of now,
+/// or else the first that ever told anything.
+pub(in crate::operators) fn meter<'a>(
+    settings: &Settings,
+    live: &'a State,
+    link: &Link,
+    now: Timestamp,
+) -> Option<(Meter, &'a Latest, bool)> {
+    let told = lines::meters(settings, link).into_iter().filter_map(|meter| {
         let latest = live.values.get(&(meter.agent.clone(), meter.interface.clone()))?;
-        Some((meter, &latest.value))
+        let old = !latest.is_of_now(every(settings, &meter.agent, &meter.interface), now);
+        Some((meter, latest.as_ref(), old))
     });
+    // Of equals the first is found.
+    told.min_by_key(|(.., old)| *old)
+}
+
+/// The traffic of a link towards the last place and back.
+fn flows(settings: &Settings, live: &State, link: &Link, now: Timestamp) -> (FlowView, FlowView) {
+    let found = meter(settings, live, link, now);
     let flow = |way: usize, contracted: Option<Rate>| {
         let contracted = contracted.map(Rate::bits_per_second);
-        let Some((meter, value)) = &found else { return FlowView { contracted, ..FlowView::default() } };
+        let Some((meter, latest, old)) = &found else {
+            return FlowView { contracted, ..FlowView::default() };
+        };
         let field = meter.fields()[way];
         let (subject, agent) = (meter.interface.clone(), meter.agent.clone());
         FlowView {
-            rate: number(value, field),
+            rate: number(&latest.value, field).filter(|_| !old),
             contracted,
+            at: Some(latest.at),
+            old: *old,
             interface: Some((subject.clone(), field.strip_suffix("_rate").unwrap_or(field))),
             series: Some(SeriesKey { subject, field: field.to_owned(), agent }.to_string()),
         }
@@ -220,12 +249,5 @@ pub(in crate::operators) fn places(shared: &Shared, board: &Board) -> Vec<PlaceV
         .collect()
 }
 
-/// A change as a page shows it.
-pub(in crate::operators) fn change(event: Event) -> ChangeView {
-    let health = event.health.as_deref();
-    ChangeView {
-        at: Timestamp(event.at_ms),
-        health: health.and_then(|word| Health::ALL.into_iter().find(|health| health.as_str() == word)),
-        reason: event.reason.map(|code| Reason { code, args: event.args }),
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,13 @@
 //! What the pages of links are made of.
 
 use std::borrow::Borrow;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use wasl_model::Timestamp;
 
 use super::{Markup, Painter, escape, mark};
 use crate::texts::Arg;
-use crate::view::{
-    ChangeView, EndMonthView, EndView, FlowView, ForecastView, LinkView, MonthView, QualityView,
-};
+use crate::view::{EndMonthView, EndView, FlowView, ForecastView, LinkView, MonthView, QualityView};
 use crate::{format, spark};
 
 #[expect(clippy::unused_self, reason = "templates reach everything through the painter")]
@@ -23,6 +20,30 @@ impl Painter<'_> {
             names.push(escape(&self.t("internet")));
         }
         Markup(names.join(" – "))
+    }
+
+    /// Where a direction of a link leads: to the last of its places, or back to the first or the Internet.
+    pub(crate) fn towards(&self, link: &LinkView, down: bool) -> String {
+        self.texts.get(self.lang, "towards", &[("place", Arg::Text(&self.end_of(link, down)))])
+    }
+
+    /// What a chart or a row is about; the two directions of a link by where they lead.
+    pub(crate) fn flow_label(&self, link: &LinkView, label: impl AsRef<str>) -> String {
+        let down = match label.as_ref() {
+            "throughput-down" => true,
+            "throughput-up" => false,
+            other => return self.t(other),
+        };
+        self.texts.get(self.lang, "throughput-towards", &[("place", Arg::Text(&self.end_of(link, down)))])
+    }
+
+    fn end_of(&self, link: &LinkView, down: bool) -> String {
+        let place = match (link.places.as_slice(), down) {
+            ([.., (_, last)], true) => Some(last),
+            ([(_, first), _, ..], false) => Some(first),
+            _ => None,
+        };
+        place.map_or_else(|| self.t("the-internet"), |name| format::visible(self.called(name)).into_owned())
     }
 
     /// A time of the end whose word decides, in seconds.
@@ -62,6 +83,42 @@ impl Painter<'_> {
     /// An availability or another share that is close to one: `99.973 %`.
     pub(crate) fn fine_percent(&self, share: impl Borrow<Option<f64>>) -> Markup {
         self.figure(share.borrow().map(format::fine_percent))
+    }
+
+    /// What was not as it should be in an end's last window; nothing where all was.
+    pub(crate) fn irregular(&self, end: &EndView) -> Markup {
+        let told = end
+            .irregular
+            .counts()
+            .into_iter()
+            .map(|(word, n)| format!("{}: {}", escape(&self.word("irregular", word)), self.number(n)));
+        let told: Vec<String> = told.collect();
+        if told.is_empty() {
+            return Markup::default();
+        }
+        Markup(format!(" <small class=\"meta\">{}</small>", told.join(" · ")))
+    }
+
+    /// What a direction carries now; where it is no longer told, for how long.
+    pub(crate) fn carries(&self, flow: &FlowView) -> Markup {
+        match flow.at.filter(|_| flow.old) {
+            Some(at) => self.silent(at),
+            None => self.rate(flow.rate),
+        }
+    }
+
+    /// When something was last told; where that says nothing of now, for how long it has been silent.
+    pub(crate) fn told(&self, at: impl Borrow<Option<Timestamp>>, old: impl Borrow<bool>) -> Markup {
+        match at.borrow().filter(|_| *old.borrow()) {
+            Some(at) => self.silent(at),
+            None => self.age(at),
+        }
+    }
+
+    fn silent(&self, since: Timestamp) -> Markup {
+        let time = self.texts.duration(self.lang, self.now.since(since));
+        let text = escape(&self.texts.get(self.lang, "silent-for", &[("time", Arg::Text(&time))]));
+        Markup(format!("<time class=\"meta\" datetime=\"{}\">{text}</time>", format::instant(since)))
     }
 
     /// How much of what was bought is used; nothing where that is not known.
@@ -211,15 +268,5 @@ impl Painter<'_> {
                 ],
             ),
         })
-    }
-
-    /// What a link became, and why.
-    pub(crate) fn changed_to(&self, change: &ChangeView) -> Markup {
-        let Some(health) = change.health else { return Markup(escape(&self.t("change-gone"))) };
-        let mut out = self.health(health);
-        if let Some(reason) = &change.reason {
-            let _ = write!(out.0, " {}", self.because(reason));
-        }
-        out
     }
 }

@@ -90,6 +90,7 @@ fn families() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
         ("promise", ["kept", "broken", "open", "none"].into()),
         ("promise-text", ["kept", "broken", "open", "none"].into()),
         ("direction", ["down", "up"].into()),
+        ("irregular", ["late", "duplicates", "reordered", "forged", "voided"].into()),
         ("activity", ["primary", "backup", "standby"].into()),
         ("error-title", statuses.clone()),
         ("error-todo", statuses),

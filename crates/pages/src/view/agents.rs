@@ -3,7 +3,7 @@
 use wasl_model::health::Health;
 use wasl_model::{AgentRole, Localized, Subject, Timestamp};
 
-use super::{ChartView, Judgement, NoticeView};
+use super::{ChangeView, ChartView, Judgement, NoticeView};
 
 /// How somebody's first agent would be joined to this controller.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -61,4 +61,6 @@ pub struct AgentDetailView {
     pub observes: Vec<(Subject, Health)>,
     /// Its charts: resident memory, spool, clock.
     pub charts: Vec<ChartView>,
+    /// Its latest events, the newest first.
+    pub changes: Vec<ChangeView>,
 }

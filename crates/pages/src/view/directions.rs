@@ -38,6 +38,20 @@ pub struct MeasuredView {
     pub old: bool,
 }
 
+impl MeasuredView {
+    /// Without the figures, where they say nothing of now.
+    pub(crate) fn of_now(&self) -> Self {
+        let mut end = self.clone();
+        if self.old {
+            (end.clock_error, end.rtt_p50) = (None, None);
+            for way in [&mut end.there, &mut end.back] {
+                (way.loss, way.delay) = (None, None);
+            }
+        }
+        end
+    }
+}
+
 /// One direction.
 #[derive(Debug, Clone, Default)]
 pub struct DirectionView {

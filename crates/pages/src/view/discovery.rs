@@ -2,6 +2,8 @@
 
 use wasl_model::{Localized, Subject, Timestamp};
 
+use super::ChangeView;
+
 /// `/discovery`
 #[derive(Debug, Clone, Default)]
 pub struct DiscoveryView {
@@ -19,6 +21,8 @@ pub struct DiscoveryView {
     pub proposal: Vec<String>,
     /// Lines of that for which there was no room.
     pub more_lines: u64,
+    /// What happened lately, the newest first.
+    pub changes: Vec<ChangeView>,
 }
 
 /// A station on a subnet.

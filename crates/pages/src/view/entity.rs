@@ -4,7 +4,7 @@ use wasl_model::health::{Health, Proof};
 use wasl_model::units::Unit;
 use wasl_model::{Localized, Subject, Timestamp};
 
-use super::Judgement;
+use super::{ChangeView, InterfaceView, Judgement};
 
 /// `/entities/{kind}/{id}`
 #[derive(Debug, Clone)]
@@ -33,8 +33,12 @@ pub struct EntityView {
     pub values: Vec<FigureView>,
     /// The charts.
     pub charts: Vec<ChartView>,
-    /// Entities that belong to it: a machine's disks and interfaces, a device's sensors.
+    /// Entities that belong to it: a machine's disks, a device's sensors.
     pub parts: Vec<PartView>,
+    /// The interfaces of a machine or a device.
+    pub interfaces: Vec<InterfaceView>,
+    /// Its latest events and those of what belongs to it, the newest first.
+    pub changes: Vec<ChangeView>,
 }
 
 /// An entity that belongs to another.
@@ -44,7 +48,7 @@ pub struct PartView {
     pub subject: Subject,
     /// Its health.
     pub health: Health,
-    /// What one looks for first: an interface's rates, how full a disk is, what a sensor measures.
+    /// What one looks for first: how full a disk is, what a sensor measures.
     pub values: Vec<FigureView>,
 }
 

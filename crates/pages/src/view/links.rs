@@ -110,16 +110,58 @@ pub struct EndView {
     pub mos: Option<f64>,
     /// Transmission rating R of a call, 0 to 93.2.
     pub rating: Option<f64>,
+    /// What was not as it should be in its last window.
+    pub irregular: IrregularView,
     /// When its last window ended; `None` where it has sent none.
     pub at: Option<Timestamp>,
     /// Whether that is too long ago to say anything of now.
     pub old: bool,
 }
 
+/// Answers to probes, and probes, of a window that were not as they should be; `None` where that is not counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IrregularView {
+    /// Answers that came after their probe had been given up.
+    pub late: Option<u64>,
+    /// Answers beyond the first to one probe.
+    pub duplicates: Option<u64>,
+    /// Answers that came after that of a probe which was sent later.
+    pub reordered: Option<u64>,
+    /// Answers from another address.
+    pub forged: Option<u64>,
+    /// Probes that a step of the clock or a local fault made meaningless.
+    pub voided: Option<u64>,
+}
+
+impl IrregularView {
+    /// What there was of each, by its word; what there was none of is left out.
+    pub fn counts(&self) -> Vec<(&'static str, u64)> {
+        let all = [
+            ("late", self.late),
+            ("duplicates", self.duplicates),
+            ("reordered", self.reordered),
+            ("forged", self.forged),
+            ("voided", self.voided),
+        ];
+        all.into_iter().filter_map(|(word, n)| Some((word, n.filter(|n| *n > 0)?))).collect()
+    }
+}
+
+impl EndView {
+    /// Without the figures, where they say nothing of now.
+    pub(crate) fn of_now(&self) -> Self {
+        if !self.old {
+            return self.clone();
+        }
+        let Self { agent, site, to, via, at, old, .. } = self.clone();
+        Self { agent, site, to, via, at, old, ..Self::default() }
+    }
+}
+
 /// Traffic in one direction.
 #[derive(Debug, Clone, Default)]
 pub struct FlowView {
-    /// Bytes per second now.
+    /// Bytes per second now; `None` where that is not known, or no longer.
     pub rate: Option<f64>,
     /// The rate that was bought, bits per second.
     pub contracted: Option<u64>,
@@ -127,6 +169,10 @@ pub struct FlowView {
     pub interface: Option<(Subject, &'static str)>,
     /// The history of it, where the interface has one: `kind/identifier#field@agent`.
     pub series: Option<String>,
+    /// When it was last read; `None` where it never was.
+    pub at: Option<Timestamp>,
+    /// Whether that is too long ago to say anything of now.
+    pub old: bool,
 }
 
 impl FlowView {
@@ -138,7 +184,7 @@ impl FlowView {
 
     /// Whether anything is known of it.
     pub(crate) fn is_known(&self) -> bool {
-        self.rate.is_some() || self.contracted.is_some()
+        self.rate.is_some() || self.contracted.is_some() || self.old
     }
 }
 

@@ -2,7 +2,7 @@
 
 use wasl_model::{Localized, ProbeMethod, Timestamp};
 
-use super::Judgement;
+use super::{Judgement, KindTotal};
 
 /// A machine, its disks and interfaces.
 #[derive(Debug, Clone)]
@@ -164,6 +164,17 @@ pub struct DeviceView {
     pub state: Judgement,
     /// Since when it has been up, as far as its SNMP agent knows.
     pub up_since: Option<Timestamp>,
-    /// Its interfaces.
-    pub interfaces: Vec<InterfaceView>,
+    /// Its interfaces, counted.
+    pub ports: PortsView,
+}
+
+/// The interfaces of a device, counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortsView {
+    /// By their health.
+    pub healths: KindTotal,
+    /// Those that are operational.
+    pub up: u64,
+    /// Those that are not.
+    pub down: u64,
 }

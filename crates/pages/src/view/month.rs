@@ -3,7 +3,7 @@
 use wasl_model::units::Unit;
 use wasl_model::{Localized, Timestamp};
 
-use super::{LinkView, MeasuredView, Subject};
+use super::{ChangeView, LinkView, MeasuredView, Subject, TalkersView};
 
 /// A calendar month of a link. Lengths are seconds, shares are 0 to 1.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -220,17 +220,6 @@ pub struct PlannedView {
     pub note: String,
 }
 
-/// A change of a link's health.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChangeView {
-    /// When.
-    pub at: Timestamp,
-    /// What it became; `None` where it left the configuration.
-    pub health: Option<wasl_model::health::Health>,
-    /// Why.
-    pub reason: Option<wasl_model::health::Reason>,
-}
-
 /// When a direction will be full.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ForecastView {
@@ -326,6 +315,11 @@ pub(crate) struct LinkChart {
 const SHARES_DRAWN: usize = 12;
 
 impl LinkPageView {
+    /// Who uses it most, where that is counted.
+    pub(crate) fn talkers(&self) -> Option<&TalkersView> {
+        self.link.accounting.as_ref()?.talkers.as_ref()
+    }
+
     fn this_month(&self) -> Option<&MonthView> {
         self.months.first()
     }

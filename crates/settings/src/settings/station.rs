@@ -1,6 +1,6 @@
 //! Who belongs where: the stations that are no surprise when they are found on a subnet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
 use wasl_model::assignment::Address;
@@ -68,5 +68,52 @@ impl Settings {
         }
         let mut sweeps = self.agents.values().flat_map(|agent| &agent.sweeps);
         sweeps.any(|sweep| sweep.scope == site && sweep.known.contains(mac)).then_some(Familiar::Listed)
+    }
+
+    /// Whom the configuration knows, made ready to be asked about many.
+    pub fn acquaintances(&self) -> Acquaintances {
+        let mut known = Acquaintances::default();
+        let at = |agent| self.agents.get(agent).map(|agent| agent.site.to_string());
+        let mut has_address = |host: &str, agent| {
+            if let (Ok(ip), Some(site)) = (host.parse::<IpAddr>(), at(agent)) {
+                known.addresses.entry(site).or_default().insert(ip);
+            }
+        };
+        for device in self.devices.values() {
+            has_address(&device.host, &device.from);
+        }
+        for target in self.targets.values() {
+            if let Address::Host(host) = &target.address {
+                target.from.iter().for_each(|agent| has_address(host, agent));
+            }
+        }
+        for probe in self.links.values().flat_map(|link| &link.probes) {
+            if let Address::Host(host) = &probe.to {
+                has_address(host, &probe.from);
+            }
+        }
+        let stations = self.stations.values().map(|s| (s.site.to_string(), s.mac.clone()));
+        let sweeps = self.agents.values().flat_map(|agent| &agent.sweeps);
+        let listed =
+            sweeps.flat_map(|sweep| sweep.known.iter().map(|mac| (sweep.scope.clone(), mac.clone())));
+        for (site, mac) in stations.chain(listed) {
+            known.hardware.entry(site).or_default().insert(mac);
+        }
+        known
+    }
+}
+
+/// Whom the configuration knows, by site.
+#[derive(Debug, Clone, Default)]
+pub struct Acquaintances {
+    addresses: HashMap<String, HashSet<IpAddr>>,
+    hardware: HashMap<String, HashSet<String>>,
+}
+
+impl Acquaintances {
+    /// Whether a station is known, by the rule of [`Settings::familiar`].
+    pub fn knows(&self, site: &str, mac: &str, ips: &[IpAddr]) -> bool {
+        self.hardware.get(site).is_some_and(|known| known.contains(mac))
+            || self.addresses.get(site).is_some_and(|known| ips.iter().any(|ip| known.contains(ip)))
     }
 }

@@ -12,8 +12,8 @@ use wasl_model::{EntityKind, Incident, IncidentEvent, Maintenance, SiteId, Subje
 use super::rows::{count, damaged, parsed_option, whole};
 use super::{Inner, SqliteStore};
 use crate::{
-    Error, HealthChange, HealthEvent, HealthRetained, HealthRetention, HealthStore, IncidentFilter,
-    StateRecord, StoredEvent,
+    Error, EventFilter, HealthChange, HealthEvent, HealthRetained, HealthRetention, HealthStore,
+    IncidentFilter, StateRecord, StoredEvent,
 };
 
 /// Rows per statement.
@@ -34,6 +34,10 @@ impl HealthStore for SqliteStore {
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<StoredEvent>, Error> {
         events(&self.inner, after, limit).await.map_err(self.inner.fail("read the events"))
+    }
+
+    async fn find_events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, Error> {
+        find_events(&self.inner, filter).await.map_err(self.inner.fail("look up events"))
     }
 
     async fn last_event_id(&self) -> Result<u64, Error> {
@@ -213,8 +217,8 @@ fn concerned(incident: &Incident) -> impl Iterator<Item = &Subject> {
 
 async fn insert_event(tx: &mut SqliteConnection, event: &HealthEvent) -> sqlx::Result<u64> {
     let id: i64 = sqlx::query_scalar(
-        "INSERT INTO health_event (at_ms, kind, subject, site, was, health, reason, occurrence) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+        "INSERT INTO health_event (at_ms, kind, subject, site, was, health, reason, occurrence, code) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
     )
     .bind(event.at.0)
     .bind(kind_code(&event.subject))
@@ -224,9 +228,16 @@ async fn insert_event(tx: &mut SqliteConnection, event: &HealthEvent) -> sqlx::R
     .bind(event.health.map(Health::as_str))
     .bind(event.reason.as_ref().map(text).transpose()?)
     .bind(event.occurrence.as_ref().map(text).transpose()?)
+    .bind(code(event))
     .fetch_one(tx)
     .await?;
     Ok(count(id))
+}
+
+/// The code that an event is looked up by.
+fn code(event: &HealthEvent) -> Option<&str> {
+    let happened = event.occurrence.as_ref().map(|occurrence| occurrence.event.code.as_str());
+    happened.or_else(|| event.reason.as_ref().map(|reason| reason.code.as_str()))
 }
 
 fn subject(kind: i64, id: &str) -> sqlx::Result<Subject> {
@@ -280,23 +291,86 @@ async fn events(inner: &Inner, after: u64, limit: u32) -> sqlx::Result<Vec<Store
     .bind(limit)
     .fetch_all(&inner.readers)
     .await?;
-    rows.into_iter()
-        .map(|(id, at, kind, id_in_kind, site, was, health, reason, occurrence)| {
-            let reason: Option<Reason> = reason.as_deref().map(read).transpose()?;
-            Ok(StoredEvent {
-                id: count(id),
-                event: HealthEvent {
-                    at: Timestamp(at),
-                    subject: subject(kind, &id_in_kind)?,
-                    site: parsed_option(site.as_deref())?,
-                    was: health_word(was.as_deref())?,
-                    health: health_word(health.as_deref())?,
-                    reason,
-                    occurrence: occurrence.as_deref().map(read).transpose()?,
-                },
-            })
-        })
-        .collect()
+    rows.into_iter().map(stored_event).collect()
+}
+
+fn stored_event(row: EventRow) -> sqlx::Result<StoredEvent> {
+    let (id, at, kind, id_in_kind, site, was, health, reason, occurrence) = row;
+    let reason: Option<Reason> = reason.as_deref().map(read).transpose()?;
+    Ok(StoredEvent {
+        id: count(id),
+        event: HealthEvent {
+            at: Timestamp(at),
+            subject: subject(kind, &id_in_kind)?,
+            site: parsed_option(site.as_deref())?,
+            was: health_word(was.as_deref())?,
+            health: health_word(health.as_deref())?,
+            reason,
+            occurrence: occurrence.as_deref().map(read).transpose()?,
+        },
+    })
+}
+
+async fn find_events(inner: &Inner, filter: &EventFilter) -> sqlx::Result<Vec<StoredEvent>> {
+    let mut query = event_query(filter);
+    let rows: Vec<EventRow> = query.build_query_as().persistent(false).fetch_all(&inner.readers).await?;
+    let readable = rows.into_iter().filter_map(|row| {
+        let id = row.0;
+        match stored_event(row) {
+            Ok(event) => Some(event),
+            Err(error) => {
+                tracing::error!(file = %inner.file.display(), event = id, %error, "an event cannot be read and is left out");
+                None
+            }
+        }
+    });
+    Ok(readable.collect())
+}
+
+fn event_query(filter: &EventFilter) -> QueryBuilder<Sqlite> {
+    let mut query: QueryBuilder<Sqlite> = QueryBuilder::new(
+        "SELECT id, at_ms, kind, subject, site, was, health, reason, occurrence FROM health_event WHERE id > ",
+    );
+    query.push_bind(filter.after.map_or(0, whole));
+    query.push(" AND id < ").push_bind(filter.before.map_or(i64::MAX, whole));
+    if !filter.subjects.is_empty() || !filter.under.is_empty() {
+        about(&mut query, filter);
+    }
+    if let Some(site) = &filter.site {
+        query.push(" AND site = ").push_bind(site.as_str().to_owned());
+    }
+    if let Some(code) = &filter.code {
+        query.push(" AND code = ").push_bind(code.clone());
+    }
+    match filter.occurrences {
+        Some(true) => _ = query.push(" AND occurrence IS NOT NULL"),
+        Some(false) => _ = query.push(" AND occurrence IS NULL"),
+        None => {}
+    }
+    query.push(if filter.after.is_some() { " ORDER BY id LIMIT " } else { " ORDER BY id DESC LIMIT " });
+    query.push_bind(filter.limit);
+    query
+}
+
+/// Restricts a query to the entities of a filter: each is looked up in the index by itself.
+fn about(query: &mut QueryBuilder<Sqlite>, filter: &EventFilter) {
+    const IDS: &str = "SELECT id FROM health_event WHERE ";
+    query.push(" AND id IN (");
+    if !filter.subjects.is_empty() {
+        query.push(IDS).push("(kind, subject) IN (");
+        query.push_values(&filter.subjects, |mut row, subject| {
+            row.push_bind(kind_code(subject)).push_bind(subject.id.clone());
+        });
+        query.push(")");
+    }
+    for (place, above) in filter.under.iter().enumerate() {
+        query.push(if place > 0 || !filter.subjects.is_empty() { " UNION ALL " } else { "" });
+        query.push(IDS).push("kind = ").push_bind(kind_code(above));
+        // What sorts between `above/` and `above0` begins with `above/`: `0` comes right after the slash.
+        query.push(" AND subject > ").push_bind(format!("{}/", above.id));
+        query.push(" AND subject < ").push_bind(format!("{}0", above.id));
+    }
+    query.push(")");
 }
 
 async fn incidents(inner: &Inner, filter: &IncidentFilter) -> sqlx::Result<Vec<Incident>> {

@@ -18,6 +18,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/sqlite/0002_registry.sql"),
     include_str!("../../migrations/sqlite/0003_health.sql"),
     include_str!("../../migrations/sqlite/0004_occurrences.sql"),
+    include_str!("../../migrations/sqlite/0005_event_lookup.sql"),
 ];
 
 /// Refuses, without writing, what is not a store or is one from the future. Whether the file is new.

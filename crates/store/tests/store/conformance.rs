@@ -66,6 +66,7 @@ macro_rules! stories {
             since_times_and_sites_survive_a_restart
             what_was_judged_is_kept_whole_or_not_at_all
             an_event_keeps_its_number_across_restarts_and_deletion
+            events_are_found_by_what_they_are_about
             an_incident_is_found_by_time_entity_and_site
             the_number_of_an_incident_is_never_given_again
             incidents_that_last_are_never_too_old

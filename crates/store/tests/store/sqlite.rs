@@ -72,7 +72,7 @@ async fn a_store_of_a_newer_version_is_refused_untouched() {
     let before = std::fs::read(place.file()).expect("read");
     let error = refused(&place).await;
     assert!(std::fs::read(place.file()).expect("read") == before, "not a byte changed");
-    assert_eq!(error.kind(), &ErrorKind::Newer { found: 99, known: 4 });
+    assert_eq!(error.kind(), &ErrorKind::Newer { found: 99, known: 5 });
     let text = error.to_string();
     assert!(text.contains("wasl.db") && text.contains("schema 99") && text.contains("install"), "{text}");
 }

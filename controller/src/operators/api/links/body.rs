@@ -89,6 +89,21 @@ pub struct LinkEndBody {
     pub mos: Option<f64>,
     /// Transmission rating R of a call, 0 to 93.2.
     pub rating: Option<f64>,
+    /// Answers in its last window that came after their probe had been given up.
+    #[serde(default)]
+    pub late: Option<u64>,
+    /// Answers beyond the first to one probe.
+    #[serde(default)]
+    pub duplicates: Option<u64>,
+    /// Answers that came after that of a probe which was sent later (RFC 4737).
+    #[serde(default)]
+    pub reordered: Option<u64>,
+    /// Answers that carried the probe's secret, but came from another address.
+    #[serde(default)]
+    pub forged: Option<u64>,
+    /// Probes that a step of the clock or a local fault made meaningless.
+    #[serde(default)]
+    pub voided: Option<u64>,
     /// When its last window ended.
     pub observed_at: Option<i64>,
     /// Whether that is too long ago to say anything of now.
@@ -138,7 +153,7 @@ pub struct MeasuredBody {
 /// Traffic in one direction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FlowBody {
-    /// Bits per second now.
+    /// Bits per second now; none where that is not known, or no longer.
     pub bits_per_second: Option<f64>,
     /// Bits per second that were bought.
     pub contracted: Option<u64>,
@@ -150,6 +165,12 @@ pub struct FlowBody {
     pub direction: Option<String>,
     /// Its history, for `/api/v1/history`.
     pub series: Option<String>,
+    /// When it was last read.
+    #[serde(default)]
+    pub observed_at: Option<i64>,
+    /// Whether that is too long ago to say anything of now.
+    #[serde(default)]
+    pub old: bool,
 }
 
 /// What a provider owes.
@@ -214,6 +235,11 @@ impl From<&EndView> for LinkEndBody {
             jitter: end.jitter,
             mos: end.mos,
             rating: end.rating,
+            late: end.irregular.late,
+            duplicates: end.irregular.duplicates,
+            reordered: end.irregular.reordered,
+            forged: end.irregular.forged,
+            voided: end.irregular.voided,
             observed_at: end.at.map(|at| at.0),
             old: end.old,
         }
@@ -259,6 +285,8 @@ impl From<&FlowView> for FlowBody {
             interface: flow.interface.as_ref().map(|(subject, _)| subject.to_string()),
             direction: flow.interface.as_ref().map(|(_, direction)| (*direction).to_owned()),
             series: flow.series.clone(),
+            observed_at: flow.at.map(|at| at.0),
+            old: flow.old,
         }
     }
 }

@@ -121,16 +121,29 @@ async fn a_store_of_schema_3_keeps_its_events_and_takes_new_ones_after_them() {
     let file = dir.path().join("wasl.db");
     let mut connection = made_by_schema(&file, 3).await;
     sqlx::raw_sql(
-        "INSERT INTO health_event (id, at_ms, kind, subject, was, health) VALUES (7, 5, 5, 'a', 'ok', 'down')",
+        "INSERT INTO health_event (id, at_ms, kind, subject, was, health, reason) VALUES \
+         (6, 5, 5, 'a', 'ok', 'down', '{\"code\":\"target_silent\",\"args\":{}}'), \
+         (7, 5, 5, 'a', 'ok', 'down', NULL), (5, 5, 5, 'a', 'ok', 'down', '{torn')",
     )
     .execute(&mut connection)
     .await
     .expect("filled");
     connection.close().await.expect("closed");
     let store = SqliteStore::open(&file, nothing, 7).await.expect("opens");
-    let kept = store.events(0, 9).await.expect("read");
-    assert_eq!((kept.len(), kept[0].id, &kept[0].event.occurrence), (1, 7, &None));
-    let event = crate::HealthEvent { at: Timestamp(6), ..kept[0].event.clone() };
+    let kept = store.events(5, 9).await.expect("read");
+    assert_eq!((kept.len(), kept[1].id, &kept[1].event.occurrence), (2, 7, &None));
+    let by_code = crate::EventFilter { code: Some("target_silent".into()), ..Default::default() };
+    let found = store.find_events(&by_code).await.expect("found");
+    assert_eq!(
+        found.iter().map(|event| event.id).collect::<Vec<_>>(),
+        [6],
+        "old ones are found by their code too"
+    );
+    let by_subject =
+        crate::EventFilter { subjects: vec![found[0].event.subject.clone()], ..Default::default() };
+    let found = store.find_events(&by_subject).await.expect("found");
+    assert_eq!(found.iter().map(|event| event.id).collect::<Vec<_>>(), [7, 6], "without the damaged one");
+    let event = crate::HealthEvent { at: Timestamp(6), ..kept[1].event.clone() };
     let change = crate::HealthChange { events: vec![event], ..Default::default() };
     assert_eq!(store.save_health(&change).await.expect("kept"), [8]);
 }

@@ -9,8 +9,8 @@ use wasl_model::{
     SiteId, Subject, TimelineEntry, Timestamp,
 };
 use wasl_store::{
-    HealthChange, HealthEvent, HealthRetained, HealthRetention, IncidentFilter, Occurrence, StateRecord,
-    Store, StoredEvent,
+    EventFilter, HealthChange, HealthEvent, HealthRetained, HealthRetention, IncidentFilter, Occurrence,
+    StateRecord, Store, StoredEvent,
 };
 
 use crate::fixtures::*;
@@ -165,6 +165,71 @@ pub(crate) async fn an_event_keeps_its_number_across_restarts_and_deletion(place
     assert_eq!(store.retain_health(Timestamp(START), &two).await.expect("retention").events, 2);
     let left: Vec<u64> = store.events(0, 100).await.expect("read").iter().map(|e| e.id).collect();
     assert_eq!(left, [9, 10]);
+}
+
+/// Catches: what happened to a link, pushed out of sight by what happens everywhere else.
+pub(crate) async fn events_are_found_by_what_they_are_about(place: &impl Place) {
+    let store = place.open().await;
+    let trap = |name: &str, code| HealthEvent {
+        was: None,
+        health: None,
+        reason: None,
+        site: Some(site("nablus")),
+        occurrence: Some(Occurrence {
+            agent: "gw".parse().expect("valid"),
+            event: Event::new(code, Severity::Warning, "x"),
+            late: false,
+        }),
+        ..event(name, START, None)
+    };
+    let down = |name: &str| event(name, START, Some(Health::Down));
+    let mut events = vec![
+        down("link/a"),
+        down("link/a/b"),
+        down("path/a"),
+        down("share/a/one"),
+        down("share/a0"),
+        down("share/ab/one"),
+        trap("interface/sw/1", EventCode::LinkDownTrap),
+        trap("interface/sw/2", EventCode::ColdStart),
+        event("link/a", START, None),
+    ];
+    events.extend((0..200).map(|n| down(&format!("target/{n}"))));
+    save(&*store, HealthChange { events: events.clone(), ..Default::default() }).await;
+    drop(store);
+    let store = place.open().await;
+    let found = async |filter: EventFilter| -> Vec<u64> {
+        store.find_events(&filter).await.expect("found").iter().map(|event| event.id).collect()
+    };
+    let subjects = |names: &[&str]| names.iter().map(|name| subject(name)).collect::<Vec<_>>();
+    let of_the_link = EventFilter {
+        subjects: subjects(&["link/a", "path/a", "interface/sw/1"]),
+        under: subjects(&["share/a"]),
+        ..EventFilter::default()
+    };
+    assert_eq!(
+        found(of_the_link.clone()).await,
+        [9, 7, 4, 3, 1],
+        "the newest first, and nothing of its like"
+    );
+    assert_eq!(found(EventFilter { limit: 2, ..of_the_link.clone() }).await, [9, 7]);
+    assert_eq!(found(EventFilter { before: Some(7), limit: 2, ..of_the_link.clone() }).await, [4, 3]);
+    assert_eq!(found(EventFilter { after: Some(3), limit: 2, ..of_the_link.clone() }).await, [4, 7]);
+    assert_eq!(found(EventFilter { occurrences: Some(true), ..of_the_link.clone() }).await, [7]);
+    assert_eq!(found(EventFilter { occurrences: Some(false), ..of_the_link }).await, [9, 4, 3, 1]);
+    let only = |under: &[&str]| EventFilter { under: subjects(under), ..EventFilter::default() };
+    assert_eq!(found(only(&["interface/sw", "share/a"])).await, [8, 7, 4]);
+    assert_eq!(found(EventFilter { site: Some(site("nablus")), ..EventFilter::default() }).await, [8, 7]);
+    let code = |code: &str| EventFilter { code: Some(code.into()), limit: 3, ..EventFilter::default() };
+    assert_eq!(found(code("cold_start")).await, [8]);
+    assert_eq!(found(code("target.silent")).await, [209, 208, 207]);
+    assert_eq!(found(code("' OR 1=1 --")).await, Vec::<u64>::new());
+    let whole = store.find_events(&EventFilter { after: Some(0), limit: 9, ..EventFilter::default() }).await;
+    let stored = (1..).zip(events).map(|(id, event)| StoredEvent { id, event });
+    assert_eq!(whole.expect("found"), stored.take(9).collect::<Vec<_>>());
+    // More entities than SQL has room for in one chain.
+    let many = (0..3_000).map(|n| subject(&format!("target/{n}"))).collect();
+    assert_eq!(found(EventFilter { subjects: many, limit: 1, ..EventFilter::default() }).await, [209]);
 }
 
 pub(crate) async fn an_incident_is_found_by_time_entity_and_site(place: &impl Place) {
