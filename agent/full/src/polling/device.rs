@@ -112,32 +112,36 @@ impl Poller {
 
     pub(super) async fn run(mut self) {
         let first = Instant::now();
-        self.poll().await;
-        self.rest(self.beat.second(first)).await;
-        self.poll().await;
-        self.rest(self.beat.settle(Instant::now())).await;
+        self.poll(false).await;
+        let rung = self.rest(self.beat.second(first)).await;
+        self.poll(rung).await;
+        let mut rung = self.rest(self.beat.settle(Instant::now())).await;
         loop {
-            self.poll().await;
-            self.rest(self.beat.next(Instant::now())).await;
+            self.poll(rung).await;
+            rung = self.rest(self.beat.next(Instant::now())).await;
         }
     }
 
-    /// Waits for the next poll: until then, or until somebody rings.
-    async fn rest(&self, until: Instant) {
+    /// Waits for the next poll: until then, or until somebody rings. Whether somebody did.
+    async fn rest(&self, until: Instant) -> bool {
         let soonest = Instant::now() + APART;
         tokio::select! {
-            () = sleep_until(until) => {}
-            () = self.bell.rung() => sleep_until(until.min(soonest.max(Instant::now() + SETTLE))).await,
+            () = sleep_until(until) => false,
+            () = self.bell.rung() => {
+                sleep_until(until.min(soonest.max(Instant::now() + SETTLE))).await;
+                true
+            }
         }
     }
 
-    async fn poll(&mut self) {
+    /// One turn. Where somebody `rung`, also a device that has long been silent is tried.
+    async fn poll(&mut self, rung: bool) {
         let began = Instant::now();
         let client = match self.connected().await {
             Ok(client) => client,
             Err(error) => return self.unconnected(&error).await,
         };
-        let turn = self.quarantine.turn();
+        let turn = if rung { self.quarantine.asked_for() } else { self.quarantine.turn() };
         if turn == Turn::Skip {
             self.client = Some(client);
             return;
