@@ -5,7 +5,7 @@
 //! next to the device, because only here are both readings, the monotonic time between them and the
 //! device's `sysUpTime` at hand.
 //!
-//! * [`counters`] decides what two readings mean; pure.
+//! * [`counters`] decides what two readings mean, [`past`] remembers them; pure.
 //! * [`interfaces`] makes readings of columns, [`identity`] names interfaces; pure. What to ask, how much and
 //!   how patiently is `wasl_probe::snmp`.
 //! * [`sensors`] makes sensors of what profiles name, [`rates`] what counters among them do in a second; pure.
@@ -17,6 +17,7 @@ mod counters;
 mod device;
 mod identity;
 mod interfaces;
+mod past;
 mod rates;
 pub(crate) mod rounds;
 mod sensors;

@@ -16,14 +16,15 @@ use wasl_probe::snmp::quarantine::{Quarantine, Turn};
 use wasl_probe::snmp::walk::Fault;
 
 use super::client::{self, ConnectError, Keys, Network, SnmpClient, SnmpError, UdpClient};
-use super::counters::{self, Reading};
+use super::counters::Reading;
+use super::past::{KEPT, Past};
 use super::rounds::Beat;
 use super::tables::{Answer, Tables};
 use super::wake::{Bell, Bells};
 use crate::discovery::neighbours::Neighbours;
 
-/// How long the reading of an interface that is gone is kept, so that one that returns has no gap.
-const KEPT: Duration = Duration::from_hours(1);
+/// For so many polls that missed it, an interface is what it was.
+const STATUS_FOR: u32 = 3;
 /// How long a reply may take; less where polls are frequent.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -74,7 +75,7 @@ pub(super) struct Poller {
     keys: Option<Keys>,
     tables: Tables,
     quarantine: Quarantine,
-    known: HashMap<Subject, Reading>,
+    known: HashMap<Subject, Past>,
     neighbours: Neighbours,
     /// What could not be read at the last poll.
     faults: Vec<(&'static str, Fault)>,
@@ -239,17 +240,21 @@ impl Poller {
         self.bell.learn(readings.iter().map(|(subject, reading)| (reading.index, subject.clone())).collect());
         let mut voided = 0;
         for (subject, reading) in readings {
-            let (sample, voids) = counters::compare(self.known.get(&subject), &reading);
+            let at = wall.minus(now.saturating_sub(reading.at));
+            let past = self.known.entry(subject.clone()).or_default();
+            let (samples, voids) = past.take(reading, self.beat.every() * STATUS_FOR);
             voided += voids;
-            if sample.voided == Some(VoidReason::Implausible) {
+            if samples.iter().any(|sample| sample.voided == Some(VoidReason::Implausible)) {
                 // Its speed may be another by now.
                 self.tables.distrust();
             }
-            let at = wall.minus(now.saturating_sub(reading.at));
-            self.known.insert(subject.clone(), reading);
-            self.reporter.report_at(subject, at, sample).await;
+            for (before, sample) in (0..samples.len() as u64).rev().zip(samples) {
+                // Samples of one subject have moments of their own.
+                let at = at.minus(Duration::from_millis(before));
+                self.reporter.report_at(subject.clone(), at, sample).await;
+            }
         }
-        self.known.retain(|_, reading| now.saturating_sub(reading.at) < KEPT);
+        self.known.retain(|_, past| now.saturating_sub(past.at()) < KEPT);
         voided
     }
 }

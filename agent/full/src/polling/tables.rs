@@ -173,7 +173,8 @@ impl Tables {
             faults.extend(named(MORE, &more));
             // Half a list of names would make new series of old interfaces.
             let whole = |table: &Table| table.faults.iter().all(|(_, fault)| *fault != Fault::Unread);
-            if whole(&fixed) && whole(&more) {
+            // Nor is it known then which of two interfaces lives.
+            if whole(&fixed) && whole(&more) && interfaces::tells_status(&traffic) {
                 let found = Fixed::new(&self.device, &fixed, &more, [&traffic, &narrow], &mut self.names);
                 self.fixed = Some((found, self.epoch.elapsed()));
             }
