@@ -6,6 +6,7 @@
 //! device's `sysUpTime` at hand.
 //!
 //! * [`counters`] decides what two readings mean, [`past`] remembers them; pure.
+//! * [`partial`] decides what of unread columns is told; pure.
 //! * [`interfaces`] makes readings of columns, [`identity`] names interfaces; pure. What to ask, how much and
 //!   how patiently is `wasl_probe::snmp`.
 //! * [`sensors`] makes sensors of what profiles name, [`rates`] what counters among them do in a second; pure.
@@ -17,6 +18,7 @@ mod counters;
 mod device;
 mod identity;
 mod interfaces;
+mod partial;
 mod past;
 mod rates;
 pub(crate) mod rounds;

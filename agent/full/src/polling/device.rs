@@ -13,10 +13,10 @@ use wasl_model::units::{Count, Millis};
 use wasl_model::{DeviceSample, EntityKind, NoticeCode, Severity, Subject, Timestamp, VoidReason};
 use wasl_probe::lldp::Announcement;
 use wasl_probe::snmp::quarantine::{Quarantine, Turn};
-use wasl_probe::snmp::walk::Fault;
 
 use super::client::{self, ConnectError, Keys, Network, SnmpClient, SnmpError, UdpClient};
 use super::counters::Reading;
+use super::partial::{self, Stretch};
 use super::past::{KEPT, Past};
 use super::rounds::Beat;
 use super::tables::{Answer, Tables};
@@ -77,8 +77,8 @@ pub(super) struct Poller {
     quarantine: Quarantine,
     known: HashMap<Subject, Past>,
     neighbours: Neighbours,
-    /// What could not be read at the last poll.
-    faults: Vec<(&'static str, Fault)>,
+    /// What of the interfaces could not be read, and of the sensors.
+    unread: [Stretch; 2],
 }
 
 impl Poller {
@@ -107,7 +107,7 @@ impl Poller {
             quarantine: Quarantine::default(),
             known: HashMap::new(),
             neighbours: Neighbours::new([]),
-            faults: Vec::new(),
+            unread: Default::default(),
         }
     }
 
@@ -169,8 +169,13 @@ impl Poller {
                 self.reporter.clear(subject(&self.device), NoticeCode::DeviceSilent).await;
                 sample.uptime = answer.uptime.map(|ticks| Millis(u64::from(ticks) * 10));
                 sample.interfaces = Some(Count(answer.readings.len() as u64));
-                sample.columns_failed = Some(Count(answer.faults.len() as u64));
-                self.note_faults(answer.faults).await;
+                let sensors_failed = answer.sensor_faults.as_ref().map_or(0, Vec::len);
+                sample.columns_failed = Some(Count((answer.faults.len() + sensors_failed) as u64));
+                self.unread[0].note(answer.faults);
+                if let Some(faults) = answer.sensor_faults {
+                    self.unread[1].note(faults);
+                }
+                self.tell_unread().await;
                 for (subject, sample) in answer.sensors {
                     self.reporter.report(subject, sample).await;
                 }
@@ -198,17 +203,15 @@ impl Poller {
         }
     }
 
-    /// Tells what could not be read, if it could not the last time either: one request may well be lost.
-    async fn note_faults(&mut self, faults: Vec<(&'static str, Fault)>) {
+    /// Tells what could not be read.
+    async fn tell_unread(&self) {
         let about = subject(&self.device);
-        if faults.is_empty() {
-            self.reporter.clear(about, NoticeCode::DevicePartial).await;
-        } else if faults == self.faults {
-            let each = |(column, fault): &(&str, Fault)| format!("{column}: {}", fault.as_str());
-            let words = faults.iter().map(each).collect::<Vec<_>>().join("; ");
-            self.reporter.raise(about, NoticeCode::DevicePartial, Severity::Warning, words).await;
+        match partial::words([&self.unread[0], &self.unread[1]]) {
+            Some(words) => {
+                self.reporter.raise(about, NoticeCode::DevicePartial, Severity::Warning, words).await;
+            }
+            None => self.reporter.clear(about, NoticeCode::DevicePartial).await,
         }
-        self.faults = faults;
     }
 
     async fn connected(&mut self) -> Result<UdpClient, ConnectError> {
