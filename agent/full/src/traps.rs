@@ -29,7 +29,7 @@ use wasl_agent_core::secrets::Secrets;
 use wasl_model::assignment::{Assignment, DeviceAssignment, TrapReceiver};
 use wasl_model::{NoticeCode, Severity, Subject};
 
-use crate::polling::Bells;
+use crate::polling::{Addresses, Bells};
 use server::Server;
 use socket::Port;
 
@@ -45,6 +45,8 @@ pub struct Parts {
     pub secrets: Secrets,
     /// How a device is polled at once.
     pub bells: Bells,
+    /// What the names of devices mean.
+    pub addresses: Addresses,
     /// The agent, for what is about no device.
     pub about: Subject,
 }

@@ -426,6 +426,7 @@ impl Check<'_> {
             every: device.value.every.unwrap_or(self.defaults.poll_every),
             access: access?,
             profiles,
+            trap_sources: device.value.trap_sources.unwrap_or_default(),
             site,
             depends_on,
         })

@@ -275,6 +275,10 @@ pub(crate) struct Device {
     /// The profiles of its sensors. Default: all that match it.
     #[garde(inner(length(max = 16)))]
     pub(crate) profiles: Option<Vec<String>>,
+    /// Other addresses of its own that its notifications come from, such as of the interface by which they leave.
+    #[garde(inner(length(max = 16)))]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) trap_sources: Option<Vec<std::net::IpAddr>>,
     /// Where it stands. Default: where the agent stands that observes it.
     #[garde(skip)]
     pub(crate) site: Option<String>,

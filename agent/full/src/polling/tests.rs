@@ -61,7 +61,14 @@ impl Stage {
         let shutdown = CancellationToken::new();
         let secrets = Secrets::new(dir.path().join("secrets"));
         let bells = Bells::default();
-        let task = tokio::spawn(run(reporter, secrets, receive, bells.clone(), shutdown.clone()));
+        let task = tokio::spawn(run(
+            reporter,
+            secrets,
+            receive,
+            bells.clone(),
+            Addresses::default(),
+            shutdown.clone(),
+        ));
         Self {
             dir,
             port,
@@ -129,6 +136,7 @@ impl Stage {
             every_ms,
             access,
             profiles: Vec::new(),
+            trap_sources: Vec::new(),
         };
         self.send.send_replace(Arc::new(Assignment { devices: vec![device], ..Assignment::default() }));
     }

@@ -5,18 +5,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use snmp::{MasterKeys, SecurityLevel, UsmUser};
-use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::sync::{Semaphore, watch};
 use wasl_agent_core::secrets::{Secret, Secrets};
 use wasl_model::assignment::{DeviceAssignment, SnmpAccess};
 
+use crate::polling::Addresses;
 use crate::polling::client::{auth_protocol, privacy_protocol};
 
 /// Names are looked up, and secrets read, again after this time.
 pub(super) const REFRESH: Duration = Duration::from_secs(300);
-/// How long a name may take.
-const LOOK_UP: Duration = Duration::from_secs(5);
+/// So many names are looked up at once.
+const AT_ONCE: usize = 16;
 
 /// A device and how it proves itself.
 #[derive(Debug)]
@@ -54,6 +55,7 @@ pub(super) type Senders = HashMap<IpAddr, Arc<Sender>>;
 pub(super) async fn follow(
     devices: Vec<DeviceAssignment>,
     secrets: Secrets,
+    addresses: Addresses,
     tell: watch::Sender<Arc<Senders>>,
     refresh: Duration,
 ) {
@@ -61,10 +63,16 @@ pub(super) async fn follow(
     let mut first = true;
     loop {
         let mut senders = Senders::new();
-        for device in &devices {
-            let host = device.host.trim_start_matches('[').trim_end_matches(']');
-            let Ok(Ok(found)) = timeout(LOOK_UP, tokio::net::lookup_host((host, 0))).await else { continue };
-            let found: Vec<IpAddr> = found.map(|address| address.ip().to_canonical()).collect();
+        let turns = Semaphore::new(AT_ONCE);
+        let look_up = async |device: &DeviceAssignment| {
+            let _turn = turns.acquire().await;
+            addresses.look_up(&device.host).await
+        };
+        let found = join_all(devices.iter().map(look_up)).await;
+        for (device, found) in devices.iter().zip(found) {
+            let found = found.into_iter().map(|address| address.ip());
+            let found: Vec<IpAddr> =
+                found.chain(device.trap_sources.iter().copied()).map(|ip| ip.to_canonical()).collect();
             // The poller asks the first of a name's addresses: what it may use there is used here.
             let Some(first) = found.first() else { continue };
             let own = of_device(&device.access, *first, &secrets);

@@ -1,7 +1,7 @@
 //! From a datagram at the port to an event and a poll.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,10 @@ use super::socket::{Port, Received};
 const TELL: Duration = Duration::from_secs(5);
 /// Datagrams that are taken before others have their turn.
 const TURN: usize = 64;
+/// So many addresses that are no device's are told apart.
+const STRANGERS: usize = 64;
+/// And so many are named: with the longest addresses they fit an argument of an event.
+const STRANGERS_TOLD: usize = 4;
 /// Outcomes of v3 messages that may wait.
 const OUTCOMES: usize = 256;
 
@@ -62,6 +66,26 @@ struct Receiving {
 struct Strangers {
     foreign: u64,
     overflowed: u64,
+    /// How many came from where, for the first addresses.
+    from: HashMap<IpAddr, u64>,
+}
+
+impl Strangers {
+    fn note(&mut self, from: IpAddr) {
+        self.foreign += 1;
+        if self.from.len() < STRANGERS || self.from.contains_key(&from) {
+            *self.from.entry(from).or_default() += 1;
+        }
+    }
+
+    /// The addresses that most came from, with how many.
+    fn most(&self) -> String {
+        let mut from: Vec<(&IpAddr, &u64)> = self.from.iter().collect();
+        from.sort_by_key(|(address, count)| (std::cmp::Reverse(**count), **address));
+        let from: Vec<String> =
+            from.iter().take(STRANGERS_TOLD).map(|(address, count)| format!("{address} ({count})")).collect();
+        from.join(", ")
+    }
 }
 
 /// A notification to tell, and about what.
@@ -83,7 +107,13 @@ impl Server {
         gate.assign(devices.iter().map(|device| device.id.as_str()), Duration::ZERO);
         let (tell, senders) = watch::channel(Arc::new(Senders::new()));
         let (tell_outcome, outcomes) = mpsc::channel(OUTCOMES);
-        let following = tokio::spawn(senders::follow(devices, parts.secrets.clone(), tell, refresh));
+        let following = tokio::spawn(senders::follow(
+            devices,
+            parts.secrets.clone(),
+            parts.addresses.clone(),
+            tell,
+            refresh,
+        ));
         Self {
             engine,
             receivers: 0,
@@ -191,8 +221,9 @@ impl Server {
             let senders = self.senders.borrow().clone();
             let Received { bytes, from, lost } = received;
             self.strangers.overflowed += u64::from(lost);
-            let Some(sender) = senders.get(&from.ip().to_canonical()) else {
-                self.strangers.foreign += 1;
+            let ip = from.ip().to_canonical();
+            let Some(sender) = senders.get(&ip) else {
+                self.strangers.note(ip);
                 continue;
             };
             let device = &sender.device;
@@ -290,16 +321,22 @@ impl Server {
             let subject = Subject::lenient(EntityKind::Device, &device);
             self.parts.reporter.report(subject, dropped_event(&dropped)).await;
         }
-        let Strangers { foreign, overflowed } = std::mem::take(&mut self.strangers);
+        let strangers = std::mem::take(&mut self.strangers);
+        let Strangers { foreign, overflowed, .. } = strangers;
         if foreign + overflowed > 0 {
-            let event = Event::new(
-                EventCode::TrapsDropped,
-                Severity::Warning,
-                format!(
-                    "{foreign} datagrams at the port for notifications came from no device of this agent, and {overflowed} \
-                     were lost before they were looked at"
-                ),
+            let mut detail = format!(
+                "{foreign} datagrams at the port for notifications came from no device of this agent, and {overflowed} \
+                 were lost before they were looked at"
             );
+            let addresses = strangers.most();
+            if foreign > 0 {
+                detail += &format!(
+                    ". Most came from {addresses}: if that is another address of a device, add it to the `trap_sources` of \
+                     the device in the configuration"
+                );
+            }
+            let event = Event::new(EventCode::TrapsDropped, Severity::Warning, detail);
+            let event = if foreign > 0 { event.with("addresses", addresses) } else { event };
             let event = event
                 .with("dropped", foreign + overflowed)
                 .with("foreign", foreign)

@@ -21,6 +21,7 @@ fn device(id: &str, host: &str, access: SnmpAccess) -> DeviceAssignment {
         every_ms: 600_000,
         access,
         profiles: Vec::new(),
+        trap_sources: Vec::new(),
     }
 }
 
@@ -46,7 +47,7 @@ async fn discover(socket: &UdpSocket, id: i32) -> (u32, u32) {
     }
 }
 
-/// A receiver with one device that speaks v2c from 127.0.0.1, and one that speaks v3 from 127.0.0.2.
+/// A receiver with one device that speaks v2c from 127.0.0.1 and 127.0.0.4, and one that speaks v3 from 127.0.0.2.
 struct Rig {
     listen: std::net::SocketAddr,
     out: mpsc::Receiver<Observation>,
@@ -81,7 +82,10 @@ impl Rig {
         };
         let assignment = Assignment {
             devices: vec![
-                device("plain", "127.0.0.1", SnmpAccess::V2c { community: "community".into() }),
+                DeviceAssignment {
+                    trap_sources: vec![[127, 0, 0, 4].into()],
+                    ..device("plain", "127.0.0.1", SnmpAccess::V2c { community: "community".into() })
+                },
                 device("secured", "127.0.0.2", v3),
             ],
             traps: Some(TrapReceiver { listen }),
@@ -93,6 +97,7 @@ impl Rig {
             reporter,
             secrets: Secrets::new(dir.path()),
             bells: Bells::default(),
+            addresses: Addresses::default(),
             about: Subject::lenient(EntityKind::Agent, "gw"),
         };
         let stop = CancellationToken::new();
@@ -211,6 +216,28 @@ async fn a_sender_that_asks_and_never_comes_through_is_told() {
     assert_eq!(event.args["dropped"], "0");
     assert!(event.args["asked_back"].parse::<u64>().expect("a number") >= 10);
     assert!(event.detail.contains("none came through"), "{}", event.detail);
+}
+
+/// Catches: a router whose traps leave by another of its interfaces than the one that it is asked at.
+#[tokio::test]
+async fn a_trap_from_another_address_of_a_device_is_heard_and_one_from_elsewhere_is_told_with_its_address() {
+    let mut rig = Rig::new();
+    let egress = rig.sender("127.0.0.4").await;
+    let (subject, event) = rig.first(&egress, V2C_LINK_DOWN).await;
+    assert_eq!((subject.as_str(), event.code), ("interface/plain/Gi0/3", EventCode::LinkDownTrap));
+    let (twice, once) = (rig.sender("127.0.0.5").await, rig.sender("127.0.0.6").await);
+    for socket in [&twice, &once, &twice] {
+        socket.send(&bytes(V2C_LINK_DOWN)).await.expect("sent");
+    }
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let (_, event) = rig.next().await;
+        let Some(addresses) = event.args.get("addresses") else { continue };
+        let strangers = addresses.split(", ").filter(|one| !one.starts_with("127.0.0.4 "));
+        told.extend(strangers.map(str::to_owned));
+        assert!(event.detail.contains("trap_sources"), "{}", event.detail);
+    }
+    assert_eq!(told, ["127.0.0.5 (2)", "127.0.0.6 (1)"]);
 }
 
 #[tokio::test]
