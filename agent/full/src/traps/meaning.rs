@@ -33,10 +33,10 @@ pub(crate) struct Notification {
 
 impl Notification {
     /// Without the texts that hold one of these secrets: events are stored and shown to many.
-    pub(crate) fn without<'a>(mut self, secrets: impl IntoIterator<Item = &'a str> + Clone) -> Self {
+    pub(crate) fn without(mut self, secrets: &[&str]) -> Self {
         for (_, value) in &mut self.objects {
             if let Object::Text(text) = value
-                && secrets.clone().into_iter().any(|secret| tells(text, secret.as_bytes()))
+                && secrets.iter().any(|secret| tells(text, secret.as_bytes()))
             {
                 *value = Object::Other("a secret of the device, which is not shown");
             }

@@ -287,7 +287,8 @@ impl Server {
         if !self.gate.keep(device, &notification, is_link, self.epoch.elapsed()) {
             return None;
         }
-        let meaning = meaning::of(&notification.without(sender.secrets.iter().map(Secret::expose)));
+        let secrets: Vec<&str> = sender.secrets.iter().map(Secret::expose).collect();
+        let meaning = meaning::of(&notification.without(&secrets));
         let bell = self.parts.bells.find(device);
         let named = || {
             let name = meaning.if_name.as_deref()?;
@@ -330,10 +331,11 @@ impl Server {
             );
             let addresses = strangers.most();
             if foreign > 0 {
-                detail += &format!(
+                let remedy = format!(
                     ". Most came from {addresses}: if that is another address of a device, add it to the `trap_sources` of \
                      the device in the configuration"
                 );
+                detail.push_str(&remedy);
             }
             let event = Event::new(EventCode::TrapsDropped, Severity::Warning, detail);
             let event = if foreign > 0 { event.with("addresses", addresses) } else { event };

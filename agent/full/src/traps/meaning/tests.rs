@@ -77,7 +77,7 @@ fn no_secret_gets_from_a_notification_into_an_event() {
         (vec![1, 3, 5], Object::Text(b"\xfflong-password".to_vec())),
     ];
     let name = vec![1, 3, 6, 1, 4, 1, 9, 9];
-    let notification = Notification { name, uptime: 1, objects }.without(["hello", "long-password", ""]);
+    let notification = Notification { name, uptime: 1, objects }.without(&["hello", "long-password", ""]);
     let event = of(&notification).event;
     let hidden = "a secret of the device, which is not shown";
     assert_eq!(event.args["object_1"], format!("1.3.1 = {hidden}"));
@@ -88,7 +88,8 @@ fn no_secret_gets_from_a_notification_into_an_event() {
     assert!(!event.args.contains_key("object_6"));
 
     let alias = (column(IF_X_ENTRY, 18, 3), text("long-password"));
-    let link = Notification { name: standard(3), uptime: 1, objects: vec![alias] }.without(["long-password"]);
+    let link =
+        Notification { name: standard(3), uptime: 1, objects: vec![alias] }.without(&["long-password"]);
     let meaning = of(&link);
     assert_eq!((meaning.if_index, meaning.event.args.get("if_alias")), (Some(3), None));
 }
