@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use wasl_agent::polling::{self, Bells};
+use wasl_agent::polling::{self, Addresses, Bells};
 use wasl_agent_core::report::Reporter;
 use wasl_agent_core::secrets::Secrets;
 use wasl_model::assignment::{Assignment, DeviceAssignment, SnmpAccess};
@@ -104,6 +104,7 @@ async fn main() {
             access: SnmpAccess::V2c { community: words.next()? },
             every_ms,
             profiles: names.clone(),
+            trap_sources: Vec::new(),
         })
     };
     let lines = std::io::stdin().lock().lines();
@@ -118,6 +119,7 @@ async fn main() {
         Secrets::new(folder),
         assignment,
         Bells::default(),
+        Addresses::default(),
         shutdown.clone(),
     ));
     let end = tokio::time::Instant::now() + Duration::from_secs(seconds);

@@ -36,10 +36,17 @@ fn add_collectors(agent: &Agent) {
     let (reporter, assignment, token) = (agent.reporter.clone(), agent.assignment.clone(), stop.clone());
     let secrets = agent.secrets.clone();
     let bells = polling::Bells::default();
-    let rung = bells.clone();
+    let addresses = polling::Addresses::default();
+    let (rung, known) = (bells.clone(), addresses.clone());
     agent.collectors.spawn("polling", OnFailure::Restart, move || {
-        let task =
-            polling::run(reporter.clone(), secrets.clone(), assignment.clone(), bells.clone(), token.clone());
+        let task = polling::run(
+            reporter.clone(),
+            secrets.clone(),
+            assignment.clone(),
+            bells.clone(),
+            addresses.clone(),
+            token.clone(),
+        );
         async {
             let _: () = task.await;
             Ok::<(), std::convert::Infallible>(())
@@ -53,6 +60,7 @@ fn add_collectors(agent: &Agent) {
             reporter: reporter.clone(),
             secrets: secrets.clone(),
             bells: rung.clone(),
+            addresses: known.clone(),
             about: about.clone(),
         };
         let task = traps::run(parts, assignment.clone(), token.clone());

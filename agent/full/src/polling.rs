@@ -5,18 +5,22 @@
 //! next to the device, because only here are both readings, the monotonic time between them and the
 //! device's `sysUpTime` at hand.
 //!
-//! * [`counters`] decides what two readings mean; pure.
+//! * [`counters`] decides what two readings mean, [`past`] remembers them; pure.
+//! * [`partial`] decides what of unread columns is told; pure.
 //! * [`interfaces`] makes readings of columns, [`identity`] names interfaces; pure. What to ask, how much and
 //!   how patiently is `wasl_probe::snmp`.
 //! * [`sensors`] makes sensors of what profiles name, [`rates`] what counters among them do in a second; pure.
-//! * [`client`] is the trait to a device and its adapter; [`tables`] reads through it; [`device`] is the
+//! * [`addresses`] remembers what names mean; [`client`] is the trait to a device and its adapter; [`tables`] reads through it; [`device`] is the
 //!   loop; [`rounds`] is the beat.
 
+mod addresses;
 pub(crate) mod client;
 mod counters;
 mod device;
 mod identity;
 mod interfaces;
+mod partial;
+mod past;
 mod rates;
 pub(crate) mod rounds;
 mod sensors;
@@ -32,6 +36,7 @@ use wasl_agent_core::report::Reporter;
 use wasl_agent_core::secrets::Secrets;
 use wasl_model::assignment::{Assignment, DeviceAssignment};
 
+pub use addresses::Addresses;
 use client::Network;
 use device::{Polled, Poller};
 pub use wake::Bells;
@@ -49,9 +54,10 @@ pub async fn run(
     secrets: Secrets,
     assignment: watch::Receiver<Arc<Assignment>>,
     bells: Bells,
+    addresses: Addresses,
     shutdown: CancellationToken,
 ) {
-    let network = Network::new();
+    let network = Network::new(addresses);
     let epoch = Instant::now();
     let wanted = |assignment: &Assignment| {
         let polled = |device: &DeviceAssignment| {

@@ -29,7 +29,7 @@ use wasl_agent_core::secrets::Secrets;
 use wasl_model::assignment::{Assignment, DeviceAssignment, TrapReceiver};
 use wasl_model::{NoticeCode, Severity, Subject};
 
-use crate::polling::Bells;
+use crate::polling::{Addresses, Bells};
 use server::Server;
 use socket::Port;
 
@@ -45,6 +45,8 @@ pub struct Parts {
     pub secrets: Secrets,
     /// How a device is polled at once.
     pub bells: Bells,
+    /// What the names of devices mean.
+    pub addresses: Addresses,
     /// The agent, for what is about no device.
     pub about: Subject,
 }
@@ -62,11 +64,18 @@ fn wanted(assignment: &watch::Receiver<Arc<Assignment>>) -> Wanted {
 /// Reports an `Event` about the interface, the device or the agent for each that is kept, and for what was
 /// not kept an event `traps_dropped` with the numbers, at most every few seconds. While the port cannot be
 /// opened there is a notice.
-pub async fn run(
+pub async fn run(parts: Parts, assignment: watch::Receiver<Arc<Assignment>>, shutdown: CancellationToken) {
+    run_every(senders::REFRESH, parts, assignment, shutdown).await;
+}
+
+/// As [`run`], looking every `refresh` who may send.
+async fn run_every(
+    refresh: Duration,
     parts: Parts,
     mut assignment: watch::Receiver<Arc<Assignment>>,
     shutdown: CancellationToken,
 ) {
+    let engine = secured::engine(&parts.about.id);
     loop {
         let now = wanted(&assignment);
         let stop = shutdown.child_token();
@@ -77,7 +86,8 @@ pub async fn run(
                 }
             }
         };
-        let serving = serve(parts.clone(), now.clone(), stop.clone());
+        let server = |port, devices| Server::new(parts.clone(), port, devices, engine.clone(), refresh);
+        let serving = serve(&parts, now.clone(), server, stop.clone());
         tokio::pin!(serving);
         tokio::select! {
             () = &mut serving => return,
@@ -89,7 +99,12 @@ pub async fn run(
     }
 }
 
-async fn serve(parts: Parts, (traps, devices): Wanted, stop: CancellationToken) {
+async fn serve(
+    parts: &Parts,
+    (traps, devices): Wanted,
+    server: impl FnOnce(Port, Vec<DeviceAssignment>) -> Server,
+    stop: CancellationToken,
+) {
     let Some(TrapReceiver { listen }) = traps else {
         parts.reporter.clear(parts.about.clone(), NoticeCode::NotSupported).await;
         return stop.cancelled().await;
@@ -114,7 +129,7 @@ async fn serve(parts: Parts, (traps, devices): Wanted, stop: CancellationToken) 
         }
     };
     parts.reporter.clear(parts.about.clone(), NoticeCode::NotSupported).await;
-    Server::new(parts, port, devices).run(stop).await;
+    server(port, devices).run(stop).await;
 }
 
 #[cfg(test)]

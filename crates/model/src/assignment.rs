@@ -311,6 +311,9 @@ pub struct DeviceAssignment {
     /// The profiles that may be for it, by their names.
     #[serde(default)]
     pub profiles: Vec<String>,
+    /// From which addresses its notifications may come, besides those of `host`.
+    #[serde(default)]
+    pub trap_sources: Vec<IpAddr>,
 }
 
 /// How to prove oneself to a device. Secrets are names; the files of those names lie on the agent's host.

@@ -345,7 +345,11 @@ fn a_direction_is_named_by_the_place_that_it_leads_to() {
     let p = painter(&texts, Lang::En);
     let mut view = fixture::network::link_page();
     let report = pages::report(&p, &fixture::frame(), &fixture::network::report());
-    assert_eq!(report.matches("Throughput towards Gaza").count(), 2, "carried, and in the contract");
+    assert_eq!(
+        report.matches("Throughput towards Gaza").count(),
+        4,
+        "carried, in the contract, and by two institutions"
+    );
     let page = pages::link(&p, &fixture::frame(), &view);
     assert!(page.contains("Throughput towards Gaza") && page.contains("Throughput towards Presidency"));
     view.link.places.truncate(1);

@@ -435,6 +435,7 @@ impl Check<'_> {
             access: access?,
             profiles,
             watch: device.value.watch.unwrap_or_default(),
+            trap_sources: device.value.trap_sources.unwrap_or_default(),
             site,
             depends_on,
         })

@@ -279,6 +279,10 @@ pub(crate) struct Device {
     /// something depends need not be named. Of all others it is told whether they are up, and that is no trouble.
     #[garde(inner(length(max = 256), inner(custom(line))))]
     pub(crate) watch: Option<Vec<String>>,
+    /// Other addresses of its own that its notifications come from, such as of the interface by which they leave.
+    #[garde(inner(length(max = 16)))]
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(crate) trap_sources: Option<Vec<std::net::IpAddr>>,
     /// Where it stands. Default: where the agent stands that observes it.
     #[garde(skip)]
     pub(crate) site: Option<String>,

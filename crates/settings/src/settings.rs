@@ -7,7 +7,7 @@ mod link;
 mod station;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use wasl_model::assignment::{
     Address, Assignment, BackupAssignment, BackupTool, DeviceAssignment, Discovery, SnmpAccess,
@@ -197,6 +197,8 @@ pub struct Device {
     pub profiles: Vec<String>,
     /// Its interfaces that are meant to be up: names, or beginnings of names before a `*`.
     pub watch: Vec<String>,
+    /// From which addresses its notifications may come, besides those of `host`.
+    pub trap_sources: Vec<IpAddr>,
     /// Where it stands; one of [`Settings::sites`], unless none is known.
     pub site: Option<SiteId>,
     /// Without which it cannot work.
@@ -337,6 +339,7 @@ impl Settings {
                     every_ms: device.every.as_millis(),
                     access: device.access.clone(),
                     profiles: device.profiles.clone(),
+                    trap_sources: device.trap_sources.clone(),
                 })
                 .collect(),
             profiles: profiles.cloned().collect(),

@@ -284,6 +284,7 @@ fn reading(bytes: &mut Bytes<'_>) -> Reading {
         connector: flag(given >> 2),
         up: flag(given >> 4),
         enabled: flag(given >> 6),
+        status_missed: [false; 2],
         discontinuity: (bytes.byte() & 1 != 0).then(|| bytes.int()),
         octets: std::array::from_fn(|_| counter(bytes)),
         packets: std::array::from_fn(|_| std::array::from_fn(|_| counter(bytes))),

@@ -18,6 +18,8 @@ use wasl_model::assignment::{AuthProtocol, DeviceAssignment, PrivacyProtocol, Sn
 use wasl_probe::snmp::walk::{Ask, SYS_UPTIME};
 use wasl_probe::snmp::{Binding, Datum, Oid, pace};
 
+use super::addresses::Addresses;
+
 /// How many requests may be under way at once, over all devices.
 const IN_FLIGHT: usize = 100;
 /// How many of devices in quarantine; the living ones do not wait for these.
@@ -96,19 +98,21 @@ pub(crate) enum ConnectError {
     Client(#[source] Box<Error>),
 }
 
-/// What all devices share: the sockets and the limit.
+/// What all devices share: the sockets, the limit, and what names mean.
 #[derive(Clone)]
 pub(crate) struct Network {
     v4: Arc<OnceCell<UdpTransport>>,
     v6: Arc<OnceCell<UdpTransport>>,
     permits: Arc<Semaphore>,
     trials: Arc<Semaphore>,
+    addresses: Addresses,
 }
 
 impl Network {
     /// Sockets are opened when first needed.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(addresses: Addresses) -> Self {
         Self {
+            addresses,
             v4: Arc::default(),
             v6: Arc::default(),
             permits: Arc::new(Semaphore::new(IN_FLIGHT)),
@@ -146,7 +150,7 @@ pub(crate) async fn connect(
     keys: &mut Option<Keys>,
 ) -> Result<UdpClient, ConnectError> {
     // The address first: a secret may be limited to some.
-    let address = resolve(device).await?;
+    let address = resolve(&network.addresses, device).await?;
     let auth = access(secrets, &device.access, address.ip(), keys).await?;
     let transport = network.transport(address).await.map_err(ConnectError::Client)?;
     let overhead = overhead(&auth);
@@ -166,11 +170,11 @@ pub(crate) async fn connect(
     })
 }
 
-async fn resolve(device: &DeviceAssignment) -> Result<SocketAddr, ConnectError> {
-    let unresolved = || ConnectError::Unresolved(device.host.clone());
-    let host = device.host.trim_start_matches('[').trim_end_matches(']');
-    let mut found = tokio::net::lookup_host((host, device.port)).await.map_err(|_| unresolved())?;
-    found.next().ok_or_else(unresolved)
+async fn resolve(addresses: &Addresses, device: &DeviceAssignment) -> Result<SocketAddr, ConnectError> {
+    let found = addresses.look_up(&device.host).await;
+    let mut address = *found.first().ok_or_else(|| ConnectError::Unresolved(device.host.clone()))?;
+    address.set_port(device.port);
+    Ok(address)
 }
 
 async fn access(

@@ -55,6 +55,8 @@ pub(crate) struct Reading {
     pub up: Option<bool>,
     /// `ifAdminStatus` is up.
     pub enabled: Option<bool>,
+    /// Which of these two was not read. A device may well say that it does not know.
+    pub status_missed: [bool; 2],
     /// `ifCounterDiscontinuityTime`.
     pub discontinuity: Option<u32>,
     /// Bytes in and out.
@@ -168,9 +170,7 @@ impl Pair {
     }
 
     fn void(&mut self, reason: VoidReason) {
-        if reason != VoidReason::First {
-            self.voids += 1;
-        }
+        self.voids += 1;
         self.reason.get_or_insert(reason);
     }
 

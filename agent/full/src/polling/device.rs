@@ -13,17 +13,18 @@ use wasl_model::units::{Count, Millis};
 use wasl_model::{DeviceSample, EntityKind, NoticeCode, Severity, Subject, Timestamp, VoidReason};
 use wasl_probe::lldp::Announcement;
 use wasl_probe::snmp::quarantine::{Quarantine, Turn};
-use wasl_probe::snmp::walk::Fault;
 
 use super::client::{self, ConnectError, Keys, Network, SnmpClient, SnmpError, UdpClient};
-use super::counters::{self, Reading};
+use super::counters::Reading;
+use super::partial::{self, Stretch};
+use super::past::{KEPT, Past};
 use super::rounds::Beat;
 use super::tables::{Answer, Tables};
 use super::wake::{Bell, Bells};
 use crate::discovery::neighbours::Neighbours;
 
-/// How long the reading of an interface that is gone is kept, so that one that returns has no gap.
-const KEPT: Duration = Duration::from_hours(1);
+/// For so many polls that missed it, an interface is what it was.
+const STATUS_FOR: u32 = 3;
 /// How long a reply may take; less where polls are frequent.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -74,10 +75,10 @@ pub(super) struct Poller {
     keys: Option<Keys>,
     tables: Tables,
     quarantine: Quarantine,
-    known: HashMap<Subject, Reading>,
+    known: HashMap<Subject, Past>,
     neighbours: Neighbours,
-    /// What could not be read at the last poll.
-    faults: Vec<(&'static str, Fault)>,
+    /// What of the interfaces could not be read, and of the sensors.
+    unread: [Stretch; 2],
 }
 
 impl Poller {
@@ -106,38 +107,42 @@ impl Poller {
             quarantine: Quarantine::default(),
             known: HashMap::new(),
             neighbours: Neighbours::new([]),
-            faults: Vec::new(),
+            unread: Default::default(),
         }
     }
 
     pub(super) async fn run(mut self) {
         let first = Instant::now();
-        self.poll().await;
-        self.rest(self.beat.second(first)).await;
-        self.poll().await;
-        self.rest(self.beat.settle(Instant::now())).await;
+        self.poll(false).await;
+        let rung = self.rest(self.beat.second(first)).await;
+        self.poll(rung).await;
+        let mut rung = self.rest(self.beat.settle(Instant::now())).await;
         loop {
-            self.poll().await;
-            self.rest(self.beat.next(Instant::now())).await;
+            self.poll(rung).await;
+            rung = self.rest(self.beat.next(Instant::now())).await;
         }
     }
 
-    /// Waits for the next poll: until then, or until somebody rings.
-    async fn rest(&self, until: Instant) {
+    /// Waits for the next poll: until then, or until somebody rings. Whether somebody did.
+    async fn rest(&self, until: Instant) -> bool {
         let soonest = Instant::now() + APART;
         tokio::select! {
-            () = sleep_until(until) => {}
-            () = self.bell.rung() => sleep_until(until.min(soonest.max(Instant::now() + SETTLE))).await,
+            () = sleep_until(until) => false,
+            () = self.bell.rung() => {
+                sleep_until(until.min(soonest.max(Instant::now() + SETTLE))).await;
+                true
+            }
         }
     }
 
-    async fn poll(&mut self) {
+    /// One turn. Where somebody `rung`, also a device that has long been silent is tried.
+    async fn poll(&mut self, rung: bool) {
         let began = Instant::now();
         let client = match self.connected().await {
             Ok(client) => client,
             Err(error) => return self.unconnected(&error).await,
         };
-        let turn = self.quarantine.turn();
+        let turn = if rung { self.quarantine.asked_for() } else { self.quarantine.turn() };
         if turn == Turn::Skip {
             self.client = Some(client);
             return;
@@ -164,8 +169,13 @@ impl Poller {
                 self.reporter.clear(subject(&self.device), NoticeCode::DeviceSilent).await;
                 sample.uptime = answer.uptime.map(|ticks| Millis(u64::from(ticks) * 10));
                 sample.interfaces = Some(Count(answer.readings.len() as u64));
-                sample.columns_failed = Some(Count(answer.faults.len() as u64));
-                self.note_faults(answer.faults).await;
+                let sensors_failed = answer.sensor_faults.as_ref().map_or(0, Vec::len);
+                sample.columns_failed = Some(Count((answer.faults.len() + sensors_failed) as u64));
+                self.unread[0].note(answer.faults);
+                if let Some(faults) = answer.sensor_faults {
+                    self.unread[1].note(faults);
+                }
+                self.tell_unread().await;
                 for (subject, sample) in answer.sensors {
                     self.reporter.report(subject, sample).await;
                 }
@@ -193,17 +203,15 @@ impl Poller {
         }
     }
 
-    /// Tells what could not be read, if it could not the last time either: one request may well be lost.
-    async fn note_faults(&mut self, faults: Vec<(&'static str, Fault)>) {
+    /// Tells what could not be read.
+    async fn tell_unread(&self) {
         let about = subject(&self.device);
-        if faults.is_empty() {
-            self.reporter.clear(about, NoticeCode::DevicePartial).await;
-        } else if faults == self.faults {
-            let each = |(column, fault): &(&str, Fault)| format!("{column}: {}", fault.as_str());
-            let words = faults.iter().map(each).collect::<Vec<_>>().join("; ");
-            self.reporter.raise(about, NoticeCode::DevicePartial, Severity::Warning, words).await;
+        match partial::words([&self.unread[0], &self.unread[1]]) {
+            Some(words) => {
+                self.reporter.raise(about, NoticeCode::DevicePartial, Severity::Warning, words).await;
+            }
+            None => self.reporter.clear(about, NoticeCode::DevicePartial).await,
         }
-        self.faults = faults;
     }
 
     async fn connected(&mut self) -> Result<UdpClient, ConnectError> {
@@ -235,17 +243,21 @@ impl Poller {
         self.bell.learn(readings.iter().map(|(subject, reading)| (reading.index, subject.clone())).collect());
         let mut voided = 0;
         for (subject, reading) in readings {
-            let (sample, voids) = counters::compare(self.known.get(&subject), &reading);
+            let at = wall.minus(now.saturating_sub(reading.at));
+            let past = self.known.entry(subject.clone()).or_default();
+            let (samples, voids) = past.take(reading, self.beat.every() * STATUS_FOR);
             voided += voids;
-            if sample.voided == Some(VoidReason::Implausible) {
+            if samples.iter().any(|sample| sample.voided == Some(VoidReason::Implausible)) {
                 // Its speed may be another by now.
                 self.tables.distrust();
             }
-            let at = wall.minus(now.saturating_sub(reading.at));
-            self.known.insert(subject.clone(), reading);
-            self.reporter.report_at(subject, at, sample).await;
+            for (before, sample) in (0..samples.len() as u64).rev().zip(samples) {
+                // Samples of one subject have moments of their own.
+                let at = at.minus(Duration::from_millis(before));
+                self.reporter.report_at(subject.clone(), at, sample).await;
+            }
         }
-        self.known.retain(|_, reading| now.saturating_sub(reading.at) < KEPT);
+        self.known.retain(|_, past| now.saturating_sub(past.at()) < KEPT);
         voided
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use wasl_model::Subject;
-use wasl_probe::snmp::walk::{Row, Table};
+use wasl_probe::snmp::walk::{Fault, Row, Table};
 use wasl_probe::snmp::{Datum, Oid};
 
 use super::counters::{Counter, Reading};
@@ -132,10 +132,37 @@ pub(crate) fn column_name(column: &[u32]) -> &'static str {
 /// Rows by `ifIndex`.
 type Rows = BTreeMap<Oid, Row>;
 
-/// Whether [`NARROW`] has to be read as well.
+/// How far the columns of a table were read. Where replies were lost, a missing cell does not mean that the device does
+/// not have it.
+struct Reach<'a>(BTreeMap<usize, Option<&'a Oid>>);
+
+impl<'a> Reach<'a> {
+    fn of(table: &'a Table) -> Self {
+        let unread = table.faults.iter().filter(|(_, fault)| *fault == Fault::Unread);
+        let last = |column| table.rows.iter().rev().find(|(_, row)| row.cells.contains_key(&column));
+        Self(unread.map(|&(column, _)| (column, last(column).map(|(index, _)| index))).collect())
+    }
+
+    fn covers(&self, column: usize, index: &[u32]) -> bool {
+        self.0.get(&column).is_none_or(|last| last.is_some_and(|last| index <= last.as_slice()))
+    }
+}
+
+/// Whether [`NARROW`] has to be read as well: whether a device lacks wide counters, not whether they were lost.
 pub(crate) fn lacks_wide(traffic: &Table) -> bool {
-    let wide = |row: &Row| OCTETS.iter().all(|column| counter(row, *column).is_some());
-    traffic.rows.is_empty() || !traffic.rows.values().all(wide)
+    let reach = Reach::of(traffic);
+    let lacks = |(index, row): (&Oid, &Row)| {
+        OCTETS.iter().any(|column| counter(row, *column).is_none() && reach.covers(*column, index))
+    };
+    traffic.rows.is_empty() || traffic.rows.iter().any(lacks)
+}
+
+/// Whether the rows tell which interfaces live, as far as the device does.
+pub(crate) fn tells_status(traffic: &Table) -> bool {
+    let lost = |(column, fault): &(usize, Fault)| {
+        *fault == Fault::Unread && [OPER_STATUS, ADMIN_STATUS].contains(column)
+    };
+    !traffic.faults.iter().any(lost)
 }
 
 /// Whether [`MORE`] has to be read as well.
@@ -206,7 +233,7 @@ impl Fixed {
     pub(crate) fn fits(&self, traffic: &Table) -> bool {
         let now = last_change(traffic);
         let knows = |index: &u32| {
-            self.interfaces.contains_key(index) || self.remains.contains(index) && !is_alive(traffic, *index)
+            self.interfaces.contains_key(index) || self.remains.contains(index) && !lives(traffic, *index)
         };
         self.last_change == now && indices([traffic]).iter().all(knows)
     }
@@ -222,6 +249,13 @@ fn is_alive(traffic: &Table, index: u32) -> bool {
     let key: &[u32] = &[index];
     let status = |column| traffic.rows.get(key).and_then(|row| number(row, column));
     status(ADMIN_STATUS) != Some(2) && status(OPER_STATUS) != Some(NOT_PRESENT)
+}
+
+/// Whether its row says that an interface lives.
+fn lives(traffic: &Table, index: u32) -> bool {
+    let key: &[u32] = &[index];
+    let told = |row: &Row| [OPER_STATUS, ADMIN_STATUS].iter().any(|column| row.cells.contains_key(column));
+    traffic.rows.get(key).is_some_and(told) && is_alive(traffic, index)
 }
 
 /// The nominal speed in bits per second, where the device tells it.
@@ -260,22 +294,25 @@ fn hardware(bytes: &[u8]) -> Option<String> {
 /// The interfaces with their readings, from the rows of [`TRAFFIC`] and [`NARROW`].
 pub(crate) fn readings(fixed: &Fixed, traffic: &Table, narrow: &Table) -> Vec<(Subject, Reading)> {
     let none = Row::default();
+    let reach = Reach::of(traffic);
     indices([traffic, narrow])
         .into_iter()
         .filter_map(|index| {
             let port = fixed.interfaces.get(&index)?;
             let (row, more) = rows(&traffic.rows, &narrow.rows, index, &none);
-            Some((port.identity.subject.clone(), reading(index, port, row, more)))
+            Some((port.identity.subject.clone(), reading(index, port, row, more, &reach)))
         })
         .collect()
 }
 
-fn reading(index: u32, port: &Port, row: &Row, more: &Row) -> Reading {
-    let narrow = OCTETS.iter().all(|column| counter(row, *column).is_none());
+fn reading(index: u32, port: &Port, row: &Row, more: &Row, reach: &Reach<'_>) -> Reading {
+    let lacks = |column: usize| counter(row, column).is_none() && reach.covers(column, &[index]);
+    let narrow = OCTETS.into_iter().all(lacks);
     // The bytes decide which reply's moment is the reading's.
     let (at, uptime) =
         if narrow && !more.cells.is_empty() { (more.at, more.uptime) } else { (row.at, row.uptime) };
-    let pick = |wide: usize, narrow: usize| counter(row, wide).or_else(|| counter(more, narrow));
+    let pick =
+        |wide: usize, narrow: usize| if lacks(wide) { counter(more, narrow) } else { counter(row, wide) };
     let status = |column: usize| match number(row, column) {
         Some(1) => Some(true),
         Some(2 | 3 | 5..=7) => Some(false),
@@ -290,6 +327,7 @@ fn reading(index: u32, port: &Port, row: &Row, more: &Row) -> Reading {
         connector: port.connector,
         up: status(OPER_STATUS),
         enabled: status(ADMIN_STATUS),
+        status_missed: [OPER_STATUS, ADMIN_STATUS].map(|column| !row.cells.contains_key(&column)),
         discontinuity: row.cells.get(&DISCONTINUITY).and_then(Datum::ticks),
         octets: [0, 1].map(|way| pick(OCTETS[way], NARROW_OCTETS[way])),
         packets: [0, 1].map(|way| [0, 1, 2].map(|cast| pick(PACKETS[way][cast], NARROW_PACKETS[way][cast]))),
@@ -355,6 +393,36 @@ mod tests {
         assert!(!lacks_wide(&traffic));
     }
 
+    /// Catches: replies that are lost behind some row, taken for a device without wide counters: each port would be
+    /// read with narrow ones once, and begin anew twice.
+    #[test]
+    fn wide_counters_that_were_lost_are_not_replaced_by_narrow_ones() {
+        let wide = || vec![(OCTETS[0], Datum::Counter64(1)), (OCTETS[1], Datum::Counter64(1))];
+        let lost = || vec![(ERRORS[0], Datum::Counter32(4))];
+        let mut traffic = table([(1, wide()), (2, lost()), (3, wide()), (4, lost())]);
+        for row in [1, 3] {
+            let row = traffic.rows.get_mut(&vec![row]).expect("put there");
+            row.cells.insert(OPER_STATUS, Datum::Number(1));
+            row.cells.insert(ADMIN_STATUS, Datum::Number(1));
+        }
+        assert!(lacks_wide(&traffic) && tells_status(&traffic));
+        traffic.faults = (0..=ADMIN_STATUS).map(|column| (column, Fault::Unread)).collect();
+        assert!(lacks_wide(&traffic), "the second port has none, and the third was read behind it");
+        assert!(!tells_status(&traffic));
+        let narrow = table((1..=4).map(|index| (index, vec![(NARROW_OCTETS[0], Datum::Counter32(5))])));
+        let names = table((1..=4).map(|index| (index, vec![(NAME, text(&format!("p{index}")))])));
+        let read = readings(&fixed(&names, &Table::default(), &traffic), &traffic, &narrow);
+        let octets: Vec<_> = read.iter().map(|(_, reading)| reading.octets[0]).collect();
+        let one = Some(Counter::Wide(1));
+        assert_eq!(octets, [one, Some(Counter::Narrow(5)), one, None]);
+        assert_eq!(
+            read.iter().map(|(_, r)| r.status_missed).collect::<Vec<_>>(),
+            [[false; 2], [true; 2], [false; 2], [true; 2]]
+        );
+        traffic.rows.remove([2].as_slice());
+        assert!(!lacks_wide(&traffic));
+    }
+
     #[test]
     fn values_of_wrong_types_are_as_good_as_none() {
         let traffic = table([(
@@ -408,6 +476,8 @@ mod tests {
         let found = readings(&known, &after, &Table::default());
         assert_eq!(found.iter().map(|(_, reading)| reading.index).collect::<Vec<_>>(), [9]);
         assert!(!known.fits(&table([(4, row(1)), (9, row(1))])), "it lives: who is it?");
+        let lost = table([(4, vec![(ERRORS[0], Datum::Counter32(1))]), (9, row(1))]);
+        assert!(known.fits(&lost), "nothing says that it lives");
         let away = table([(4, vec![(OPER_STATUS, Datum::Number(NOT_PRESENT))]), (9, row(1))]);
         assert!(known.fits(&away));
     }

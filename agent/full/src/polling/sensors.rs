@@ -49,6 +49,19 @@ pub(crate) fn columns(profile: &Profile) -> Vec<ObjectName> {
     columns
 }
 
+/// What people call a column of [`columns`]: the profile, and the first of its sensors that needs it.
+pub(crate) fn column_name(profile: &Profile, column: &ObjectName) -> String {
+    let needs = |sensor: &&SensorProfile| {
+        columns(&Profile { id: String::new(), matches: vec![], sensors: vec![(*sensor).clone()] })
+            .contains(column)
+    };
+    let sensor = profile.sensors.iter().find(needs).map(|sensor| sensor.name.as_str());
+    match sensor.filter(|name| !name.is_empty()) {
+        Some(name) => format!("{}/{}", profile.id, cut(name, NAME_BYTES)),
+        None => profile.id.clone(),
+    }
+}
+
 /// The sensors of `device` in the rows of [`columns`]; those that are rates from the second poll on.
 pub(crate) fn samples(
     device: &str,

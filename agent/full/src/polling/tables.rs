@@ -17,6 +17,7 @@ use super::client::{SnmpClient, SnmpError};
 use super::counters::{self, Reading};
 use super::identity::Names;
 use super::interfaces::{self, FIXED, Fixed, HEAD, LANES, MORE, NARROW, TRAFFIC};
+use super::partial::Faults;
 use super::rates::Rates;
 use super::sensors;
 
@@ -29,6 +30,8 @@ const UNANNOUNCED_FOR: Duration = Duration::from_mins(5);
 const SENSORS_EVERY: Duration = Duration::from_secs(30);
 /// Who is at a device's ports changes seldom. From a device that tells nobody it takes one request to learn that.
 const NEIGHBOURS_EVERY: Duration = Duration::from_mins(5);
+/// What a device may have is asked for so often in vain before it is left alone for an hour.
+const EMPTY_READS: u32 = 3;
 /// `sysObjectID`, without its instance.
 const SYS_OBJECT_ID: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 2];
 
@@ -41,8 +44,10 @@ pub(super) struct Answer {
     pub sensors: Vec<(Subject, SensorSample)>,
     /// Who is at the device's ports, where it was read.
     pub neighbours: Option<Vec<(String, Announcement)>>,
-    /// Columns that could not be read to their end, and why.
-    pub faults: Vec<(&'static str, Fault)>,
+    /// Columns of interfaces that could not be read to their end, and why.
+    pub faults: Faults,
+    /// And of sensors, where these were read.
+    pub sensor_faults: Option<Faults>,
 }
 
 /// One device's tables.
@@ -58,8 +63,10 @@ pub(super) struct Tables {
     /// The uptime at the last poll, and when that was.
     uptime: Option<(u32, Duration)>,
     instruments: Vec<Instrument>,
-    /// `sysObjectID`, and when everything about the device's sensors was last asked anew.
-    object: Option<(Option<Oid>, Duration)>,
+    /// `sysObjectID`, as far as it is known.
+    object: Option<Oid>,
+    /// When it was last told, and profiles of which the device had nothing were given another chance.
+    object_read: Option<Duration>,
     sensors_read: Option<Duration>,
     /// When the device is next asked for its neighbours.
     neighbours_due: Duration,
@@ -71,8 +78,26 @@ struct Instrument {
     columns: Vec<Oid>,
     known: Known,
     rates: Rates,
-    /// The device has nothing of it.
-    absent: bool,
+    /// The device had something of it.
+    seen: bool,
+    /// How often it is still asked for as long as the device has nothing of it.
+    tries: u32,
+}
+
+impl Instrument {
+    /// Whether it is worth asking for.
+    fn counts(&self, object: Option<&[u32]>) -> bool {
+        sensors::applies(&self.profile, object) && (self.seen || self.tries > 0)
+    }
+
+    /// Notes whether there was anything; where something could not be read, that is not known.
+    fn note(&mut self, table: &Table) {
+        if !table.rows.is_empty() {
+            self.seen = true;
+        } else if table.faults.is_empty() {
+            self.tries = self.tries.saturating_sub(1);
+        }
+    }
 }
 
 impl Tables {
@@ -83,7 +108,8 @@ impl Tables {
             profile,
             known: Known::default(),
             rates: Rates::default(),
-            absent: false,
+            seen: false,
+            tries: EMPTY_READS,
         };
         Self {
             device: device.to_owned(),
@@ -97,6 +123,7 @@ impl Tables {
             uptime: None,
             instruments: profiles.into_iter().map(instrument).collect(),
             object: None,
+            object_read: None,
             sensors_read: None,
             neighbours_due: Duration::ZERO,
         }
@@ -123,7 +150,9 @@ impl Tables {
         let way = Way { client, pace: Mutex::new(pace), epoch: self.epoch, deadline };
         let mut answer = self.read(&way).await;
         if let Ok(answer) = &mut answer {
-            answer.sensors = self.read_sensors(&way).await;
+            if let Some((sensors, faults)) = self.read_sensors(&way).await {
+                (answer.sensors, answer.sensor_faults) = (sensors, Some(faults));
+            }
             answer.neighbours = self.read_neighbours(&way).await;
         }
         self.pace = Some(way.pace.into_inner().unwrap_or_else(PoisonError::into_inner));
@@ -151,6 +180,13 @@ impl Tables {
             _ => false,
         };
         self.uptime = uptime;
+        if interrupted {
+            // It may be another device by now, or have other parts.
+            self.object_read = None;
+            for instrument in &mut self.instruments {
+                (instrument.seen, instrument.tries) = (false, EMPTY_READS);
+            }
+        }
         self.traffic = std::mem::take(&mut traffic.known);
         let narrow = if interfaces::lacks_wide(&traffic) {
             let known = std::mem::take(&mut self.narrow);
@@ -173,7 +209,8 @@ impl Tables {
             faults.extend(named(MORE, &more));
             // Half a list of names would make new series of old interfaces.
             let whole = |table: &Table| table.faults.iter().all(|(_, fault)| *fault != Fault::Unread);
-            if whole(&fixed) && whole(&more) {
+            // Nor is it known then which of two interfaces lives.
+            if whole(&fixed) && whole(&more) && interfaces::tells_status(&traffic) {
                 let found = Fixed::new(&self.device, &fixed, &more, [&traffic, &narrow], &mut self.names);
                 self.fixed = Some((found, self.epoch.elapsed()));
             }
@@ -187,39 +224,73 @@ impl Tables {
             }
             _ => Vec::new(),
         };
-        Ok(Answer { uptime: traffic.uptime, readings, sensors: Vec::new(), neighbours: None, faults })
+        Ok(Answer {
+            uptime: traffic.uptime,
+            readings,
+            sensors: Vec::new(),
+            neighbours: None,
+            faults,
+            sensor_faults: None,
+        })
     }
 
-    /// The sensors, where it is time for them. Which profiles are for the device is found out once an hour.
-    async fn read_sensors<C: SnmpClient>(&mut self, way: &Way<'_, C>) -> Vec<(Subject, SensorSample)> {
+    /// The sensors and what of them could not be read, where it is time for them. Which profiles are for the device is
+    /// found out once an hour; while that cannot be asked, the device is what it was.
+    async fn read_sensors<C: SnmpClient>(
+        &mut self,
+        way: &Way<'_, C>,
+    ) -> Option<(Vec<(Subject, SensorSample)>, Faults)> {
         let now = self.epoch.elapsed();
         let due = self.sensors_read.is_none_or(|at| now.saturating_sub(at) >= SENSORS_EVERY);
         if self.instruments.is_empty() || !due {
-            return Vec::new();
+            return None;
         }
         self.sensors_read = Some(now);
-        if self.object.as_ref().is_none_or(|(_, at)| now.saturating_sub(*at) >= FIXED_FOR) {
-            let table = way.walk(&[SYS_OBJECT_ID], &[], 1, Known::default(), false).await;
-            let value = table.ok().and_then(|table| table.rows.into_values().next()?.cells.remove(&0));
-            let object = match value {
-                Some(Datum::Name(name)) => Some(name),
-                _ => None,
-            };
-            for instrument in &mut self.instruments {
-                instrument.absent = !sensors::applies(&instrument.profile, object.as_deref());
-            }
-            self.object = Some((object, now));
+        let (mut found, mut faults) = (Vec::new(), Faults::new());
+        if self.object_read.is_none_or(|at| now.saturating_sub(at) >= FIXED_FOR) {
+            faults.extend(self.read_object(way, now).await);
         }
-        let mut found = Vec::new();
-        for instrument in self.instruments.iter_mut().filter(|instrument| !instrument.absent) {
+        for instrument in &mut self.instruments {
+            if !instrument.counts(self.object.as_deref()) {
+                continue;
+            }
             let columns: Vec<&[u32]> = instrument.columns.iter().map(Vec::as_slice).collect();
             let known = std::mem::take(&mut instrument.known);
             let Ok(mut table) = way.walk(&columns, &[], 1, known, false).await else { break };
             instrument.known = std::mem::take(&mut table.known);
-            instrument.absent = table.rows.is_empty() && table.faults.is_empty();
+            instrument.note(&table);
+            for &(column, fault) in &table.faults {
+                let fault = (sensors::column_name(&instrument.profile, &instrument.columns[column]), fault);
+                if !faults.contains(&fault) {
+                    faults.push(fault);
+                }
+            }
             found.extend(sensors::samples(&self.device, &instrument.profile, &table, &mut instrument.rates));
         }
-        found
+        Some((found, faults))
+    }
+
+    /// Asks what kind of device it is; why that could not be told, if so.
+    async fn read_object<C: SnmpClient>(
+        &mut self,
+        way: &Way<'_, C>,
+        now: Duration,
+    ) -> Option<(String, Fault)> {
+        let table = way.walk(&[SYS_OBJECT_ID], &[], 1, Known::default(), false).await.unwrap_or_default();
+        let value = table.rows.into_values().next().and_then(|mut row| row.cells.remove(&0));
+        let name = match value {
+            Some(Datum::Name(name)) => Some(name),
+            _ => None,
+        };
+        match table.faults.first() {
+            Some((_, fault)) if name.is_none() => return Some(("sysObjectID".to_owned(), *fault)),
+            _ => {}
+        }
+        (self.object, self.object_read) = (name, Some(now));
+        for instrument in &mut self.instruments {
+            instrument.tries = instrument.tries.max(1);
+        }
+        None
     }
 }
 
@@ -246,8 +317,9 @@ impl Tables {
     }
 }
 
-fn named(columns: &[&[u32]], table: &Table) -> Vec<(&'static str, Fault)> {
-    let name = |&(column, fault): &(usize, Fault)| (interfaces::column_name(columns[column]), fault);
+fn named(columns: &[&[u32]], table: &Table) -> Faults {
+    let name =
+        |&(column, fault): &(usize, Fault)| (interfaces::column_name(columns[column]).to_owned(), fault);
     table.faults.iter().map(name).collect()
 }
 
@@ -344,3 +416,6 @@ impl<C: SnmpClient> Way<'_, C> {
 fn held(walk: &Mutex<Walk>) -> MutexGuard<'_, Walk> {
     walk.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,7 @@ struct Stage {
     snmpd: Option<Child>,
     send: watch::Sender<Arc<Assignment>>,
     out: mpsc::Receiver<Observation>,
+    bells: Bells,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
     /// When the whole story must be told; without it, polls that never bring what is awaited go on for ever.
@@ -59,13 +60,22 @@ impl Stage {
         let (send, receive) = watch::channel(Arc::default());
         let shutdown = CancellationToken::new();
         let secrets = Secrets::new(dir.path().join("secrets"));
-        let task = tokio::spawn(run(reporter, secrets, receive, Bells::default(), shutdown.clone()));
+        let bells = Bells::default();
+        let task = tokio::spawn(run(
+            reporter,
+            secrets,
+            receive,
+            bells.clone(),
+            Addresses::default(),
+            shutdown.clone(),
+        ));
         Self {
             dir,
             port,
             snmpd: None,
             send,
             out,
+            bells,
             shutdown,
             task,
             deadline: Instant::now() + Duration::from_mins(1),
@@ -126,6 +136,7 @@ impl Stage {
             every_ms,
             access,
             profiles: Vec::new(),
+            trap_sources: Vec::new(),
         };
         self.send.send_replace(Arc::new(Assignment { devices: vec![device], ..Assignment::default() }));
     }
@@ -372,5 +383,22 @@ async fn a_restart_voids_one_interval_and_no_more() {
     let loopback = stage.poll().await.2.expect("the loopback");
     assert_eq!(loopback.voided, None);
     assert!(loopback.receive_bytes.is_some());
+    stage.end().await;
+}
+
+/// Catches: a device that is back, says so by a trap, and is left alone for two turns more. Time passes by itself here.
+#[tokio::test(start_paused = true)]
+async fn whoever_rings_has_a_device_asked_that_has_long_been_silent() {
+    let mut stage = Stage::begin();
+    stage.deadline = Instant::now() + Duration::from_hours(24);
+    stage.secret("community", "hello\n");
+    stage.assign_every(v2c(), 60_000);
+    for _ in 0..9 {
+        assert_eq!(stage.poll().await.0.answered, Some(false));
+    }
+    let rung = Instant::now();
+    stage.bells.find("sw").expect("it is polled").ring();
+    assert_eq!(stage.poll().await.0.answered, Some(false));
+    assert!(rung.elapsed() < Duration::from_secs(5), "after {:?}", rung.elapsed());
     stage.end().await;
 }

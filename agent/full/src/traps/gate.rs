@@ -5,7 +5,9 @@
 //! Its last part is there for links that go or come: chatter never keeps those out. All devices share a
 //! third, so that a hundred that shout together are bounded as well.
 //!
-//! Everything that was not kept is counted by its reason, so that received = kept + dropped always holds.
+//! Everything that was not kept is counted by its reason, so that received = kept + dropped + asked back always
+//! holds. Asked back is what a sender of informs has to learn first (this agent's engine, and its time): it comes
+//! again with that, so it is no loss. One that is asked again and again and never comes through is told.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,6 +19,8 @@ use super::meaning::Notification;
 const SAME: Duration = Duration::from_secs(30);
 /// So many notifications of a device are remembered for that.
 const REMEMBERED: usize = 64;
+/// So many messages of a device that were asked back, with nothing that came through between them, are told.
+const STUBBORN: u64 = 10;
 
 /// How fast a bucket fills, in tokens a second, and how many it holds.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +53,7 @@ impl Default for Rates {
 /// What was not kept, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Dropped {
-    /// Beyond the device's or the overall rate.
+    /// Beyond the device's or the overall rate, or not yet looked at when its receiver ended.
     pub limited: u64,
     /// The same notification again.
     pub duplicate: u64,
@@ -57,10 +61,14 @@ pub(crate) struct Dropped {
     pub refused: u64,
     /// Not a notification.
     pub malformed: u64,
+    /// Answered with what the sender has to know first. Not lost, so not part of the total.
+    pub asked_back: u64,
+    /// Many were asked back one after another, and nothing came through between them.
+    pub in_vain: bool,
 }
 
 impl Dropped {
-    /// All together.
+    /// All that are lost.
     pub(crate) fn total(&self) -> u64 {
         self.limited + self.duplicate + self.refused + self.malformed
     }
@@ -102,6 +110,8 @@ struct Lane {
     /// When, and the hash of what.
     seen: VecDeque<(Duration, u64)>,
     dropped: Dropped,
+    /// Asked back since the last one that came through.
+    in_vain: u64,
 }
 
 /// The gate. One lane for each device that is assigned; what comes from elsewhere has none.
@@ -127,6 +137,7 @@ impl Gate {
                 kept: Bucket::new(self.rates.kept, now),
                 seen: VecDeque::new(),
                 dropped: Dropped::default(),
+                in_vain: 0,
             });
             self.lanes.insert(device.to_owned(), lane);
         }
@@ -149,6 +160,7 @@ impl Gate {
         now: Duration,
     ) -> bool {
         let Some(lane) = self.lanes.get_mut(device) else { return false };
+        lane.in_vain = 0;
         let mut hasher = DefaultHasher::new();
         notification.hash(&mut hasher);
         let hash = hasher.finish();
@@ -176,17 +188,25 @@ impl Gate {
         true
     }
 
-    /// Counts a datagram that nobody had the time to look into.
-    pub(crate) fn limit(&mut self, device: &str) {
+    /// Counts datagrams that nobody had the time to look into.
+    pub(crate) fn limit(&mut self, device: &str, count: u64) {
         if let Some(lane) = self.lanes.get_mut(device) {
-            lane.dropped.limited += 1;
+            lane.dropped.limited += count;
         }
     }
 
-    /// Counts a datagram that proved to be from somebody who may not speak for the device.
-    pub(crate) fn refuse(&mut self, device: &str) {
+    /// Counts datagrams that proved to be from somebody who may not speak for the device.
+    pub(crate) fn refuse(&mut self, device: &str, count: u64) {
         if let Some(lane) = self.lanes.get_mut(device) {
-            lane.dropped.refused += 1;
+            lane.dropped.refused += count;
+        }
+    }
+
+    /// Counts datagrams that were answered with what their sender has to know first.
+    pub(crate) fn ask_back(&mut self, device: &str, count: u64) {
+        if let Some(lane) = self.lanes.get_mut(device) {
+            lane.dropped.asked_back += count;
+            lane.in_vain += count;
         }
     }
 
@@ -199,8 +219,17 @@ impl Gate {
 
     /// What was dropped since this was last called, by device.
     pub(crate) fn take_dropped(&mut self) -> Vec<(String, Dropped)> {
-        let lanes = self.lanes.iter_mut().filter(|(_, lane)| lane.dropped.total() > 0);
-        lanes.map(|(device, lane)| (device.clone(), std::mem::take(&mut lane.dropped))).collect()
+        let mut told = Vec::new();
+        for (device, lane) in &mut self.lanes {
+            let in_vain = lane.in_vain >= STUBBORN;
+            if in_vain {
+                lane.in_vain = 0;
+            }
+            if in_vain || lane.dropped.total() > 0 {
+                told.push((device.clone(), Dropped { in_vain, ..std::mem::take(&mut lane.dropped) }));
+            }
+        }
+        told
     }
 }
 

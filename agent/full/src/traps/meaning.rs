@@ -10,10 +10,15 @@ use wasl_model::{Event, EventCode, Severity};
 const OBJECTS: usize = 8;
 /// The longest text of an object that is kept, in characters.
 const TEXT: usize = 80;
+/// A secret of so many bytes is looked for within texts as well; a shorter one, which may be a common word, is only
+/// compared with the whole.
+const SOUGHT_WITHIN: usize = 8;
 
 const SNMP_TRAPS: &[u32] = &[1, 3, 6, 1, 6, 3, 1, 1, 5];
 const IF_ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 2, 2, 1];
 const IF_X_ENTRY: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1];
+/// `snmpTrapCommunity`: whoever makes a v2 trap of a v1 trap puts its community into it (RFC 3584, 3.1).
+const SNMP_TRAP_COMMUNITY: &[u32] = &[1, 3, 6, 1, 6, 3, 18, 1, 4];
 
 /// A notification, whichever version brought it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -24,6 +29,31 @@ pub(crate) struct Notification {
     pub uptime: u32,
     /// The objects that came with it.
     pub objects: Vec<(Vec<u32>, Object)>,
+}
+
+impl Notification {
+    /// Without the texts that hold one of these secrets: events are stored and shown to many.
+    pub(crate) fn without(mut self, secrets: &[&str]) -> Self {
+        for (_, value) in &mut self.objects {
+            if let Object::Text(text) = value
+                && secrets.iter().any(|secret| tells(text, secret.as_bytes()))
+            {
+                *value = Object::Other("a secret of the device, which is not shown");
+            }
+        }
+        self
+    }
+}
+
+/// Whether a text gives a secret away.
+fn tells(text: &[u8], secret: &[u8]) -> bool {
+    if secret.len() >= SOUGHT_WITHIN {
+        return text.windows(secret.len()).any(|part| part == secret);
+    }
+    let padding = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+    let begin = text.iter().take_while(|byte| padding(byte)).count();
+    let end = text.iter().rev().take_while(|byte| padding(byte)).count();
+    !secret.is_empty() && text.get(begin..text.len() - end) == Some(secret)
 }
 
 /// The value of an object.
@@ -80,7 +110,8 @@ pub(crate) fn of(notification: &Notification) -> Meaning {
         _ => (EventCode::OtherTrap, Severity::Info, "the device sent a notification"),
     };
     let mut event = Event::new(code, severity, detail).with("trap", dotted(&notification.name));
-    for (n, (name, value)) in notification.objects.iter().take(OBJECTS).enumerate() {
+    let shown_ones = notification.objects.iter().filter(|(name, _)| !name.starts_with(SNMP_TRAP_COMMUNITY));
+    for (n, (name, value)) in shown_ones.take(OBJECTS).enumerate() {
         event = event.with(&format!("object_{}", n + 1), format!("{} = {}", dotted(name), shown(value)));
     }
     Meaning { event, if_index: None, if_name: None }

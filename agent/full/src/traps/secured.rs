@@ -4,6 +4,7 @@
 //! sends v3 gets a receiver on loopback, and only what passed the gate is handed to it; its answers go out
 //! by the port at which the device wrote.
 
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +35,32 @@ pub(super) enum Outcome {
     Notification(Notification),
     /// So many were refused.
     Refused(u64),
+    /// So many were answered with this agent's engine or its time, which the sender has to know first.
+    AskedBack(u64),
+}
+
+/// An outcome, and whose.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) device: String,
+    /// The number of the receiver that it comes from.
+    pub(super) receiver: u64,
+    pub(super) outcome: Outcome,
+}
+
+/// Where the receiver with this number reports to.
+pub(super) struct Desk {
+    pub(super) device: String,
+    pub(super) receiver: u64,
+    pub(super) tell: mpsc::Sender<Report>,
+}
+
+impl Desk {
+    /// `false` where nobody listens any more.
+    async fn report(&self, outcome: Outcome) -> bool {
+        let report = Report { device: self.device.clone(), receiver: self.receiver, outcome };
+        self.tell.send(report).await.is_ok()
+    }
 }
 
 /// The receiver of one device. It ends when this is dropped.
@@ -48,42 +75,38 @@ impl Drop for Secured {
     }
 }
 
-/// Who this agent is to senders of informs: an engine identifier that stays the same, and a number of boots that grows.
+/// Who this agent is to senders of informs: an engine identifier that stays the same, a number of boots that grows, and
+/// the time since. Its clones share that clock. It is made once for as long as the agent runs: a sender remembers the
+/// latest time that it heard and refuses an earlier one of the same number of boots for good (RFC 3414, 3.2, 7b).
 ///
 /// The number of boots is made of the wall clock, so that nothing has to be kept: it grows with every start as
 /// long as the clock is not set back (RFC 3414, 2.2.2, lets it reach 2^31 - 1).
-#[derive(Debug, Clone)]
-pub(super) struct Engine {
-    identifier: Vec<u8>,
-    boots: u32,
-}
-
-impl Engine {
-    pub(super) fn of(agent: &str) -> Self {
-        // RFC 3411, `SnmpEngineID`: enterprise 0 is reserved, so no vendor's; format 4 is administratively assigned text.
-        let mut identifier = vec![0x80, 0, 0, 0, 4];
-        identifier.extend(agent.bytes().take(27));
-        let since = Duration::from_secs(1_700_000_000);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let boots = u32::try_from(now.saturating_sub(since).as_secs()).unwrap_or(1).clamp(1, 1 << 30);
-        Self { identifier, boots }
-    }
+pub(super) fn engine(agent: &str) -> AuthoritativeEngine {
+    // RFC 3411, `SnmpEngineID`: enterprise 0 is reserved, so no vendor's; format 4 is administratively assigned text.
+    let mut identifier = vec![0x80, 0, 0, 0, 4];
+    identifier.extend(agent.bytes().take(27));
+    let since = Duration::from_secs(1_700_000_000);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let boots = u32::try_from(now.saturating_sub(since).as_secs()).unwrap_or(1).clamp(1, 1 << 30);
+    PersistedAuthoritativeEngine::new(identifier, boots)
+        .and_then(|previous| AuthoritativeEngine::restart(previous, |_| Ok::<(), Infallible>(())))
+        .expect("an identifier of 5 to 32 bytes, not all alike, and boots below 2^31 are a proper engine")
 }
 
 impl Secured {
-    /// Starts a device's receiver. `tell` is called with the device's name and what became of its datagrams.
+    /// Starts a device's receiver, which reports to `desk` what becomes of its datagrams.
     pub(super) fn start(
-        device: String,
         user: UsmUser,
         least: SecurityLevel,
-        engine: Engine,
+        engine: AuthoritativeEngine,
         front: Arc<UdpSocket>,
-        tell: mpsc::Sender<(String, Outcome)>,
+        desk: Desk,
     ) -> Self {
         let (datagrams, queue) = mpsc::channel(QUEUE);
         let task = tokio::spawn(async move {
-            if let Err(error) = run(&device, user, least, engine, front, queue, tell).await {
-                tracing::warn!(device, error = %wasl_runtime::chain(&*error), "v3 notifications cannot be received");
+            if let Err(error) = run(user, least, engine, front, queue, &desk).await {
+                let error = wasl_runtime::chain(&*error);
+                tracing::warn!(device = desk.device, %error, "v3 notifications cannot be received");
             }
         });
         Self { datagrams, task }
@@ -103,18 +126,15 @@ impl Secured {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 async fn run(
-    device: &str,
     user: UsmUser,
     least: SecurityLevel,
-    engine: Engine,
+    engine: AuthoritativeEngine,
     front: Arc<UdpSocket>,
     mut queue: mpsc::Receiver<(Vec<u8>, SocketAddr)>,
-    tell: mpsc::Sender<(String, Outcome)>,
+    desk: &Desk,
 ) -> Result<(), Failure> {
     let relay = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let own = relay.local_addr()?;
-    let previous = PersistedAuthoritativeEngine::new(engine.identifier, engine.boots)?;
-    let engine = AuthoritativeEngine::restart(previous, |_| Ok::<(), std::convert::Infallible>(()))?;
     let receiver = NotificationReceiver::builder()
         .bind("127.0.0.1:0")
         .authoritative_engine(engine)
@@ -139,13 +159,14 @@ async fn run(
             heard.fetch_add(1, Ordering::Relaxed);
             let outcome =
                 notification(&received.notification).map_or(Outcome::Refused(1), Outcome::Notification);
-            if tell.send((device.to_owned(), outcome)).await.is_err() {
+            if !desk.report(outcome).await {
                 return Ok(());
             }
         }
     };
     let hand_on = async {
-        let (mut last_from, mut handed, mut quiet, mut refused_before) = (None, 0, true, 0);
+        let (mut last_from, mut handed, mut quiet) = (None, 0, true);
+        let (mut refused_before, mut asked_before) = (0, 0);
         let mut answer = vec![0; ANSWER];
         let mut count = tokio::time::interval(COUNT);
         loop {
@@ -166,13 +187,18 @@ async fn run(
                     // The library does not say what it refused; but what it neither told nor asked back for is that.
                     let asked_back = u64::from(receiver.usm_unknown_engine_ids())
                         + u64::from(receiver.usm_not_in_time_windows());
+                    let asked_new = asked_back.saturating_sub(asked_before);
+                    asked_before = asked_back;
+                    if asked_new > 0 && !desk.report(Outcome::AskedBack(asked_new)).await {
+                        return Ok(());
+                    }
                     let accounted = heard.load(Ordering::Relaxed) + asked_back;
                     let refused = u64::saturating_sub(handed, accounted).max(refused_before);
                     let new = refused - refused_before;
                     // While datagrams are under way it cannot be told.
                     if std::mem::replace(&mut quiet, true) && new > 0 {
                         refused_before = refused;
-                        if tell.send((device.to_owned(), Outcome::Refused(new))).await.is_err() {
+                        if !desk.report(Outcome::Refused(new)).await {
                             return Ok(());
                         }
                     }

@@ -1,5 +1,8 @@
 use std::os::unix::fs::PermissionsExt;
 
+use snmp::DecodeConfig;
+use snmp::message::V3Message;
+use snmp::v3::UsmSecurityParams;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use wasl_model::assignment::{AuthProtocol, PrivacyProtocol, SnmpAccess};
@@ -18,21 +21,48 @@ fn device(id: &str, host: &str, access: SnmpAccess) -> DeviceAssignment {
         every_ms: 600_000,
         access,
         profiles: Vec::new(),
+        trap_sources: Vec::new(),
     }
 }
 
-/// A receiver with one device that speaks v2c from 127.0.0.1, and one that speaks v3 from 127.0.0.2.
+fn write_secret(dir: &std::path::Path, name: &str, text: &str) {
+    let file = dir.join(name);
+    std::fs::write(&file, text).expect("written");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("ours");
+}
+
+/// What a sender of informs asks first (RFC 3414, 4), and what it is told: the engine's boots and its time.
+async fn discover(socket: &UdpSocket, id: i32) -> (u32, u32) {
+    let capacity = snmp::MessageSize::new(1_400).expect("a proper size");
+    let ask = V3Message::discovery_request(id, capacity).expect("a message").encode().expect("encoded");
+    let mut answer = [0; 500];
+    loop {
+        socket.send(&ask).await.expect("sent");
+        let heard = tokio::time::timeout(Duration::from_millis(200), socket.recv(&mut answer)).await;
+        let Ok(Ok(length)) = heard else { continue };
+        let report = V3Message::decode(answer[..length].to_vec().into(), DecodeConfig::default());
+        let engine = report.expect("a report").value.security_params().clone();
+        let engine = UsmSecurityParams::decode(engine, DecodeConfig::default()).expect("of an engine").value;
+        return (engine.engine_boots(), engine.engine_time());
+    }
+}
+
+/// A receiver with one device that speaks v2c from 127.0.0.1 and 127.0.0.4, and one that speaks v3 from 127.0.0.2.
 struct Rig {
     listen: std::net::SocketAddr,
     out: mpsc::Receiver<Observation>,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
     _assignment: watch::Sender<Arc<Assignment>>,
-    _secrets: tempfile::TempDir,
+    secrets: tempfile::TempDir,
 }
 
 impl Rig {
     fn new() -> Self {
+        Self::looking_every(senders::REFRESH)
+    }
+
+    fn looking_every(refresh: Duration) -> Self {
         let free = std::net::UdpSocket::bind("127.0.0.1:0")
             .expect("a port")
             .local_addr()
@@ -43,9 +73,7 @@ impl Rig {
         for (name, text) in
             [("community", "story-community"), ("auth", "story-authentication"), ("priv", "story-privacy")]
         {
-            let file = dir.path().join(name);
-            std::fs::write(&file, text).expect("written");
-            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("ours");
+            write_secret(dir.path(), name, text);
         }
         let v3 = SnmpAccess::V3 {
             user: "wasl".into(),
@@ -54,7 +82,10 @@ impl Rig {
         };
         let assignment = Assignment {
             devices: vec![
-                device("plain", "127.0.0.1", SnmpAccess::V2c { community: "community".into() }),
+                DeviceAssignment {
+                    trap_sources: vec![[127, 0, 0, 4].into()],
+                    ..device("plain", "127.0.0.1", SnmpAccess::V2c { community: "community".into() })
+                },
                 device("secured", "127.0.0.2", v3),
             ],
             traps: Some(TrapReceiver { listen }),
@@ -66,11 +97,12 @@ impl Rig {
             reporter,
             secrets: Secrets::new(dir.path()),
             bells: Bells::default(),
+            addresses: Addresses::default(),
             about: Subject::lenient(EntityKind::Agent, "gw"),
         };
         let stop = CancellationToken::new();
-        let task = tokio::spawn(run(parts, receive, stop.clone()));
-        Self { listen, out, stop, task, _assignment: send, _secrets: dir }
+        let task = tokio::spawn(run_every(refresh, parts, receive, stop.clone()));
+        Self { listen, out, stop, task, _assignment: send, secrets: dir }
     }
 
     async fn sender(&self, from: &str) -> UdpSocket {
@@ -137,6 +169,75 @@ async fn a_secured_trap_is_proved_and_one_with_a_wrong_digest_is_counted() {
         }
     };
     assert_eq!((refused.code, refused.args["refused"].as_str()), (EventCode::TrapsDropped, "1"));
+}
+
+/// Catches: a clock that begins anew while the agent runs. A router that heard a later time of the same boots refuses it
+/// for good, and none of its informs come through (RFC 3414, 3.2, 7b).
+#[tokio::test]
+async fn the_clock_that_informs_are_sent_by_runs_on_whatever_else_changes() {
+    let mut rig = Rig::looking_every(Duration::from_millis(50));
+    let socket = rig.sender("127.0.0.2").await;
+    let (boots, mut time) = discover(&socket, 1).await;
+    // Twenty times who may send is looked up again, and nothing has changed.
+    while time < 1 {
+        let (same, later) = discover(&socket, 2).await;
+        assert_eq!(same, boots);
+        time = later;
+    }
+    // Another password takes another receiver.
+    rig.first(&socket, V3_LINK_DOWN).await;
+    write_secret(rig.secrets.path(), "priv", "another-privacy");
+    loop {
+        socket.send(&bytes(V3_LINK_DOWN)).await.expect("sent");
+        if rig.next().await.1.args.get("refused").is_some_and(|count| count != "0") {
+            break;
+        }
+    }
+    let (same, later) = discover(&socket, 3).await;
+    assert_eq!(same, boots);
+    assert!(later >= time, "from {time} s back to {later} s");
+}
+
+/// Catches: messages of a device of whom it is never said what became of them.
+#[tokio::test]
+async fn a_sender_that_asks_and_never_comes_through_is_told() {
+    let mut rig = Rig::new();
+    let socket = rig.sender("127.0.0.2").await;
+    for id in 0..10 {
+        discover(&socket, id).await;
+    }
+    let (subject, event) = loop {
+        let next = rig.next().await;
+        if next.0 == "device/secured" {
+            break next;
+        }
+    };
+    assert_eq!((subject.as_str(), event.code), ("device/secured", EventCode::TrapsDropped));
+    assert_eq!(event.args["dropped"], "0");
+    assert!(event.args["asked_back"].parse::<u64>().expect("a number") >= 10);
+    assert!(event.detail.contains("none came through"), "{}", event.detail);
+}
+
+/// Catches: a router whose traps leave by another of its interfaces than the one that it is asked at.
+#[tokio::test]
+async fn a_trap_from_another_address_of_a_device_is_heard_and_one_from_elsewhere_is_told_with_its_address() {
+    let mut rig = Rig::new();
+    let egress = rig.sender("127.0.0.4").await;
+    let (subject, event) = rig.first(&egress, V2C_LINK_DOWN).await;
+    assert_eq!((subject.as_str(), event.code), ("interface/plain/Gi0/3", EventCode::LinkDownTrap));
+    let (twice, once) = (rig.sender("127.0.0.5").await, rig.sender("127.0.0.6").await);
+    for socket in [&twice, &once, &twice] {
+        socket.send(&bytes(V2C_LINK_DOWN)).await.expect("sent");
+    }
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let (_, event) = rig.next().await;
+        let Some(addresses) = event.args.get("addresses") else { continue };
+        let strangers = addresses.split(", ").filter(|one| !one.starts_with("127.0.0.4 "));
+        told.extend(strangers.map(str::to_owned));
+        assert!(event.detail.contains("trap_sources"), "{}", event.detail);
+    }
+    assert_eq!(told, ["127.0.0.5 (2)", "127.0.0.6 (1)"]);
 }
 
 #[tokio::test]

@@ -44,6 +44,11 @@ impl Quarantine {
         Turn::Try
     }
 
+    /// What to do where somebody heard from it or asks for it: at least to try.
+    pub fn asked_for(&self) -> Turn {
+        if self.silent < PATIENT { Turn::Poll } else { Turn::Try }
+    }
+
     /// It answered.
     pub fn answered(&mut self) {
         self.silent = 0;
@@ -76,6 +81,18 @@ mod tests {
         assert_eq!(turns[8..], [Turn::Try, Turn::Skip, Turn::Skip, Turn::Try, Turn::Skip, Turn::Skip]);
         device.answered();
         assert_eq!(device.turn(), Turn::Poll);
+    }
+
+    /// Catches: a device that is back and says so, and is left alone for two turns more.
+    #[test]
+    fn one_that_somebody_asks_for_is_never_skipped() {
+        let mut device = Quarantine::default();
+        assert_eq!(device.asked_for(), Turn::Poll);
+        for _ in 0..9 {
+            device.silent();
+        }
+        assert_eq!((device.asked_for(), device.turn()), (Turn::Try, Turn::Skip));
+        assert_eq!(device.asked_for(), Turn::Try);
     }
 
     #[test]

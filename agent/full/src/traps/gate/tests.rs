@@ -35,6 +35,24 @@ fn a_device_that_shouts_takes_nothing_from_another() {
     assert!(gate.look("quiet", Duration::ZERO) && gate.keep("quiet", &trap(1), false, Duration::ZERO));
 }
 
+/// Catches: a sender that is asked for the time again and again, and of whom nobody hears.
+#[test]
+fn one_that_is_asked_back_in_vain_is_told_and_one_that_comes_through_is_not() {
+    let mut gate = gate(&["lost", "well"]);
+    for n in 0..10 {
+        gate.ask_back("lost", 1);
+        gate.ask_back("well", 1);
+        gate.keep("well", &trap(n), true, Duration::ZERO);
+    }
+    let told = Dropped { asked_back: 10, in_vain: true, ..Dropped::default() };
+    assert_eq!(gate.take_dropped(), [("lost".to_owned(), told)]);
+    gate.ask_back("lost", 9);
+    assert_eq!(gate.take_dropped(), [], "not again at once");
+    gate.refuse("well", 1);
+    let told = Dropped { asked_back: 10, refused: 1, ..Dropped::default() };
+    assert_eq!(gate.take_dropped(), [("well".to_owned(), told)]);
+}
+
 #[test]
 fn many_devices_that_shout_together_are_bounded() {
     let names: Vec<String> = (0..100).map(|n| format!("sw{n}")).collect();
@@ -68,30 +86,33 @@ fn who_is_not_assigned_has_no_lane() {
 proptest! {
     #[test]
     fn what_was_received_was_kept_or_dropped(
-        steps in proptest::collection::vec((0u64..2_000, 0u8..4, 0u32..40, any::<bool>()), 0..600),
+        steps in proptest::collection::vec((0u64..2_000, 0u8..5, 0u32..40, any::<bool>()), 0..600),
     ) {
         let mut gate = gate(&["a", "b"]);
         let (mut now, mut received, mut kept) = (Duration::ZERO, 0, 0);
-        let mut dropped = 0;
+        let (mut dropped, mut asked_back) = (0, 0);
         for (wait, what, n, link) in steps {
             now += Duration::from_millis(wait / 100);
             let device = if n % 3 == 0 { "a" } else { "b" };
             received += 1;
             if gate.look(device, now) {
                 match what {
-                    0 => gate.refuse(device),
+                    0 => gate.refuse(device, 1),
                     1 => gate.malformed(device),
+                    2 => gate.ask_back(device, 1),
                     _ => kept += u64::from(gate.keep(device, &trap(n), link, now)),
                 }
             }
             if wait == 7 {
-                dropped += gate.take_dropped().iter().map(|(_, d)| d.total()).sum::<u64>();
+                for (_, told) in gate.take_dropped() {
+                    (dropped, asked_back) = (dropped + told.total(), asked_back + told.asked_back);
+                }
             }
             for lane in gate.lanes.values() {
                 prop_assert!(lane.seen.len() <= REMEMBERED && lane.kept.tokens >= 0.0);
             }
         }
-        dropped += gate.take_dropped().iter().map(|(_, d)| d.total()).sum::<u64>();
-        prop_assert_eq!(received, kept + dropped);
+        let left = gate.lanes.values().map(|lane| lane.dropped.total() + lane.dropped.asked_back).sum::<u64>();
+        prop_assert_eq!(received, kept + dropped + asked_back + left);
     }
 }

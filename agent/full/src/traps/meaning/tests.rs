@@ -63,6 +63,37 @@ fn another_notification_shows_what_came_with_it() {
     assert_eq!(event.args["object_3"], "1.3.3 = -1");
 }
 
+/// Catches: a community that a converter of v1 traps adds, or that a device repeats, stored and shown to many.
+#[test]
+fn no_secret_gets_from_a_notification_into_an_event() {
+    let text = |text: &str| Object::Text(text.as_bytes().to_vec());
+    let community = [SNMP_TRAP_COMMUNITY, &[0]].concat();
+    let objects = vec![
+        (community, text("of-another-device")),
+        (vec![1, 3, 1], text("hello")),
+        (vec![1, 3, 2], text("hello world")),
+        (vec![1, 3, 3], text(" hello\0")),
+        (vec![1, 3, 4], text("user ops with long-password refused")),
+        (vec![1, 3, 5], Object::Text(b"\xfflong-password".to_vec())),
+    ];
+    let name = vec![1, 3, 6, 1, 4, 1, 9, 9];
+    let notification = Notification { name, uptime: 1, objects }.without(&["hello", "long-password", ""]);
+    let event = of(&notification).event;
+    let hidden = "a secret of the device, which is not shown";
+    assert_eq!(event.args["object_1"], format!("1.3.1 = {hidden}"));
+    assert_eq!(event.args["object_2"], "1.3.2 = hello world", "a short one may be a common word");
+    for (n, name) in [(3, "1.3.3"), (4, "1.3.4"), (5, "1.3.5")] {
+        assert_eq!(event.args[&format!("object_{n}")], format!("{name} = {hidden}"));
+    }
+    assert!(!event.args.contains_key("object_6"));
+
+    let alias = (column(IF_X_ENTRY, 18, 3), text("long-password"));
+    let link =
+        Notification { name: standard(3), uptime: 1, objects: vec![alias] }.without(&["long-password"]);
+    let meaning = of(&link);
+    assert_eq!((meaning.if_index, meaning.event.args.get("if_alias")), (Some(3), None));
+}
+
 fn object() -> impl Strategy<Value = Object> {
     prop_oneof![
         any::<i64>().prop_map(|n| Object::Number(n.into())),
