@@ -131,12 +131,12 @@ fn owner(n: &NeighbourBody) -> &str {
 fn steps<'a>(settings: &'a Settings, neighbours: &[&'a NeighbourBody]) -> BTreeMap<&'a str, usize> {
     let mut steps: BTreeMap<&str, usize> = BTreeMap::new();
     for step in 0..settings.devices().len() {
-        let from = |n: &NeighbourBody| match settings.devices().contains_key(owner(n)) {
-            true => steps.get(owner(n)).is_some_and(|at| *at + 1 == step),
-            false => step == 0,
+        let is_next = |n: &NeighbourBody| match steps.get(owner(n)) {
+            Some(at) => *at + 1 == step,
+            None => step == 0 && !settings.devices().contains_key(owner(n)),
         };
         let reached: Vec<&str> =
-            neighbours.iter().filter(|n| from(n)).filter_map(|n| n.device.as_deref()).collect();
+            neighbours.iter().filter(|n| is_next(n)).filter_map(|n| n.device.as_deref()).collect();
         if reached.is_empty() {
             break;
         }

@@ -132,8 +132,8 @@ fn a_line_that_is_named_by_its_address_answers_for_itself() {
         points.into_iter().filter_map(|(_, loss)| loss).collect::<Vec<f64>>()
     };
     wait::until_true("what it saw has come", SEEN, || seen(FIRST).len() >= 2 && seen(SECOND).len() >= 2);
-    assert!(seen(SECOND).iter().all(|loss| *loss == 1.0), "{:?}", seen(SECOND));
-    assert!(seen(FIRST).iter().all(|loss| *loss == 0.0), "{:?}", seen(FIRST));
+    assert!(seen(SECOND).iter().all(|loss| *loss > 0.99), "{:?}", seen(SECOND));
+    assert!(seen(FIRST).iter().all(|loss| *loss < 0.01), "{:?}", seen(FIRST));
     branch.await_code(SECOND, "link_up");
     let cut = branch.net.cut(1);
     branch.await_code(FIRST, "link_cut");
