@@ -50,7 +50,7 @@ fn loss_is_a_share_of_the_decided_probes_only() {
 fn the_time_down_is_a_series_where_it_can_be_true() {
     let told = |down: i64, window: u64| {
         let (down, window) = (Some(crate::units::SignedMicros(down)), Some(Millis(window)));
-        names(&ProbeWindow { down, window, ..Default::default() }.into())
+        names(&ProbeWindow { window, down, ..Default::default() }.into())
     };
     assert_eq!(told(4_000_000, 10_000), [("down", 4.0), ("observed", 10.0)]);
     assert_eq!(told(-500_000, 5_000), [("down", -0.5), ("observed", 5.0)], "the window before told too much");
