@@ -140,6 +140,13 @@ impl From<StoredEvent> for Event {
     }
 }
 
+fn remember(past: &mut VecDeque<Event>, event: Event) {
+    past.push_back(event);
+    if past.len() > REMEMBERED {
+        past.pop_front();
+    }
+}
+
 /// The board in force and the events that led to it.
 pub struct Boards {
     board: RwLock<Board>,
@@ -197,19 +204,17 @@ impl Boards {
             }
         }
         drop(counts);
-        self.recall(events);
-    }
-
-    /// Remembers events of the last run and tells them to whoever listens.
-    pub(crate) fn recall(&self, events: impl IntoIterator<Item = Event>) {
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         for event in events {
-            past.push_back(event.clone());
-            if past.len() > REMEMBERED {
-                past.pop_front();
-            }
+            remember(&mut past, event.clone());
             // Nobody listening is no fault.
             let _ = self.news.send(event);
         }
+    }
+
+    /// Remembers events of the last run, which are no news.
+    pub(crate) fn recall(&self, events: impl IntoIterator<Item = Event>) {
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        events.into_iter().for_each(|event| remember(&mut past, event));
     }
 }

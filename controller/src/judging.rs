@@ -409,7 +409,7 @@ impl Inner {
             if let Some(judgement) = self.capacity.laid(&probe.from, id, latest_here) {
                 let judgement = match probed(latest_here) {
                     Some((at, window)) => {
-                        judge::link_from_both_ends(at, window, judgement, &probe.from, others)
+                        judge::link_from_both_ends(at, window, judgement, &probe.from, others, every)
                     }
                     None => judgement,
                 };

@@ -108,9 +108,9 @@ impl Past {
         question: &Question<'_>,
         month: Month,
     ) -> Result<Arc<MonthView>, Error> {
+        let planned = read::maintenances(store, question, month).await?;
         // Held while it is worked out: whoever asks for the same waits instead of reading it all again.
         let mut months = self.months.lock().await;
-        let planned = read::maintenances(store, question, month).await?;
         let (key, basis) = ((question.link.id.clone(), month), MonthBasis::of(question, &planned));
         let good_for = |known: &Arc<MonthView>| if known.over { SETTLED_FOR } else { GOOD_FOR };
         if let Some(known) = months.get(&key, &basis, question.now, good_for) {

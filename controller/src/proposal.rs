@@ -106,9 +106,16 @@ fn devices<'a>(
         let name = said(n);
         let id = unique(identifier(&name, "device"), &mut ids);
         let behind = behind(settings, neighbours, &steps, n);
-        let behind = behind.map(|owner| format!(", depends_on: [device/{owner}]")).unwrap_or_default();
+        // Where nobody knows on which side of it the neighbour is, a person does.
+        let perhaps =
+            Some(owner(n)).filter(|owner| behind.is_none() && settings.devices().contains_key(*owner));
+        let perhaps = perhaps.map(|owner| format!("  # if it is behind that: depends_on: [device/{owner}]"));
+        let (behind, perhaps) = (
+            behind.map(|owner| format!(", depends_on: [device/{owner}]")).unwrap_or_default(),
+            perhaps.unwrap_or_default(),
+        );
         lines.push(format!(
-            "  {id}: {{ name: {{ en: {} }}, host: {}, from: {}, snmp: {{ version: v2c, community: {id}-snmp }}{behind} }}\n",
+            "  {id}: {{ name: {{ en: {} }}, host: {}, from: {}, snmp: {{ version: v2c, community: {id}-snmp }}{behind} }}{perhaps}\n",
             quoted(&name),
             quoted(address),
             n.agent
@@ -155,9 +162,10 @@ fn behind<'a>(
     steps: &BTreeMap<&str, usize>,
     of: &NeighbourBody,
 ) -> Option<&'a str> {
-    let heard =
-        neighbours.iter().filter(|n| n.chassis == of.chassis && n.agent == of.agent).map(|n| owner(n));
-    let mut owners: Vec<&str> = heard.collect();
+    let same = |n: &&&NeighbourBody| {
+        n.agent == of.agent && n.chassis == of.chassis && n.management_address == of.management_address
+    };
+    let mut owners: Vec<&str> = neighbours.iter().filter(same).map(|n| owner(n)).collect();
     if owners.iter().any(|owner| !settings.devices().contains_key(*owner)) {
         return None;
     }

@@ -50,8 +50,6 @@ const OUTLET: usize = 4096;
 const LOOKUPS: usize = 8;
 /// After so many windows without an answer, a target's name is looked up again.
 const SILENT_WINDOWS: u32 = 3;
-/// A clock that is set voids the probes that are on their way; so many, and no other in a window, could not be sent.
-const UNSENT: Count = Count(3);
 /// The window's length where the assignment gives none.
 const WINDOW: Duration = Duration::from_secs(10);
 const MIN_WINDOW: Duration = Duration::from_millis(100);
@@ -354,8 +352,8 @@ impl Prober {
     /// Where none of a window's probes could be sent, somebody is told; and when they can be again.
     async fn note_unsent(&mut self, subject: &Subject, window: &ProbeWindow) {
         let Some(target) = self.targets.get_mut(subject) else { return };
-        let (sent, voided) = (window.sent > Some(Count(0)), window.voided >= Some(UNSENT));
-        if !sent && voided && !target.unsent {
+        let sent = window.sent > Some(Count(0));
+        if window.is_unsent() && !target.unsent {
             target.unsent = true;
             let why = self.last_unsent.as_deref().unwrap_or("the reason is not known");
             let detail = format!("Its probes cannot be sent ({why}), so nothing is known of it.");

@@ -136,7 +136,9 @@ impl Events {
         let client = Client::new(&Home::at(self.place.state()))?;
         let newest: List<Event> = client.get("/api/v1/events?limit=1").await?;
         // A store that was restored from an older copy counts on from there.
-        teller.last = teller.last.min(newest.items.first().map_or(0, |event| event.id));
+        if let Some(newest) = newest.items.first() {
+            teller.last = teller.last.min(newest.id);
+        }
         let mut following = client.follow(&self.path(&format!("after={}", teller.last))).await?;
         *is_away = false;
         while let Some(data) = following.next().await {

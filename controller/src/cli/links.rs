@@ -203,7 +203,8 @@ impl Link {
             };
             match answer {
                 Ok(now) => (link, answered, silent) = (now, Instant::now(), None),
-                Err(error) if error.is_final() => return Err(error.into()),
+                // One that has just come back may not know its links yet.
+                Err(error) if error.is_final() && silent.is_none() => return Err(error.into()),
                 Err(_) => silent = Some(answered.elapsed()),
             }
         }

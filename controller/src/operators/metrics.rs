@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header;
+use wasl_health::activity::LinkActivity;
 use wasl_model::health::Health;
 use wasl_model::units::Scalar;
 use wasl_model::{AgentId, EntityKind, Histogram, IncidentSeverity, Subject, Timestamp, Value};
@@ -100,6 +101,14 @@ fn expose(shared: &Shared, now: Timestamp) -> Exposition {
     for entity in board.entities.values() {
         let site = entity.site.as_ref().map_or("", |s| s.as_str());
         let id = entity.subject.id.as_str();
+        if let Some(activity) =
+            entity.state.activity.as_deref().filter(|_| entity.subject.kind == EntityKind::Link)
+        {
+            for one in LinkActivity::ALL {
+                let is = f64::from(one.as_str() == activity);
+                page.add(&m::LINK_ACTIVITY, &[site, id, one.as_str()], is);
+            }
+        }
         for health in Health::ALL {
             let (is, health) = (f64::from(entity.state.health == health), health.as_str());
             match entity.subject.kind {

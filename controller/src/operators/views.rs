@@ -139,7 +139,9 @@ pub(super) fn entity(shared: &Shared, subject: &Subject, now: Timestamp) -> Opti
             .map(|(field, unit)| FigureView {
                 field: (*field).to_owned(),
                 unit: *unit,
-                value: latest.and_then(|l| number(&l.value, field)),
+                value: latest
+                    .filter(|l| lasts(field) || is_of_now(&settings, entity, l, now))
+                    .and_then(|l| number(&l.value, field)),
             })
             .collect(),
         charts: entity
@@ -150,7 +152,7 @@ pub(super) fn entity(shared: &Shared, subject: &Subject, now: Timestamp) -> Opti
             .into_iter()
             .filter(|chart| shown(&chart.field))
             .collect(),
-        parts: parts.map(|part| part_view(&live, part)).collect(),
+        parts: parts.map(|part| part_view(&settings, &live, part, now)).collect(),
         interfaces: of_kind(EntityKind::Interface)
             .filter_map(|e| interface(&settings, &live, e, now))
             .collect(),
@@ -235,14 +237,20 @@ fn worst_first(board: &Board, kind: EntityKind) -> Vec<&Entity> {
     entities
 }
 
-fn part_view(live: &State, part: &Entity) -> PartView {
+/// Whether what a number says stays true when nobody tells it any more: a date, or a size that does not change.
+fn lasts(field: &str) -> bool {
+    matches!(field, "booted_at" | "newest_at" | "certificate_expires" | "memory_total" | "size")
+}
+
+fn part_view(settings: &Settings, live: &State, part: &Entity, now: Timestamp) -> PartView {
     let wanted = |field: &str| match part.subject.kind {
         EntityKind::Disk => matches!(field, "used" | "size"),
         _ => true,
     };
     let latest = latest(live, part);
     let figure = |&(field, unit): &(&str, Unit)| {
-        let value = latest.and_then(|latest| number(&latest.value, field))?;
+        let known = latest.filter(|latest| lasts(field) || is_of_now(settings, part, latest, now));
+        let value = known.and_then(|latest| number(&latest.value, field))?;
         wanted(field).then(|| FigureView { field: field.to_owned(), unit, value: Some(value) })
     };
     PartView {

@@ -17,6 +17,9 @@ pub enum LinkActivity {
 }
 
 impl LinkActivity {
+    /// All that a link can do.
+    pub const ALL: [Self; 3] = [Self::Primary, Self::Backup, Self::Standby];
+
     /// The word of the API.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -28,7 +31,7 @@ impl LinkActivity {
 
     /// What such a word means; a link of which nobody said anything is a primary.
     pub fn of(word: Option<&str>) -> Self {
-        [Self::Backup, Self::Standby].into_iter().find(|a| Some(a.as_str()) == word).unwrap_or(Self::Primary)
+        Self::ALL.into_iter().find(|a| Some(a.as_str()) == word).unwrap_or(Self::Primary)
     }
 }
 

@@ -90,7 +90,7 @@ impl Directions {
         }
         // A clock that was set back; what was known by the other time would only confuse.
         self.seen.retain(|seen| seen.at < at);
-        let count = |count: Option<wasl_model::units::Count>| count.map_or(0, |count| count.0);
+        let count = |count: Option<wasl_model::units::Count>| count.map_or(0, |count| count.0.min(1 << 32));
         let lost = [count(window.lost_forward), count(window.lost_back)];
         // What reached the other end is what could be lost on the way back.
         let reached = count(window.reflected);

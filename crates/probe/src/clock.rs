@@ -34,15 +34,16 @@ impl Reading {
     }
 }
 
-/// Within a run of packets that leave by one call, more than this for each means that the sender was interrupted.
-const INTERRUPTED: Duration = Duration::from_micros(30);
+/// A run of packets that leave by one call takes no longer than this and that for each, unless the sender is interrupted.
+const CALL: Duration = Duration::from_micros(60);
+const PACKET: Duration = Duration::from_micros(8);
 
 /// When the packet at `place` of a run of `of` was handed to the network, of which the first was begun at `begun` and the
 /// last was done at `done` (monotonic): each takes an equal share of the time. If the sender was interrupted meanwhile
-/// nobody knows where, and it is when the first was begun: then a round trip comes out too long, never too short.
+/// nobody knows where, and it is when the first was begun: then round trips come out too long, never too short.
 pub fn departure(begun: Reading, done: Duration, place: u32, of: u32) -> Reading {
     let took = done.saturating_sub(begun.mono);
-    if of == 0 || place > of || took > INTERRUPTED * of {
+    if of == 0 || place > of || took > CALL + PACKET * of {
         return begun;
     }
     let after = took * place / of;

@@ -113,6 +113,7 @@ metrics! {
     LINK_PROBES_VOIDED = Counter "wasl_link_probes_voided" ["site", "agent", "link", "target"] "Probes that a step of the clock or a local fault made meaningless; not part of those whose fate is decided";
     LINK_CONTRACT = Gauge "wasl_link_contract_bits_per_second" ["site", "link", "direction"] "What was bought, down (towards the last place, or from the Internet) or up";
     LINK_USED = Gauge "wasl_link_used_bits_per_second" ["site", "link", "direction"] "What the link carries now, as the first of its interfaces that tells of now tells it, down or up";
+    LINK_ACTIVITY = Gauge "wasl_link_activity" ["site", "link", "activity"] "1 for what the link does: `primary` is meant to carry the traffic, `backup` carries because all primaries between its places are down, `standby` waits; 0 for the others";
     LINK_STATE = Gauge "wasl_link_state" ["site", "link", "state"] "1 for the health that the link has, 0 for the others";
     LINK_MOS = Gauge "wasl_link_mos" ["site", "agent", "link", "target"] "Mean opinion score of speech over it in the last window, 1 to 4.5 (ITU-T G.107)";
     LINK_SHARE = Gauge "wasl_link_share_bits_per_second" ["site", "link", "share", "direction"] "What an institution's addresses use of a shared line, down (towards the last place) or up, as the gateway counted it last";
@@ -228,7 +229,7 @@ impl Measured {
 /// The page `docs/metrics.md`.
 pub fn document() -> String {
     let mut out = String::from(
-        "# Metrics\n\nGenerated from `crates/runtime/src/metrics.rs`; do not edit.\n\nA gauge whose last value says nothing of now (three times as old as it should be renewed, and ten seconds) is left out until there is a new one; counters stay. Dates, such as that of the last good backup, stay too.\n\n| metric | type | labels | what it says |\n|---|---|---|---|\n",
+        "# Metrics\n\nGenerated from `crates/runtime/src/metrics.rs`; do not edit.\n\nA gauge whose last value says nothing of now (three times as old as it should be renewed, and ten seconds) is left out until there is a new one; counters stay, and so do the date of the last good backup and the end of an agent's certificate.\n\n| metric | type | labels | what it says |\n|---|---|---|---|\n",
     );
     for metric in ALL {
         let (suffix, kind) = match metric.kind {

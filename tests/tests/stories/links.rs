@@ -88,6 +88,8 @@ fn each_line_answers_for_itself() {
     };
     does(FIRST, "primary");
     does(SECOND, "backup");
+    let metric = "wasl_link_activity{site=\"one\",link=\"second\",activity=\"backup\"} 1";
+    assert!(branch.centre.metrics().contains(metric), "{}", branch.centre.metrics());
     let site = branch.centre.await_entity("the site lost its reserve", "site/one", SEEN, |e| {
         e["reason"]["code"] == "uplinks_down"
     });

@@ -25,9 +25,12 @@ use super::socket::{EchoSocket, Request};
 use super::usual::{KEEP_EVERY, Usual};
 use crate::arrival::AT_ONCE;
 
-/// So many probes leave together, if so many are due: by one call, whose time they share
-/// ([`departure`]). Before the next ones, answers are read, so that a burst does not overflow the buffer.
-const TOGETHER: usize = 64;
+/// So many probes leave together, if so many are due: by one call, whose time they share ([`departure`]). More would
+/// cost hardly less, and leave an interruption within the call more room to hide in.
+const TOGETHER: usize = 16;
+
+/// After so many sends in a row, answers are read, so that a burst does not overflow the buffer.
+const BURST: usize = 64;
 
 /// When a third round would begin within this time, it is put off until the time is over, and so is every further one
 /// while they follow so closely: beyond a few hundred probes a second, waking for each would cost more than the probe.
@@ -244,6 +247,7 @@ impl EchoLane {
     }
 
     fn send_due(&mut self, now: Duration) {
+        let mut sent = 0;
         loop {
             self.due.clear();
             self.due.extend(std::iter::from_fn(|| self.fleet.pop_probe(now)).take(TOGETHER));
@@ -254,7 +258,10 @@ impl EchoLane {
             if self.due.len() < TOGETHER {
                 return;
             }
-            self.read_answers();
+            sent += TOGETHER;
+            if sent % BURST == 0 {
+                self.read_answers();
+            }
         }
     }
 

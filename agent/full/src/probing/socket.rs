@@ -154,13 +154,20 @@ pub(super) fn bind(socket: &Socket, via: &Via) -> io::Result<()> {
     }
 }
 
-/// The interface that has an address; none for one that belongs to the machine as a whole, as on the loopback.
+/// The interface that has an address. None for one that belongs to the machine as a whole, as on the loopback or a dummy
+/// interface, and for one that several lines share.
 fn interface_of(address: IpAddr) -> io::Result<Option<String>> {
-    let has = |one: &InterfaceAddress| {
-        let own = one.address.as_ref().and_then(arrival::address_of);
-        own.is_some_and(|own| own.ip() == address) && !one.flags.contains(InterfaceFlags::IFF_LOOPBACK)
+    let leads = |flags: InterfaceFlags| {
+        let nowhere =
+            flags.contains(InterfaceFlags::IFF_NOARP) && !flags.contains(InterfaceFlags::IFF_POINTOPOINT);
+        !flags.contains(InterfaceFlags::IFF_LOOPBACK) && !nowhere
     };
-    Ok(getifaddrs()?.find(has).map(|one| one.interface_name))
+    let has = |one: &InterfaceAddress| {
+        one.address.as_ref().and_then(arrival::address_of).is_some_and(|own| own.ip() == address)
+    };
+    let mut having = getifaddrs()?.filter(has);
+    let (first, another) = (having.next(), having.next());
+    Ok(first.filter(|one| another.is_none() && leads(one.flags)).map(|one| one.interface_name))
 }
 
 impl AsFd for EchoSocket {

@@ -112,6 +112,8 @@ struct Lane {
     dropped: Dropped,
     /// Asked back since the last one that came through.
     in_vain: u64,
+    /// Whether a notification came through since messages that were asked back were last counted.
+    came_through: bool,
 }
 
 /// The gate. One lane for each device that is assigned; what comes from elsewhere has none.
@@ -138,6 +140,7 @@ impl Gate {
                 seen: VecDeque::new(),
                 dropped: Dropped::default(),
                 in_vain: 0,
+                came_through: false,
             });
             self.lanes.insert(device.to_owned(), lane);
         }
@@ -160,7 +163,7 @@ impl Gate {
         now: Duration,
     ) -> bool {
         let Some(lane) = self.lanes.get_mut(device) else { return false };
-        lane.in_vain = 0;
+        (lane.in_vain, lane.came_through) = (0, true);
         let mut hasher = DefaultHasher::new();
         notification.hash(&mut hasher);
         let hash = hasher.finish();
@@ -206,7 +209,10 @@ impl Gate {
     pub(crate) fn ask_back(&mut self, device: &str, count: u64) {
         if let Some(lane) = self.lanes.get_mut(device) {
             lane.dropped.asked_back += count;
-            lane.in_vain += count;
+            // What came through meanwhile was asked back first; this is told of only later.
+            if !std::mem::take(&mut lane.came_through) {
+                lane.in_vain += count;
+            }
         }
     }
 

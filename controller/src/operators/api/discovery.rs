@@ -121,7 +121,7 @@ fn neighbour_bodies(live: &live::State, settings: &Settings, since: i64) -> Vec<
     let items = found.filter_map(|((agent, subject), latest)| {
         let Value::Neighbour(n) = &latest.value else { return None };
         let owner = subject.id.split_once('/').map_or(subject.id.as_str(), |(owner, _)| owner);
-        let device = settings.devices().iter().find(|(_, device)| is_this(settings, device, agent, n));
+        let device = settings.devices().iter().find(|(_, device)| is_this(settings, device, agent, owner, n));
         Some(NeighbourBody {
             agent: agent.to_string(),
             heard_at: format!("{owner}/{}", n.local_port),
@@ -138,10 +138,11 @@ fn neighbour_bodies(live: &live::State, settings: &Settings, since: i64) -> Vec<
     items.collect()
 }
 
-/// Whether a neighbour that an agent told of is this device: by its address, or by its name where that is how the device is
-/// asked. Another branch may have the same private address, and a name of one word.
-fn is_this(settings: &Settings, device: &Device, agent: &AgentId, n: &Neighbour) -> bool {
-    let site = settings.agents().get(agent).map(|agent| &agent.site);
+/// Whether a neighbour that an agent told of, as `owner` hears it, is this device: by its address, or by its name where
+/// that is how the device is asked. Another branch may have the same private address, and a name of one word.
+fn is_this(settings: &Settings, device: &Device, agent: &AgentId, owner: &str, n: &Neighbour) -> bool {
+    let heard_at = settings.devices().get(owner).and_then(|device| device.site.as_ref());
+    let site = heard_at.or_else(|| settings.agents().get(agent).map(|agent| &agent.site));
     if device.from != *agent && device.site.as_ref() != site {
         return false;
     }

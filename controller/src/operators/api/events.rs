@@ -167,9 +167,9 @@ fn follow(operators: &Operators, filter: Filter, after: u64) -> Response {
     let shared = operators.shared.clone();
     let (past, news) = operators.boards.events_after(after);
     let upto = past.last().map_or(0, |e| e.id);
-    // One who falls behind misses events; the next one's number shows it.
-    let news =
-        BroadcastStream::new(news).filter_map(move |event| async move { event.ok().filter(|e| e.id > upto) });
+    // One who falls too far behind is let go, and comes back with the number of the last that it has.
+    let news = BroadcastStream::new(news).take_while(|event| std::future::ready(event.is_ok()));
+    let news = news.filter_map(move |event| async move { event.ok().filter(|e| e.id > upto) });
     let all = stream::iter(past)
         .chain(news)
         .filter(move |event| std::future::ready(filter.has(event)))

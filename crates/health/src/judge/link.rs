@@ -6,7 +6,7 @@ use wasl_model::health::{Health, Reason};
 use wasl_model::units::{Micros, Millis, Scalar};
 use wasl_model::{AgentId, LinkCause, LinkVerdict, ProbeWindow, StampWindow, Timestamp};
 
-use super::{target, unseen};
+use super::{holds, target, unseen};
 use crate::{Judgement, reasons};
 
 /// The words for one kind of thing that is probed.
@@ -40,10 +40,6 @@ const TARGET: Words = Words {
     flapping: reasons::TARGET_FLAPPING,
 };
 
-/// A clock that was set voids the probes that are on their way; so many in a window in which none was decided means that
-/// they cannot be sent.
-const UNSENT: u64 = 3;
-
 /// Two agents' clocks may be this far apart.
 const CLOCKS_APART: Duration = Duration::from_secs(2);
 
@@ -72,13 +68,15 @@ pub(super) fn of_target(window: &ProbeWindow) -> Judgement {
 /// carries, and something at an end drops the probes of the first. `judged`: what the first says at `at` by `window`.
 /// `others`: the last windows of those ends whose probes can leave by the link only, with their end.
 ///
-/// They count only if they began after the first end had found it down, by both ends' clocks.
+/// They count only if they began after the first end had found it down, by both ends' clocks, and ended so lately that
+/// their end still says it: windows come `every` so often.
 pub fn link_from_both_ends<'a>(
     at: Timestamp,
     window: &ProbeWindow,
     judged: Judgement,
     from: &AgentId,
     others: impl IntoIterator<Item = (Timestamp, &'a ProbeWindow)>,
+    every: Duration,
 ) -> Judgement {
     let Some(held) = window.verdict_age.filter(|_| judged.health == Health::Down) else { return judged };
     let down_from = at.minus(Duration::from_millis(held.0)).plus(CLOCKS_APART);
@@ -86,6 +84,7 @@ pub fn link_from_both_ends<'a>(
         let Some(length) = other.window else { return false };
         let began = ended.minus(Duration::from_millis(length.0));
         began >= down_from
+            && at.since(ended) <= holds(every)
             && other.verdict != Some(LinkVerdict::Down)
             && other.received.is_some_and(|n| n.0 > 0)
     };
@@ -142,7 +141,7 @@ pub fn path_from_both_ends(
 
 fn by_verdict(window: &ProbeWindow, words: &Words) -> Judgement {
     let Some(verdict) = window.verdict else { return unseen() };
-    if window.sent.is_some_and(|n| n.0 == 0) && window.voided.is_some_and(|n| n.0 >= UNSENT) {
+    if window.is_unsent() {
         return Judgement::new(Health::Unknown, Reason::new(reasons::NOT_MEASURED));
     }
     let millis = |micros: f64| format!("{:.2}", micros / 1000.0);
@@ -265,7 +264,11 @@ mod tests {
             assert_eq!(judged(&with(verdict, 50, 0)), (Health::Unknown, "not_measured".into()));
             assert_eq!(target(&with(verdict, 50, 0)).reason.code, "not_measured");
         }
-        assert_eq!(judged(&with(LinkVerdict::Up, 2, 0)).0, Health::Ok, "a clock was set");
+        assert_eq!(
+            judged(&with(LinkVerdict::Up, 1, 0)).0,
+            Health::Unknown,
+            "it may be probed only now and then"
+        );
         assert_eq!(judged(&with(LinkVerdict::Up, 20, 30)).0, Health::Ok);
     }
 
@@ -273,6 +276,7 @@ mod tests {
     /// that carries but is called down.
     #[test]
     fn a_link_that_carries_the_probes_of_its_other_end_is_not_cut() {
+        const EVERY: Duration = Duration::from_secs(10);
         let at = |seconds: i64| Timestamp(1_795_000_000_000 + seconds * 1000);
         let (length, agent) = (Some(Millis(10_000)), AgentId::new("jenin-gw").expect("a name"));
         let cut = ProbeWindow {
@@ -285,18 +289,22 @@ mod tests {
         let other = ProbeWindow { verdict: Some(LinkVerdict::Up), window: length, ..window(50, 50) };
         // Down from second 70 on.
         let says = |window: &ProbeWindow, ended, other: &ProbeWindow| {
-            let judged = link_from_both_ends(at(100), window, link(window), &agent, [(at(ended), other)]);
+            let judged =
+                link_from_both_ends(at(100), window, link(window), &agent, [(at(ended), other)], EVERY);
             (judged.health, judged.reason.code)
         };
         assert_eq!(says(&cut, 95, &other), (Health::Degraded, "link_one_ended".into()));
         let is_cut = (Health::Down, "link_cut".into());
         assert_eq!(says(&cut, 81, &other), is_cut, "it may have begun before the cut");
         assert_eq!(says(&cut, 95, &cut), is_cut);
+        let long = ProbeWindow { verdict_age: Some(Millis(130_000)), ..cut.clone() };
+        assert_eq!(says(&long, 95, &other).1, "link_one_ended");
+        assert_eq!(says(&long, 59, &other), is_cut, "of the other end nothing has been heard for too long");
         assert_eq!(says(&cut, 95, &ProbeWindow { received: Some(Count(0)), ..other.clone() }), is_cut);
         assert_eq!(says(&other, 95, &other).0, Health::Ok);
-        let alone = link_from_both_ends(at(100), &cut, link(&cut), &agent, []);
+        let alone = link_from_both_ends(at(100), &cut, link(&cut), &agent, [], EVERY);
         assert_eq!(alone.health, Health::Down);
-        let told = link_from_both_ends(at(100), &cut, link(&cut), &agent, [(at(95), &other)]);
+        let told = link_from_both_ends(at(100), &cut, link(&cut), &agent, [(at(95), &other)], EVERY);
         assert_eq!(told.reason.args["agent"], "jenin-gw");
     }
 

@@ -167,12 +167,22 @@ impl ProbeWindow {
 
     /// For how long the target was down, in seconds, as a correction of what earlier windows told; see `down`.
     ///
-    /// `None` where that is more than a detector can be late by, and so is nothing that one has found.
+    /// `None` where that is more than a detector can be late by, and so is nothing that one has found; and where no probe
+    /// could be sent, so that nobody looked.
     pub fn down_time(&self) -> Option<f64> {
+        if self.is_unsent() {
+            return None;
+        }
         let (down, window) = (self.down?.value(), self.window?.value());
         let plausible =
             window <= LONGEST_WINDOW && (-LATEST_VERDICT..=window + LATEST_VERDICT).contains(&down);
         plausible.then_some(down)
+    }
+
+    /// Whether no probe could be sent, or all that were on their way do not count: then nothing is known of this time,
+    /// whatever the verdict before.
+    pub fn is_unsent(&self) -> bool {
+        self.sent == Some(Count(0)) && self.voided.is_some_and(|n| n.0 > 0)
     }
 
     /// Whether the verdict has become another within this window.

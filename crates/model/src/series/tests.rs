@@ -58,6 +58,16 @@ fn the_time_down_is_a_series_where_it_can_be_true() {
         assert_eq!(told(down, window), []);
     }
     assert_eq!(names(&ProbeWindow { window: Some(Millis(1)), ..Default::default() }.into()), []);
+    // Catches: a month that is observed and up although its agent could not send a single probe.
+    let unsent = ProbeWindow {
+        sent: Some(Count(0)),
+        received: Some(Count(0)),
+        voided: Some(Count(1)),
+        window: Some(Millis(10_000)),
+        down: Some(crate::units::SignedMicros(0)),
+        ..Default::default()
+    };
+    assert!(names(&unsent.into()).iter().all(|(field, _)| !["down", "observed", "loss"].contains(field)));
 }
 
 #[test]

@@ -318,6 +318,8 @@ impl Walk {
         match place.checked_sub(ask.single + 1).and_then(|i| ask.columns.get(i)) {
             Some(&column) => self.end(&[column], Fault::Refused),
             None if ask.columns.len() > 1 => self.lanes[ask.lane].width = 1,
+            // net-snmp 5.9 says so of a reply in SNMPv3 that would be too big.
+            None if ask.repetitions > 1 => self.too_big(ask),
             None => self.end(&ask.columns, Fault::Refused),
         }
     }

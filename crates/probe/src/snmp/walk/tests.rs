@@ -27,6 +27,8 @@ struct Agent {
     most_bindings: Option<usize>,
     /// Says tooBig instead, above so many bindings.
     too_big_above: Option<usize>,
+    /// Says genErr without a place where it should say tooBig.
+    misnames_too_big: bool,
     /// Answers a column with genErr, naming the place or not.
     broken: Option<(Oid, bool)>,
     /// Gives a column's first row again and again.
@@ -89,7 +91,8 @@ impl Agent {
             }
         }
         if self.too_big_above.is_some_and(|most| reply.len() > most) {
-            return Err(SnmpError::TooBig);
+            let misnamed = SnmpError::Status { index: 0 };
+            return Err(if self.misnames_too_big { misnamed } else { SnmpError::TooBig });
         }
         reply.truncate(self.most_bindings.unwrap_or(usize::MAX).max(single));
         self.largest = self.largest.max(reply.iter().map(Binding::encoded_len).sum());
@@ -218,6 +221,12 @@ fn a_device_that_tells_nothing_of_its_table_is_read_to_the_end_each_time() {
 fn an_agent_that_says_too_big_is_asked_for_less() {
     for most in [6, 5, 4, 3] {
         let mut agent = Agent { too_big_above: Some(most), ..table(9) };
+        let table = read(&mut agent, ALL);
+        assert_eq!((cells(&table), table.faults.len()), (36, 0), "at most {most}");
+    }
+    // So net-snmp does in SNMPv3.
+    for most in [6, 3] {
+        let mut agent = Agent { too_big_above: Some(most), misnames_too_big: true, ..table(9) };
         let table = read(&mut agent, ALL);
         assert_eq!((cells(&table), table.faults.len()), (36, 0), "at most {most}");
     }
