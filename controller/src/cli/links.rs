@@ -204,7 +204,9 @@ impl Link {
             match answer {
                 Ok(now) => (link, answered, silent) = (now, Instant::now(), None),
                 // One that has just come back may not know its links yet.
-                Err(error) if error.is_final() && silent.is_none() => return Err(error.into()),
+                Err(error) if error.is_final() && silent.is_none_or(|time| time > STARTING) => {
+                    return Err(error.into());
+                }
                 Err(_) => silent = Some(answered.elapsed()),
             }
         }
@@ -217,6 +219,8 @@ impl Link {
 
 /// How often a link that is watched is shown.
 const EVERY: Duration = Duration::from_secs(1);
+/// How long a controller that has come back may be without its links.
+const STARTING: Duration = Duration::from_secs(30);
 /// How long an answer may take while a link is watched.
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -1,6 +1,6 @@
 //! A branch with two lines: what each of them is said to be while one fails in one way or another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -252,9 +252,10 @@ links:
     assert!(early.is_empty(), "{early:#?}");
     // And these are told by the same stream.
     let cut = net.cut(1);
+    let mut down = BTreeSet::new();
     wait::until_true("what is cut is told", SEEN, || {
-        let told = downs();
-        lines.iter().all(|line| told.iter().any(|event| event["subject"] == format!("link/{line}")))
+        down.extend(downs().iter().filter_map(|event| Some(event["subject"].as_str()?.to_owned())));
+        lines.iter().all(|line| down.contains(&format!("link/{line}")))
     });
     cut.heal();
 }
