@@ -77,6 +77,8 @@ impl Past {
         let is_young = |reading: &Reading| current.at.saturating_sub(reading.at) < KEPT;
         self.readings.retain(|reading| has_counters(reading) && is_young(reading));
         if has_counters(&current) || self.readings.is_empty() {
+            // There mostly is one, and a gateway remembers thousands of interfaces: no room for four.
+            self.readings.reserve_exact(1);
             self.readings.insert(0, current);
         }
     }
