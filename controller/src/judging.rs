@@ -257,6 +257,7 @@ impl Inner {
         self.engine.configure(graph, now);
         self.assign(&settings, now);
         self.capacity.configure(&settings, &self.engine);
+        self.directions.retain(|(_, link), _| settings.links().contains_key(link));
         let mut live = shared.live.read();
         live.all_changed();
         let unspeakable: Vec<Key> =

@@ -163,7 +163,7 @@ async fn incidents(Looking(context): Looking, Extension(who): Extension<Who>) ->
     let over = IncidentFilter { open: Some(false), limit: ENDED, ..IncidentFilter::default() };
     let store = &context.operators.store;
     let ended = store.incidents(&over).await.map_err(|e| Problem::internal("reading incidents", &e))?;
-    let view = views::incidents(&context.operators, &ended, may_act(&who), now());
+    let view = views::incidents::all(&context.operators, &ended, may_act(&who), now());
     Ok(context.painted(|p| pages::incidents(p, &context.frame, &view)))
 }
 
@@ -178,7 +178,7 @@ async fn incident(
     };
     let found = found.map_err(|e| Problem::internal("reading an incident", &e))?;
     let Some(incident) = found else { return Ok(context.error(StatusCode::NOT_FOUND, None)) };
-    let view = views::incident(&context.operators, &incident);
+    let view = views::incidents::one(&context.operators, &incident);
     Ok(context.painted(|p| pages::incident(p, &context.frame, &view, may_act(&who))))
 }
 

@@ -1,6 +1,7 @@
 //! A branch with two lines: what each of them is said to be while one fails in one way or another.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,6 +15,24 @@ use wasl_tests::{packages, skip, wait};
 const SEEN: Duration = Duration::from_secs(25);
 const FIRST: &str = "link/first";
 const SECOND: &str = "link/second";
+
+/// A centre with two places and these links (`site`: more of the place `one`); gateways are `gw` at the branch and `hub-gw` at the centre.
+fn centre(net: &Net, dir: &Path, site: &str, links: &str) -> Centre {
+    let configuration = format!(
+        "institution: {{ id: story, name: {{ en: Story }}, timezone: Asia/Hebron }}
+defaults: {{ window: 2s }}
+sites:
+  hub: {{ name: {{ en: Hub }} }}
+  one: {{ name: {{ en: One }}{site} }}
+agents:
+  gw: {{ site: one, role: gateway }}
+  hub-gw: {{ site: hub, role: gateway }}
+links:
+{links}"
+    );
+    let http = "127.0.0.1:8080".parse().expect("an address");
+    Centre::start(&net.centre(), dir, &configuration, http, net.agents_listener())
+}
 
 /// A centre, and a branch that is joined to it twice. Its traffic goes by the second line.
 struct Branch {
@@ -34,21 +53,13 @@ impl Branch {
         let net = Net::centre_and_branches(1);
         net.second_line(1);
         let (to, via) = (net.centre_address(), via(&net));
-        let configuration = format!(
-            "institution: {{ id: story, name: {{ en: Story }}, timezone: Asia/Hebron }}
-defaults: {{ window: 2s }}
-sites:
-  hub: {{ name: {{ en: Hub }} }}
-  one: {{ name: {{ en: One }}, uplinks: [{FIRST}, {SECOND}] }}
-agents:
-  gw: {{ site: one, role: gateway }}
-links:
-  first: {{ between: [hub, one], class: uplink, probes: [{{ from: gw, to: {to}, via: {via} }}] }}
+        let uplinks = format!(", uplinks: [{FIRST}, {SECOND}]");
+        let links = format!(
+            "  first: {{ between: [hub, one], class: uplink, probes: [{{ from: gw, to: {to}, via: {via} }}] }}
   second: {{ between: [hub, one], role: backup, probes: [{{ from: gw, to: {to}, via: backup }}] }}
 "
         );
-        let http = "127.0.0.1:8080".parse().expect("an address");
-        let centre = Centre::start(&net.centre(), dir.path(), &configuration, http, net.agents_listener());
+        let centre = centre(&net, dir.path(), &uplinks, &links);
         let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "gw");
         agent.start();
         let open = Self { centre, net, agent, dir };
@@ -203,19 +214,7 @@ fn five_percent_of_random_loss_for_an_hour_of_samples_is_no_down() {
         )
     };
     let links = (1..=100).map(link).collect::<Vec<_>>().join("\n");
-    let configuration = format!(
-        "institution: {{ id: story, name: {{ en: Story }}, timezone: Asia/Hebron }}
-defaults: {{ window: 2s }}
-sites:
-  hub: {{ name: {{ en: Hub }} }}
-  one: {{ name: {{ en: One }} }}
-agents:
-  gw: {{ site: one, role: gateway }}
-links:
-{links}"
-    );
-    let http = "127.0.0.1:8080".parse().expect("an address");
-    let centre = Centre::start(&net.centre(), dir.path(), &configuration, http, net.agents_listener());
+    let centre = centre(&net, dir.path(), "", &links);
     let mut agent = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "gw");
     agent.start();
     for line in &lines {
@@ -293,23 +292,13 @@ fn a_link_whose_one_end_drops_probes_is_not_cut() {
     let net = Net::centre_and_branches(1);
     net.second_line(1);
     let (to, back) = (net.centre_address(), net.branch_address(1));
-    let configuration = format!(
-        "institution: {{ id: story, name: {{ en: Story }}, timezone: Asia/Hebron }}
-defaults: {{ window: 2s }}
-sites:
-  hub: {{ name: {{ en: Hub }} }}
-  one: {{ name: {{ en: One }} }}
-agents:
-  gw: {{ site: one, role: gateway }}
-  hub-gw: {{ site: hub, role: gateway }}
-links:
-  first:
+    let links = format!(
+        "  first:
     between: [hub, one]
     probes: [{{ from: gw, to: {to}, via: uplink }}, {{ from: hub-gw, to: {back}, via: uplink }}]
 "
     );
-    let http = "127.0.0.1:8080".parse().expect("an address");
-    let centre = Centre::start(&net.centre(), dir.path(), &configuration, http, net.agents_listener());
+    let centre = centre(&net, dir.path(), "", &links);
     let mut branch = Agent::join(&centre, &net.branch(1), dir.path(), "one", "gateway", "gw");
     let mut hub = Agent::join(&centre, &net.centre(), dir.path(), "hub", "gateway", "hub-gw");
     branch.start();

@@ -12,7 +12,8 @@ use wasl_model::{
 use wasl_pages::view::{ContractView, EndView, FlowView, IrregularView, LinkView, PlaceView, RingView};
 use wasl_settings::{Link, LinkProbe, Rate, Ring, Settings};
 
-use super::{accounting, address, directions, judgement, name, site_name};
+use super::machines::address;
+use super::{accounting, directions, judgement, name, site_name};
 use crate::board::{Board, Entity};
 use crate::intent::every;
 use crate::lines::{self, Meter};
