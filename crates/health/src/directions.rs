@@ -116,7 +116,7 @@ impl Directions {
         let (tests, lost) = (sum(|seen| seen.tests), sum(|seen| seen.lost));
         let loss = lost as f64 / tests.max(1) as f64;
         self.loses[way] = if self.loses[way] {
-            loss > limit.leave
+            loss > limit.leave && lost > 1
         } else {
             tests >= LEAST_TESTS && lost >= LEAST_LOST && loss > limit.enter
         };

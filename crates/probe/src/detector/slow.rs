@@ -222,7 +222,8 @@ impl Slow {
             None => (thresholds.loss_enter, thresholds.loss_leave),
         };
         let ppm = Ppm((sum.loss() * 1e6).round() as u32);
-        let is = if already { ppm > leave } else { ppm > enter && sum.lost >= MIN_LOST };
+        // One lost probe of a few begins nothing, and holds nothing up.
+        let is = if already { ppm > leave && sum.lost > 1 } else { ppm > enter && sum.lost >= MIN_LOST };
         is.then_some(Cause::Loss { loss: ppm })
     }
 

@@ -58,6 +58,17 @@ fn a_link_that_is_mended_is_not_called_poor_for_another_minute() {
     assert!(changes[2].at < ms(915_000), "{changes:?}");
 }
 
+/// Catches: a target that was mended, and is called poor for another minute because of one single probe since then.
+#[test]
+fn one_lost_probe_of_few_keeps_nothing_poor() {
+    let mut rig = Rig::new(Class::Target);
+    let (lossy, once) = (ms(300_000)..ms(600_000), ms(650_000)..ms(651_000));
+    let lost = |at: &Duration, n: u64| (lossy.contains(at) && n % 5 == 3) || once.contains(at);
+    let changes = rig.run(ms(900_000), |at, n| (!lost(&at, n)).then_some(ms(20)));
+    assert_eq!(causes(&changes), [None, Some(LinkCause::Loss), None]);
+    assert!(changes[2].at < ms(670_000), "{changes:?}");
+}
+
 #[test]
 fn a_lucky_stretch_does_not_end_a_loss_that_goes_on() {
     let (mut rig, mut random) = (Rig::new(Class::Link), Random(11));
