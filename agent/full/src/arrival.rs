@@ -26,13 +26,11 @@ pub(crate) struct Arrival {
     pub(crate) from: SocketAddr,
     /// The kernel's wall-clock stamp, since 1970-01-01T00:00:00Z.
     pub(crate) at: Option<Duration>,
-    /// How many packets the socket's buffer had no room for, if the kernel says so.
-    pub(crate) overflowed: Option<u32>,
 }
 
 /// Room for what the kernel says beside a packet.
 pub(crate) fn control() -> Vec<u8> {
-    nix::cmsg_space!(TimeSpec, u32)
+    nix::cmsg_space!(TimeSpec)
 }
 
 /// The next packet of a datagram socket, without waiting; `None` if there is none.
@@ -84,16 +82,12 @@ pub(crate) fn receive_many(
 
 /// What the kernel says of a packet.
 fn arrival(message: &RecvMsg<'_, '_, SockaddrStorage>) -> io::Result<Arrival> {
-    let (mut at, mut overflowed) = (None, None);
-    for control in message.cmsgs()? {
-        match control {
-            ControlMessageOwned::ScmTimestampns(stamp) => at = Some(Duration::from(stamp)),
-            ControlMessageOwned::RxqOvfl(count) => overflowed = Some(count),
-            _ => {}
-        }
-    }
+    let at = message.cmsgs()?.find_map(|control| match control {
+        ControlMessageOwned::ScmTimestampns(stamp) => Some(Duration::from(stamp)),
+        _ => None,
+    });
     let from = message.address.as_ref().and_then(address_of).ok_or(Errno::EAFNOSUPPORT)?;
-    Ok(Arrival { length: message.bytes, from, at, overflowed })
+    Ok(Arrival { length: message.bytes, from, at })
 }
 
 /// An Internet address, if it is one.

@@ -12,6 +12,7 @@
 //! suspended has seen no probe go unanswered. Voided probes change nothing either.
 
 use std::mem::discriminant;
+use std::sync::Arc;
 use std::time::Duration;
 
 use class::micros;
@@ -47,7 +48,7 @@ pub enum Lost {
 /// Watches the probes to one target. Times are monotonic.
 #[derive(Debug, Clone)]
 pub struct Detector {
-    thresholds: Thresholds,
+    thresholds: Arc<Thresholds>,
     adaptive: Adaptive,
     slow: Slow,
     damper: Damper,
@@ -90,11 +91,12 @@ impl Run {
 
 impl Detector {
     /// A detector that has seen nothing. `timeout` is the probes' own.
-    pub fn new(thresholds: Thresholds, contract: Contract, timeout: Duration) -> Self {
+    pub fn new(thresholds: impl Into<Arc<Thresholds>>, contract: Contract, timeout: Duration) -> Self {
+        let thresholds = thresholds.into();
         Self {
             adaptive: Adaptive::new(thresholds.margin, timeout),
             slow: Slow::new(&thresholds, contract),
-            damper: Damper::new(),
+            damper: Damper::default(),
             thresholds,
             raw: State::Unknown,
             raw_since: Duration::ZERO,

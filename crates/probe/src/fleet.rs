@@ -103,14 +103,18 @@ struct Target {
     tracker: Tracker,
     /// When to look for overdue and lost probes.
     deadline: Option<Nanos>,
+    /// Whether it is probed at the faster pace.
+    confirming: bool,
+    /// How long an answer may take before its absence means something; `None` where there is nobody to tell. Kept
+    /// here, so that a detector is needed for answers only: with thousands of targets it must be fetched from far.
+    patience: Option<Duration>,
     watch: Option<Box<Watch>>,
 }
 
 impl Target {
     /// When a probe of this target is overdue or lost next.
     fn next_deadline(&self) -> Option<Duration> {
-        let overdue =
-            self.watch.as_ref().and_then(|watch| self.tracker.next_overdue(watch.detector.patience()));
+        let overdue = self.patience.and_then(|patience| self.tracker.next_overdue(patience));
         overdue.into_iter().chain(self.tracker.next_deadline()).min()
     }
 }
@@ -179,7 +183,7 @@ impl Fleet {
         let target = self.targets.get(&key)?;
         let (number, timeout) = (target.tracker.upcoming(), target.tracker.timeout());
         let due = Due { key, number, to: target.to, timeout };
-        if target.watch.as_ref().is_some_and(|watch| watch.confirming) {
+        if target.confirming {
             self.set_pace(key, now); // suspicion ends by itself, even if no probe can be sent
         }
         Some(due)
@@ -189,8 +193,7 @@ impl Fleet {
     pub fn on_sent(&mut self, due: &Due, at: Reading) {
         if let Some(target) = self.targets.get_mut(&due.key) {
             target.tracker.on_sent(at);
-            let patience = target.watch.as_ref().map(|watch| watch.detector.patience());
-            let first = nanos(at.mono + patience.unwrap_or(due.timeout));
+            let first = nanos(at.mono + target.patience.unwrap_or(due.timeout));
             if target.deadline.is_none_or(|deadline| first < deadline) {
                 self.arm(due.key);
             }
@@ -341,8 +344,10 @@ impl Fleet {
             }
             Box::new(Watch::new(detector))
         });
+        let patience = watch.as_deref().map(|watch: &Watch| watch.detector.patience());
         let plan = Box::new(plan);
-        self.targets.insert(key, Target { plan, to, tracker, deadline: None, watch });
+        let target = Target { plan, to, tracker, deadline: None, confirming: false, patience, watch };
+        self.targets.insert(key, target);
     }
 
     /// Takes a target away; what was usual for it, if that is known.
@@ -352,9 +357,8 @@ impl Fleet {
         self.changed.retain(|changed| *changed != key);
         let target = self.targets.remove(&key)?;
         self.tidy();
-        let watch = target.watch?;
-        self.confirming -= usize::from(watch.confirming);
-        Some((target.plan.id, target.to, watch.detector.baseline()?))
+        self.confirming -= usize::from(target.confirming);
+        Some((target.plan.id, target.to, target.watch?.detector.baseline()?))
     }
 
     /// Sets the moment of the target's deadline anew.

@@ -18,11 +18,14 @@ use wasl_model::{Histogram, ProbeMethod, ProbeWindow};
 use crate::clock::{Reading, round_trip};
 use crate::schedule::{Nanos, nanos};
 
+use past::Past;
+
+mod past;
+
+pub use past::MEMORY;
+
 /// Probes that may wait for their fate at once; beyond, the oldest is given up early.
 pub const MAX_OUTSTANDING: usize = 4096;
-
-/// Probes whose fate is remembered: a minute's at one per second.
-pub const MEMORY: usize = 64;
 
 /// Round-trip times of one window that count towards its jitter; 100 s at one per 100 ms.
 const MAX_JITTER_TIMES: usize = 1024;
@@ -42,9 +45,9 @@ pub enum Verdict {
     Unknown,
 }
 
+/// What became of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    Pending,
     Answered,
     Lost,
     LostThenAnswered,
@@ -56,12 +59,13 @@ enum Fate {
 struct Probe {
     mono: Nanos,
     wall: Nanos,
-    fate: Fate,
+    /// `None` while it is undecided.
+    fate: Option<Fate>,
 }
 
 impl Probe {
     fn new(at: Reading) -> Self {
-        Self { mono: nanos(at.mono), wall: nanos(at.wall), fate: Fate::Pending }
+        Self { mono: nanos(at.mono), wall: nanos(at.wall), fate: None }
     }
 
     /// When it was sent, monotonic.
@@ -89,11 +93,11 @@ pub struct Undecided {
 #[derive(Debug, Clone)]
 pub struct Tracker {
     timeout: Duration,
-    /// Probes in the order of sending; the first is number `first`.
+    /// The probes since the oldest that is undecided, in the order of sending; that one is number `first`.
     probes: VecDeque<Probe>,
     first: u32,
-    /// How many of `probes`, from the front, are known to have their fate.
-    settled: usize,
+    /// What became of those before it.
+    past: Past,
     /// How many of `probes`, from the front, were looked at by [`overdue`](Self::overdue).
     examined: usize,
     /// The latest probe, in the order of sending, that was answered.
@@ -129,7 +133,7 @@ impl Tracker {
             timeout,
             probes: VecDeque::new(),
             first: 0,
-            settled: 0,
+            past: Past::default(),
             examined: 0,
             newest_answered: None,
             opened: now,
@@ -162,41 +166,49 @@ impl Tracker {
     /// the deadline yet; one that arrived in time but is read after the deadline was looked at stays
     /// lost, so read before calling [`on_deadline`](Self::on_deadline).
     pub fn on_reply(&mut self, number: u32, arrived: Option<Duration>, now: Reading) -> Verdict {
-        let timeout = self.timeout;
-        let Some(probe) = self.probe(number) else {
-            return Verdict::Unknown;
-        };
-        match probe.fate {
-            Fate::Pending => match round_trip(probe.sent(), arrived, now) {
-                None => {
-                    probe.fate = Fate::Voided;
-                    self.open.voided += 1;
-                    Verdict::Voided
-                }
-                Some(rtt) if rtt > timeout => {
-                    probe.fate = Fate::LostThenAnswered;
-                    self.open.decided += 1;
-                    self.open.late += 1;
-                    Verdict::Late
-                }
-                Some(rtt) => {
-                    probe.fate = Fate::Answered;
-                    self.open.answered(number, rtt);
-                    self.note_order(number);
-                    self.note_settled();
-                    Verdict::Fresh(rtt)
-                }
-            },
-            Fate::Lost => {
-                probe.fate = Fate::LostThenAnswered;
+        if let Some(probe) = self.pending(number) {
+            return self.first_answer(number, probe.sent(), arrived, now);
+        }
+        match self.fate(number) {
+            Some(Fate::Lost) => {
                 self.open.late += 1;
+                self.set(number, Fate::LostThenAnswered);
                 Verdict::Late
             }
-            Fate::Answered | Fate::LostThenAnswered => {
+            Some(Fate::Answered | Fate::LostThenAnswered) => {
                 self.open.duplicates += 1;
                 Verdict::Duplicate
             }
-            Fate::Voided => Verdict::Voided,
+            Some(Fate::Voided) => Verdict::Voided,
+            None => Verdict::Unknown,
+        }
+    }
+
+    fn first_answer(
+        &mut self,
+        number: u32,
+        sent: Reading,
+        arrived: Option<Duration>,
+        now: Reading,
+    ) -> Verdict {
+        match round_trip(sent, arrived, now) {
+            None => {
+                self.open.voided += 1;
+                self.set(number, Fate::Voided);
+                Verdict::Voided
+            }
+            Some(rtt) if rtt > self.timeout => {
+                self.open.decided += 1;
+                self.open.late += 1;
+                self.set(number, Fate::LostThenAnswered);
+                Verdict::Late
+            }
+            Some(rtt) => {
+                self.open.answered(number, rtt);
+                self.note_order(number);
+                self.set(number, Fate::Answered);
+                Verdict::Fresh(rtt)
+            }
         }
     }
 
@@ -207,20 +219,10 @@ impl Tracker {
 
     /// Gives up the oldest probe whose time-out has passed at `now`. Call it until there is none.
     pub fn give_up(&mut self, now: Duration) -> Option<Undecided> {
-        while let Some(probe) = self.probes.get_mut(self.settled) {
-            if probe.fate == Fate::Pending {
-                if probe.mono() + self.timeout > now {
-                    return None;
-                }
-                probe.fate = Fate::Lost;
-                let was = Undecided { sent: probe.mono(), overdue: self.settled < self.examined };
-                self.open.decided += 1;
-                self.settled += 1;
-                return Some(was);
-            }
-            self.settled += 1;
-        }
-        None
+        let sent = self.probes.front().map(Probe::mono).filter(|sent| *sent + self.timeout <= now)?;
+        let was = Undecided { sent, overdue: self.examined > 0 };
+        self.lose(self.first);
+        Some(was)
     }
 
     /// Gives up every probe whose time-out has passed at `now`; how many.
@@ -232,7 +234,7 @@ impl Tracker {
     /// Each is told once. Call it until there is none.
     pub fn overdue(&mut self, patience: Duration, now: Duration) -> Option<Duration> {
         while let Some(probe) = self.probes.get(self.examined) {
-            let pending = probe.fate == Fate::Pending;
+            let pending = probe.fate.is_none();
             if pending && probe.mono() + patience > now {
                 return None;
             }
@@ -246,27 +248,24 @@ impl Tracker {
 
     /// When the next probe will be [overdue](Self::overdue).
     pub fn next_overdue(&self, patience: Duration) -> Option<Duration> {
-        let pending = |probe: &&Probe| probe.fate == Fate::Pending;
+        let pending = |probe: &&Probe| probe.fate.is_none();
         self.probes.range(self.examined..).find(pending).map(|probe| probe.mono() + patience)
     }
 
     /// How many undecided probes were told to be [overdue](Self::overdue).
     pub fn overdue_now(&self) -> u32 {
-        let examined = self.probes.range(self.settled.min(self.examined)..self.examined);
-        examined.filter(|probe| probe.fate == Fate::Pending).count() as u32
+        self.probes.range(..self.examined).filter(|probe| probe.fate.is_none()).count() as u32
     }
 
     /// The probe with this number, if its fate is undecided.
     pub fn undecided(&self, number: u32) -> Option<Undecided> {
-        let index = number.wrapping_sub(self.first) as usize;
-        let probe = self.probes.get(index).filter(|probe| probe.fate == Fate::Pending)?;
-        Some(Undecided { sent: probe.mono(), overdue: index < self.examined })
+        let overdue = (number.wrapping_sub(self.first) as usize) < self.examined;
+        self.pending(number).map(|probe| Undecided { sent: probe.mono(), overdue })
     }
 
     /// When the oldest undecided probe is to be given up.
     pub fn next_deadline(&self) -> Option<Duration> {
-        let pending = |probe: &&Probe| probe.fate == Fate::Pending;
-        self.probes.range(self.settled..).find(pending).map(|probe| probe.mono() + self.timeout)
+        self.probes.front().map(|probe| probe.mono() + self.timeout)
     }
 
     /// Decides at once that an undecided probe is lost, because it found no way out.
@@ -286,13 +285,12 @@ impl Tracker {
     /// [Voids](Self::void) every undecided probe; how many.
     pub fn void_outstanding(&mut self) -> usize {
         let mut voided = 0;
-        for probe in self.probes.range_mut(self.settled..).filter(|p| p.fate == Fate::Pending) {
-            probe.fate = Fate::Voided;
+        for probe in self.probes.iter_mut().filter(|probe| probe.fate.is_none()) {
+            probe.fate = Some(Fate::Voided);
             voided += 1;
         }
-        self.settled = self.probes.len();
-        self.examined = self.probes.len();
         self.open.voided += voided as u64;
+        self.settle();
         voided
     }
 
@@ -334,18 +332,9 @@ impl Tracker {
         })
     }
 
-    /// Whether a probe's fate is undecided. May say so of one that was decided out of turn.
+    /// Whether a probe's fate is undecided.
     pub fn is_waiting(&self) -> bool {
-        self.settled < self.probes.len()
-    }
-
-    /// Counts the probes at the front whose fate is known.
-    fn note_settled(&mut self) {
-        let known = |at: usize| self.probes.get(at).is_some_and(|probe| probe.fate != Fate::Pending);
-        while known(self.settled) {
-            self.settled += 1;
-        }
-        self.examined = self.examined.max(self.settled);
+        !self.probes.is_empty()
     }
 
     /// An answer is reordered if it comes after that of a later probe (RFC 4737, section 3.3).
@@ -377,34 +366,56 @@ impl Tracker {
         sum.checked_div(pairs).map(Micros)
     }
 
-    fn probe(&mut self, number: u32) -> Option<&mut Probe> {
-        self.probes.get_mut(number.wrapping_sub(self.first) as usize)
+    fn pending(&self, number: u32) -> Option<&Probe> {
+        let place = number.wrapping_sub(self.first);
+        self.probes.get(place as usize).filter(|probe| probe.fate.is_none())
     }
 
-    fn decide(&mut self, number: u32, fate: Fate) -> bool {
-        match self.probe(number) {
-            Some(probe) if probe.fate == Fate::Pending => {
-                probe.fate = fate;
-                true
-            }
-            _ => false,
+    /// What became of a probe, if it is decided and not forgotten.
+    fn fate(&self, number: u32) -> Option<Fate> {
+        let place = number.wrapping_sub(self.first);
+        match self.probes.get(place as usize) {
+            Some(probe) => probe.fate,
+            None => self.past.get(place.wrapping_neg()),
         }
     }
 
-    /// Forgets the oldest probes until one more has room.
-    fn make_room(&mut self) {
-        while self.probes.len() >= MEMORY
-            && let Some(oldest) = self.probes.front()
-        {
-            let pending = self.settled == 0 && oldest.fate == Fate::Pending;
-            if self.probes.len() < if pending { MAX_OUTSTANDING } else { MEMORY } {
-                break;
+    fn set(&mut self, number: u32, fate: Fate) {
+        let place = number.wrapping_sub(self.first);
+        match self.probes.get_mut(place as usize) {
+            Some(probe) => {
+                probe.fate = Some(fate);
+                self.settle();
             }
-            self.open.decided += u64::from(pending);
+            None => self.past.set(place.wrapping_neg(), fate),
+        }
+    }
+
+    fn decide(&mut self, number: u32, fate: Fate) -> bool {
+        let pending = self.pending(number).is_some();
+        if pending {
+            self.set(number, fate);
+        }
+        pending
+    }
+
+    /// Moves the probes before the oldest that is undecided to the past.
+    fn settle(&mut self) {
+        while let Some(fate) = self.probes.front().and_then(|probe| probe.fate) {
             self.probes.pop_front();
+            self.past.push(fate);
             self.first = self.first.wrapping_add(1);
-            self.settled = self.settled.saturating_sub(1);
             self.examined = self.examined.saturating_sub(1);
+        }
+        if self.probes.is_empty() {
+            self.probes.clear(); // the next one takes the first place again, which is at hand
+        }
+    }
+
+    /// Gives up the oldest probe if too many wait.
+    fn make_room(&mut self) {
+        if self.probes.len() >= MAX_OUTSTANDING {
+            self.lose(self.first);
         }
     }
 }

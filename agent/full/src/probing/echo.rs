@@ -211,39 +211,40 @@ impl EchoLane {
         ordered
     }
 
+    /// Reads every answer that waits. Where some found no room, whatever is still undecided does not count.
     fn read_answers(&mut self) {
-        let Self { family, nonce, clock, fleet, socket, .. } = self;
         loop {
-            let mut now = None;
-            let received = socket.receive(|received| {
-                // One reading for all of them: it is later than every arrival.
-                let now = *now.get_or_insert_with(|| clock.read());
-                match icmp::reply(*family, received.bytes, *nonce) {
-                    Ok(echo) => {
-                        fleet.on_reply(echo.target, echo.counter, received.from, received.arrived, now);
-                    }
-                    Err(rejection) => {
-                        tracing::trace!(%rejection, from = %received.from, "not an answer to us");
-                    }
-                }
-                if received.overflow {
-                    let voided = fleet.void_outstanding();
-                    tracing::warn!(
-                        voided,
-                        "the ICMP socket's buffer overflowed; probes on their way do not count"
-                    );
-                }
-            });
-            match received {
+            match self.read_some() {
                 Ok(AT_ONCE) => {}
-                Ok(_) => return,
+                Ok(_) => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     tracing::debug!(%error, "could not read an ICMP answer");
-                    return;
+                    break;
                 }
             }
         }
+        if self.socket.overflowed() {
+            let voided = self.fleet.void_outstanding();
+            tracing::warn!(voided, "the ICMP socket's buffer overflowed; probes on their way do not count");
+        }
+    }
+
+    fn read_some(&mut self) -> io::Result<usize> {
+        let Self { family, nonce, clock, fleet, socket, .. } = self;
+        let mut now = None;
+        socket.receive(|received| {
+            // One reading for all of them: it is later than every arrival.
+            let now = *now.get_or_insert_with(|| clock.read());
+            match icmp::reply(*family, received.bytes, *nonce) {
+                Ok(echo) => {
+                    fleet.on_reply(echo.target, echo.counter, received.from, received.arrived, now);
+                }
+                Err(rejection) => {
+                    tracing::trace!(%rejection, from = %received.from, "not an answer to us");
+                }
+            }
+        })
     }
 
     fn send_due(&mut self, now: Duration) {

@@ -88,15 +88,16 @@ impl Lanes {
     /// Makes the lanes probe exactly these.
     pub(super) fn set(&mut self, window: Duration, all: &[Located<'_>]) {
         let (mut icmp, mut tcp) = (HashMap::<Key, Vec<Plan>>::new(), HashMap::<_, Vec<Plan>>::new());
+        let mut planner = Planner::default();
         for Located { watched, address } in all {
             let family = if address.is_ipv4() { Family::V4 } else { Family::V6 };
             let key = (family, watched.via.clone());
             if let Some(method) = self.icmp_method(&key) {
-                icmp.entry(key).or_default().push(plan(watched, *address, method));
+                icmp.entry(key).or_default().push(planner.plan(watched, *address, method));
             } else {
                 let mut to = *address;
                 to.set_port(watched.tcp_port);
-                let plan = plan(watched, to, ProbeMethod::TcpConnect);
+                let plan = planner.plan(watched, to, ProbeMethod::TcpConnect);
                 tcp.entry(watched.via.clone()).or_default().push(plan);
             }
         }
@@ -192,20 +193,28 @@ impl Echo {
     }
 }
 
-fn plan(watched: &Watched, to: SocketAddr, method: ProbeMethod) -> Plan {
-    let every = watched.every.clamp(MIN_EVERY, MAX_EVERY);
-    Plan {
-        id: watched.subject.to_string(),
-        to,
-        method,
-        every,
-        timeout: watched.timeout.clamp(MIN_TIMEOUT, MAX_TIMEOUT),
-        detect: Some(match watched.link {
-            Some((class, limits)) => {
-                Detect { contract: contract(limits), ..Detect::of(class_of(class), every) }
-            }
-            None => Detect::of(Class::for_pace(every), every),
-        }),
+/// Makes plans; those of one class and pace share the numbers that they are judged by.
+#[derive(Default)]
+struct Planner {
+    known: HashMap<(Class, Duration), Detect>,
+}
+
+impl Planner {
+    fn plan(&mut self, watched: &Watched, to: SocketAddr, method: ProbeMethod) -> Plan {
+        let every = watched.every.clamp(MIN_EVERY, MAX_EVERY);
+        let class = watched.link.map_or(Class::for_pace(every), |(class, _)| class_of(class));
+        let mut detect = self.known.entry((class, every)).or_insert_with(|| Detect::of(class, every)).clone();
+        if let Some((_, limits)) = watched.link {
+            detect.contract = contract(limits);
+        }
+        Plan {
+            id: watched.subject.to_string(),
+            to,
+            method,
+            every,
+            timeout: watched.timeout.clamp(MIN_TIMEOUT, MAX_TIMEOUT),
+            detect: Some(detect),
+        }
     }
 }
 

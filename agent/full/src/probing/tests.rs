@@ -1,6 +1,6 @@
 //! The shell with real packets: on loopback, and in network namespaces of the test's own.
 
-mod namespace;
+pub(super) mod namespace;
 
 use std::net::TcpListener;
 

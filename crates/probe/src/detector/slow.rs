@@ -16,7 +16,7 @@ const ENOUGH_PARTS: u32 = PARTS as u32;
 /// The baseline forgets with this many parts: an hour of a window of one minute.
 const MEMORY_PARTS: u32 = 720;
 /// Fewer losses than this are chance, whatever share they are.
-const MIN_LOST: u64 = 3;
+const MIN_LOST: u32 = 3;
 /// A run without a loss that is as unlikely as this while the loss goes on shows that it is over, although the window still
 /// remembers it: a link that is mended is not to be called poor for another minute.
 const OVER: f64 = 1e-6;
@@ -34,14 +34,15 @@ pub struct Baseline {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Part {
-    answered: u64,
-    lost: u64,
+    answered: u32,
+    lost: u32,
+    /// Sums, in microseconds.
     rtt: u64,
     jitter: u64,
-    jitters: u64,
+    jitters: u32,
     /// Round trips above the limit that begins a degradation, and above the one that ends it.
-    above_enter: u64,
-    above_leave: u64,
+    above_enter: u32,
+    above_leave: u32,
 }
 
 impl Part {
@@ -56,24 +57,36 @@ impl Part {
     }
 
     fn mean_rtt(&self) -> Option<u64> {
-        self.rtt.checked_div(self.answered)
+        self.rtt.checked_div(self.answered.into())
     }
 
     fn mean_jitter(&self) -> Option<u64> {
-        self.jitter.checked_div(self.jitters)
+        self.jitter.checked_div(self.jitters.into())
+    }
+
+    fn samples(&self) -> u32 {
+        self.answered + self.lost
     }
 
     fn loss(&self) -> f64 {
-        self.lost as f64 / (self.answered + self.lost).max(1) as f64
+        f64::from(self.lost) / f64::from(self.samples().max(1))
     }
 }
 
 /// A baseline with fractions, without which small steps towards a new value would be lost.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Usual {
     rtt: f64,
     jitter: f64,
-    parts: u32,
+    /// The same in whole microseconds, which every answer is compared with.
+    whole: Baseline,
+}
+
+impl Usual {
+    fn new(rtt: f64, jitter: f64, parts: u32) -> Self {
+        let whole = |micros: f64| Micros(micros.round() as u64);
+        Self { rtt, jitter, whole: Baseline { rtt: whole(rtt), jitter: whole(jitter), parts } }
+    }
 }
 
 /// The window and the baseline.
@@ -89,7 +102,7 @@ pub(super) struct Slow {
     /// The sum of all parts but the current.
     closed: Part,
     /// Answers since the last loss.
-    unbroken: u64,
+    unbroken: u32,
 }
 
 impl Slow {
@@ -107,16 +120,12 @@ impl Slow {
     }
 
     pub(super) fn baseline(&self) -> Option<Baseline> {
-        self.usual.map(|usual| Baseline {
-            rtt: Micros(usual.rtt.round() as u64),
-            jitter: Micros(usual.jitter.round() as u64),
-            parts: usual.parts,
-        })
+        self.usual.map(|usual| usual.whole)
     }
 
     pub(super) fn restore(&mut self, baseline: Baseline) {
         let Baseline { rtt, jitter, parts } = baseline;
-        self.usual = Some(Usual { rtt: rtt.0 as f64, jitter: jitter.0 as f64, parts });
+        self.usual = Some(Usual::new(rtt.0 as f64, jitter.0 as f64, parts));
     }
 
     /// Forgets what was usual, because what is now has become it.
@@ -154,11 +163,11 @@ impl Slow {
         let jitter = self.last_rtt.replace(rtt).map(|last| last.abs_diff(rtt));
         let part = self.part();
         part.answered += 1;
-        self.unbroken += 1;
+        self.unbroken = self.unbroken.saturating_add(1);
         let part = self.part();
         part.rtt = part.rtt.saturating_add(rtt);
-        part.above_enter += u64::from(enter);
-        part.above_leave += u64::from(leave);
+        part.above_enter += u32::from(enter);
+        part.above_leave += u32::from(leave);
         if let Some(jitter) = jitter {
             part.jitter = part.jitter.saturating_add(jitter);
             part.jitters += 1;
@@ -166,7 +175,7 @@ impl Slow {
     }
 
     pub(super) fn lost(&mut self, count: u32) {
-        self.part().lost += u64::from(count);
+        self.part().lost += count;
         if count > 0 {
             self.unbroken = 0;
         }
@@ -175,12 +184,12 @@ impl Slow {
     /// Forgets the losses where they are what is wrong and the answers since the last of them show that they are over.
     pub(super) fn forgive(&mut self, before: Option<Cause>) {
         let sum = self.sum();
-        let until_then = (sum.answered + sum.lost).saturating_sub(self.unbroken);
+        let until_then = sum.samples().saturating_sub(self.unbroken);
         if !matches!(before, Some(Cause::Loss { .. })) || until_then == 0 {
             return;
         }
-        let loss = (sum.lost as f64 / until_then as f64).min(1.0 - f64::EPSILON);
-        if (1.0 - loss).ln() * (self.unbroken as f64) < OVER.ln() {
+        let loss = (f64::from(sum.lost) / f64::from(until_then)).min(1.0 - f64::EPSILON);
+        if (1.0 - loss).ln() * f64::from(self.unbroken) < OVER.ln() {
             for part in &mut self.parts {
                 part.lost = 0;
             }
@@ -192,17 +201,15 @@ impl Slow {
     /// share more. `None` if there are too few samples to say.
     pub(super) fn likely_loss(&self, thresholds: &Thresholds) -> Option<f64> {
         let sum = self.sum();
-        let samples = sum.answered + sum.lost;
-        let loss = sum.loss();
-        (samples >= u64::from(thresholds.min_samples.max(1)))
-            .then(|| loss + 2.0 * (loss * (1.0 - loss) / samples as f64).sqrt())
+        let (samples, loss) = (sum.samples(), sum.loss());
+        (samples >= thresholds.min_samples.max(1))
+            .then(|| loss + 2.0 * (loss * (1.0 - loss) / f64::from(samples)).sqrt())
     }
 
     /// What is wrong by the window. A cause that holds stays until its own limit for leaving is met.
     pub(super) fn judge(&self, before: Option<Cause>, thresholds: &Thresholds) -> Option<Cause> {
         let sum = self.sum();
-        let samples = sum.answered + sum.lost;
-        if samples < u64::from(thresholds.min_samples.max(1)) {
+        if sum.samples() < thresholds.min_samples.max(1) {
             return before;
         }
         let held = match before {
@@ -230,7 +237,7 @@ impl Slow {
     fn slow(&self, sum: &Part, thresholds: &Thresholds, already: bool) -> Option<Cause> {
         // The median is above a limit if more than half of the values are.
         let above = if already { sum.above_leave } else { sum.above_enter };
-        if sum.answered < u64::from(thresholds.min_samples / 2).max(1) || above * 2 <= sum.answered {
+        if sum.answered < (thresholds.min_samples / 2).max(1) || above * 2 <= sum.answered {
             return None;
         }
         let (limit, against) = self.rtt_limit(thresholds.latency_enter, 100)?;
@@ -238,15 +245,10 @@ impl Slow {
     }
 
     fn jittery(&self, sum: &Part, thresholds: &Thresholds, already: bool) -> Option<Cause> {
-        let enter = self.jitter_limit(thresholds.jitter_enter, 100)?;
-        let leave = self.jitter_limit(thresholds.jitter_leave, 90)?;
-        let jitter = sum.mean_jitter()?;
-        let limit = if already { leave.0 } else { enter.0 };
-        (jitter > limit && sum.jitters >= u64::from(thresholds.min_samples / 2)).then_some(Cause::Jitter {
-            jitter: Micros(jitter),
-            limit: Micros(enter.0),
-            against: enter.1,
-        })
+        let jitter = sum.mean_jitter().filter(|_| sum.jitters >= thresholds.min_samples / 2)?;
+        let (limit, against) = self.jitter_limit(thresholds.jitter_enter, 100)?;
+        let bound = if already { self.jitter_limit(thresholds.jitter_leave, 90)?.0 } else { limit };
+        (jitter > bound).then_some(Cause::Jitter { jitter: Micros(jitter), limit: Micros(limit), against })
     }
 
     /// The stricter of what is usual and what was promised; `percent` of the latter.
@@ -277,11 +279,10 @@ impl Slow {
         if part.above_enter * 2 > part.answered {
             return; // a degradation begins before it is found
         }
-        let usual = self.usual.get_or_insert_default();
-        usual.parts = usual.parts.saturating_add(1).min(MEMORY_PARTS);
-        let share = 1.0 / f64::from(usual.parts);
-        usual.rtt += (rtt as f64 - usual.rtt) * share;
-        usual.jitter += (jitter as f64 - usual.jitter) * share;
+        let before = self.usual.unwrap_or(Usual::new(0.0, 0.0, 0));
+        let parts = before.whole.parts.saturating_add(1).min(MEMORY_PARTS);
+        let towards = |from: f64, now: u64| from + (now as f64 - from) / f64::from(parts);
+        self.usual = Some(Usual::new(towards(before.rtt, rtt), towards(before.jitter, jitter), parts));
     }
 
     fn part(&mut self) -> &mut Part {

@@ -1,6 +1,7 @@
 //! What a fleet does on behalf of its targets' detectors: it lets them hear of what happens, probes faster
 //! under suspicion, and ends the window of a target whose verdict has changed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::downtime::Downtime;
@@ -15,8 +16,8 @@ pub const MAX_CONFIRMING: usize = 256;
 /// How a target is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detect {
-    /// The numbers to decide by.
-    pub thresholds: Thresholds,
+    /// The numbers to decide by, which many targets share.
+    pub thresholds: Arc<Thresholds>,
     /// What was promised.
     pub contract: Contract,
 }
@@ -24,7 +25,7 @@ pub struct Detect {
 impl Detect {
     /// With a class's usual numbers at this pace, and no contract.
     pub fn of(class: Class, every: Duration) -> Self {
-        Self { thresholds: Thresholds::of(class).paced(every), contract: Contract::default() }
+        Self { thresholds: Thresholds::of(class).paced(every).into(), contract: Contract::default() }
     }
 }
 
@@ -41,8 +42,6 @@ pub struct Changed {
 #[derive(Debug)]
 pub(super) struct Watch {
     pub(super) detector: Detector,
-    /// Whether the target is probed at the faster pace.
-    pub(super) confirming: bool,
     /// The change that was not taken yet.
     change: Option<Change>,
     /// Whether the last window carried another verdict than the one that holds.
@@ -53,7 +52,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(detector: Detector) -> Self {
-        Self { detector, confirming: false, change: None, untold: false, downtime: Downtime::default() }
+        Self { detector, change: None, untold: false, downtime: Downtime::default() }
     }
 }
 
@@ -93,8 +92,8 @@ impl Fleet {
 
     pub(super) fn look_for_overdue(&mut self, key: u64, now: Duration) {
         while let Some(target) = self.targets.get_mut(&key)
-            && let Some(watch) = &target.watch
-            && let Some(sent) = target.tracker.overdue(watch.detector.patience(), now)
+            && let Some(patience) = target.patience
+            && let Some(sent) = target.tracker.overdue(patience, now)
         {
             self.watch(key, now, |detector| detector.overdue(sent, now));
         }
@@ -107,8 +106,11 @@ impl Fleet {
         now: Duration,
         tell: impl FnOnce(&mut Detector) -> Option<Change>,
     ) {
-        let Some(watch) = self.targets.get_mut(&key).and_then(|target| target.watch.as_mut()) else { return };
-        if let Some(change) = tell(&mut watch.detector) {
+        let Some(target) = self.targets.get_mut(&key) else { return };
+        let Some(watch) = &mut target.watch else { return };
+        let change = tell(&mut watch.detector);
+        target.patience = Some(watch.detector.patience());
+        if let Some(change) = change {
             let from = watch.change.map_or(change.from, |earlier| earlier.from);
             if watch.change.replace(Change { from, ..change }).is_none() {
                 self.changed.push(key);
@@ -120,7 +122,7 @@ impl Fleet {
                 self.windows.postpone(key, now);
             }
         }
-        if watch.confirming != watch.detector.confirming(now).is_some() {
+        if target.confirming != watch.detector.confirming(now).is_some() {
             self.set_pace(key, now);
         }
     }
@@ -128,18 +130,18 @@ impl Fleet {
     /// Probes a target at the pace that its detector asks for.
     pub(super) fn set_pace(&mut self, key: u64, now: Duration) {
         let Some(target) = self.targets.get_mut(&key) else { return };
-        let Some(watch) = &mut target.watch else { return };
+        let Some(watch) = &target.watch else { return };
         let room = self.confirming < MAX_CONFIRMING;
         match watch.detector.confirming(now) {
-            Some(every) if !watch.confirming && room && every < target.plan.every => {
+            Some(every) if !target.confirming && room && every < target.plan.every => {
                 self.confirming += 1;
-                watch.confirming = true;
+                target.confirming = true;
                 let phase = now.as_nanos() % every.as_nanos().max(1);
                 self.probes.insert(key, every, Duration::from_nanos(phase as u64), now);
             }
-            None if watch.confirming => {
+            None if target.confirming => {
                 self.confirming -= 1;
-                watch.confirming = false;
+                target.confirming = false;
                 let every = target.plan.every;
                 self.probes.change_pace(key, every, phase(&target.plan.id, every), now);
             }

@@ -152,8 +152,11 @@ fn memory_is_bounded_and_what_is_forgotten_is_unknown() {
     t.on_deadline(ms(20_000));
     assert_eq!(close(&mut t, 20_000).sent, Some(Count(MAX_OUTSTANDING as u64)));
     t.on_sent(at(20_000));
-    assert_eq!(t.probes.len(), MEMORY);
+    assert_eq!(t.probes.len(), 1);
     assert_eq!(answer(&mut t, 9_999, 20_010), Verdict::Late);
+    assert_eq!(answer(&mut t, 10_000 - MEMORY, 20_010), Verdict::Late);
+    assert_eq!(answer(&mut t, 10_000 - MEMORY, 20_010), Verdict::Duplicate);
+    assert_eq!(answer(&mut t, 10_000 - MEMORY - 1, 20_010), Verdict::Unknown, "that is forgotten");
     assert_eq!(answer(&mut t, 10_000, 20_010), Verdict::Fresh(ms(10)));
     assert_eq!(answer(&mut t, 10_001, 20_010), Verdict::Unknown, "a number that was not sent yet");
 }
@@ -214,7 +217,7 @@ proptest! {
                 }
                 Event::Reply { back, delay } => {
                     let number = t.upcoming().wrapping_sub(back);
-                    let pending = t.probe(number).is_some_and(|p| p.fate == Fate::Pending);
+                    let pending = t.pending(number).is_some();
                     match t.on_reply(number, Some(wall.saturating_sub(ms(delay))), reading) {
                         Verdict::Fresh(rtt) => {
                             prop_assert!(pending && rtt <= TIMEOUT);
@@ -228,7 +231,7 @@ proptest! {
                 Event::Deadline => lost += t.on_deadline(now) as u64,
                 Event::Lose { back } | Event::Void { back } => {
                     let number = t.upcoming().wrapping_sub(back);
-                    let pending = t.probe(number).is_some_and(|p| p.fate == Fate::Pending);
+                    let pending = t.pending(number).is_some();
                     if matches!(event, Event::Lose { .. }) {
                         t.lose(number);
                         lost += u64::from(pending);

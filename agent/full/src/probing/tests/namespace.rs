@@ -11,6 +11,11 @@ const INSIDE: &str = "WASL_PROBING_TEST_NAMESPACE";
 /// Whether this is the inner run. In the outer one, runs the named test again inside a new network
 /// namespace, with `wrapper` in front.
 fn inside(test: &str, wrapper: &[&str]) -> bool {
+    inside_as("probing::tests::namespace", test, wrapper)
+}
+
+/// The same for a test of another module.
+pub(in crate::probing) fn inside_as(module: &str, test: &str, wrapper: &[&str]) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         run(&["ip", "link", "set", "lo", "up"]);
         return true;
@@ -24,7 +29,7 @@ fn inside(test: &str, wrapper: &[&str]) -> bool {
         .arg("--net")
         .args(wrapper)
         .arg(exe)
-        .args(["--exact", &format!("probing::tests::namespace::{test}"), "--nocapture"])
+        .args(["--exact", &format!("{module}::{test}"), "--nocapture"])
         .env(INSIDE, "1")
         .output();
     let output = match output {
@@ -51,7 +56,7 @@ fn run(command: &[&str]) {
     assert!(status.as_ref().is_ok_and(ExitStatus::success), "{command:?}: {status:?}");
 }
 
-fn permit_datagrams() {
+pub(in crate::probing) fn permit_datagrams() {
     std::fs::write("/proc/sys/net/ipv4/ping_group_range", "0 2147483647").expect("root may set it");
 }
 
