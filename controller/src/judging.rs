@@ -5,6 +5,7 @@
 //! that after a restart no since-time is new, no incident is forgotten and no event has two numbers.
 
 mod capacity;
+mod gone;
 mod graph;
 mod pending;
 mod strangers;
@@ -40,6 +41,8 @@ use strangers::Strangers;
 const GATHER: Duration = Duration::from_millis(50);
 /// How long to sleep where nothing is due. Also how soon a failed write is tried again.
 const LONGEST: Duration = Duration::from_secs(1);
+/// How often it is looked for what nobody speaks of any more; not at the start, when nobody has come back yet.
+const SWEEP: Duration = Duration::from_hours(1);
 /// Events of the last run that are told to those who were away while the controller was.
 const PAST: u32 = 10_000;
 
@@ -61,6 +64,8 @@ struct Inner {
     /// The agents that were enrolled when it was last looked, and the list that said so.
     enrolled: BTreeSet<AgentId>,
     registry: Option<Arc<Vec<AgentRecord>>>,
+    /// When it was last looked for what nobody speaks of any more.
+    swept: Timestamp,
 }
 
 /// Why an act of a person was not carried out.
@@ -117,6 +122,8 @@ impl Judging {
         let mut strangers = Strangers::default();
         let newcomers = live.read().take_newcomers();
         again.extend(newcomers.into_iter().filter_map(|new| strangers.meet(new, &settings, now)));
+        let went = live.read().take_went();
+        again.extend(went.into_iter().map(|went| gone::told(went, &settings)));
         again.retain(|happened| intent.may_speak(&happened.agent, &happened.subject));
         let mut pending = Pending::default();
         pending.happened_again(again, &latest_events(store).await?, |subject| site_of(&engine, subject), now);
@@ -131,6 +138,7 @@ impl Judging {
             connected: BTreeSet::new(),
             sessions: None,
             registry: None,
+            swept: now,
             enrolled: agents.into_iter().map(|record| record.id).collect(),
         };
         Ok(Self { inner: Mutex::new(inner) })
@@ -207,6 +215,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), Inf
                 inner.configure(&shared, now);
             }
             inner.hear(&shared, now);
+            inner.sweep(&shared, now);
             inner.engine.tick(now);
             if let Err(error) = inner.publish(&shared).await {
                 tracing::error!(error = %wasl_runtime::chain(&error), "judgements could not be kept; they will be tried again");
@@ -280,6 +289,7 @@ impl Inner {
         let changed = live.take_changed();
         let mut happened = live.take_happened();
         let newcomers = live.take_newcomers();
+        let went = live.take_went();
         let mut touched: Vec<Subject> = Vec::with_capacity(changed.len());
         let (mut lines, mut paths) = (BTreeSet::<String>::new(), BTreeSet::<String>::new());
         for key in changed {
@@ -299,6 +309,8 @@ impl Inner {
                 if let Some(word) = words::of_value(latest, &subject, &settings, every) {
                     self.engine.observe(&subject, Some(agent), word, now);
                     touched.push(subject);
+                } else if latest.value == Value::Gone {
+                    self.engine.forget(&subject, Some(&agent), now);
                 }
             }
         }
@@ -332,6 +344,8 @@ impl Inner {
             happened.extend(self.strangers.meet(new, &settings, now));
         }
         happened.extend(self.strangers.count(now));
+        let went = went.into_iter().filter(|went| shared.intent.may_speak(&went.agent, &went.subject));
+        happened.extend(went.map(|went| gone::told(went, &settings)));
         let engine = &self.engine;
         self.pending.happened(happened, |subject| site_of(engine, subject), now);
         // Where only the time of the last observation is new, the board hears of it all the same.
@@ -348,6 +362,22 @@ impl Inner {
                 }
             }
         });
+    }
+
+    /// Now and then forgets what nobody has spoken of for long.
+    fn sweep(&mut self, shared: &Shared, now: Timestamp) {
+        if now >= self.swept && now.since(self.swept) < SWEEP {
+            return;
+        }
+        self.swept = now;
+        let settings = shared.intent.settings();
+        let engine = &self.engine;
+        let stays = |(agent, subject): &Key| {
+            gone::stays(subject, shared.intent.may_speak(agent, subject), engine.is_named(subject), &settings)
+        };
+        for (agent, subject) in shared.live.forget_silent(now.minus(gone::SILENT), stays) {
+            self.engine.forget(&subject, Some(&agent), now);
+        }
     }
 
     /// Forgets the agents that are enrolled no more, and returns those that are new. Costs nothing while the list of
