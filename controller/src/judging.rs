@@ -5,6 +5,7 @@
 //! that after a restart no since-time is new, no incident is forgotten and no event has two numbers.
 
 mod capacity;
+mod failover;
 mod gone;
 mod graph;
 mod pending;
@@ -18,22 +19,22 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
-use wasl_health::activity::{Contender, activities};
 use wasl_health::directions::Directions;
 use wasl_health::engine::{Refusal, StateChange};
 use wasl_health::{Engine, Policy, Word, judge};
 use wasl_model::assignment::Via;
 use wasl_model::health::EntityState;
 use wasl_model::{AgentId, EntityKind, Maintenance, ProbeWindow, SiteId, Subject, Timestamp, Value};
-use wasl_settings::{HealthPolicy, Link, LinkProbe, LinkRole, Settings};
+use wasl_settings::{HealthPolicy, Link, LinkProbe, Settings};
 use wasl_store::{AgentRecord, Store, StoredEvent};
 
 use crate::board::Entity;
 use crate::intent::Intent;
-use crate::live::{Key, Latest, Live, State};
+use crate::live::{Happened, Key, Latest, Live, State};
 use crate::shared::Shared;
 use crate::time::now;
 use capacity::Capacity;
+use failover::Failovers;
 use pending::Pending;
 use strangers::Strangers;
 
@@ -58,6 +59,7 @@ struct Inner {
     directions: BTreeMap<(AgentId, String), Directions>,
     pending: Pending,
     strangers: Strangers,
+    failovers: Failovers,
     /// The agents that had a session when it was last looked, and the table's version then.
     connected: BTreeSet<AgentId>,
     sessions: Option<u64>,
@@ -135,6 +137,7 @@ impl Judging {
             directions: BTreeMap::new(),
             pending,
             strangers,
+            failovers: Failovers::restore(&settings, &before),
             connected: BTreeSet::new(),
             sessions: None,
             registry: None,
@@ -264,7 +267,9 @@ impl Inner {
             tracing::warn!("the configuration's dependencies: {problem}");
         }
         self.engine.configure(graph, now);
-        self.assign(&settings, now);
+        let changes = self.assign(&settings, now);
+        let engine = &self.engine;
+        self.pending.happened(changes, |subject| site_of(engine, subject), now);
         self.capacity.configure(&settings, &self.engine);
         self.directions.retain(|(_, link), _| settings.links().contains_key(link));
         let mut live = shared.live.read();
@@ -452,21 +457,19 @@ impl Inner {
         said
     }
 
-    /// Says what each link is doing, by how all of them are.
-    fn assign(&mut self, settings: &Settings, now: Timestamp) {
-        let subjects: Vec<Subject> =
-            settings.links().keys().map(|id| Subject::lenient(EntityKind::Link, id)).collect();
-        let links = subjects.iter().zip(settings.links().values());
-        let contenders: Vec<Contender<'_>> = links
-            .map(|(subject, link)| Contender {
-                between: &link.between,
-                waits: link.role == LinkRole::Backup,
-                health: self.engine.felt(subject),
-            })
-            .collect();
-        for (subject, activity) in subjects.iter().zip(activities(&contenders)) {
-            self.engine.set_activity(subject, activity.as_str(), now);
+    /// Says what each link is doing, by how all of them are; which do something else than before.
+    fn assign(&mut self, settings: &Settings, now: Timestamp) -> Vec<Happened> {
+        let doing = failover::doing(settings, |link| self.engine.felt(link));
+        for (link, doing) in &doing {
+            self.engine.set_activity(link, doing.activity.as_str(), now);
         }
+        let engine = &self.engine;
+        let observer = |link: &Subject| {
+            let witness = engine.view(link).and_then(|view| view.witness.cloned());
+            witness.or_else(|| graph::observer(settings, link))
+        };
+        let changes = self.failovers.note(&doing).into_iter();
+        changes.filter_map(|change| Some(change.clone().told(observer(change.link())?, now))).collect()
     }
 
     /// Whether an agent without a session is only known from before the start.
@@ -478,9 +481,11 @@ impl Inner {
     /// Brings what changed to the board, then to the store, then to whoever listens.
     async fn publish(&mut self, shared: &Shared) -> Result<(), wasl_store::Error> {
         let settings = shared.intent.settings();
-        if self.engine.has_changed(EntityKind::Link) {
-            self.assign(&settings, now());
-        }
+        let assigned = if self.engine.has_changed(EntityKind::Link) {
+            self.assign(&settings, now())
+        } else {
+            Vec::new()
+        };
         let changes = self.engine.take_changes();
         let engine = &self.engine;
         shared.boards.change(|board| {
@@ -500,6 +505,8 @@ impl Inner {
             board.maintenances = engine.maintenances().map(|m| (m.id, m.clone())).collect();
         });
         self.pending.add(changes, |subject| engine.view(subject).and_then(|v| v.site.cloned()), now());
+        // After what made them change.
+        self.pending.happened(assigned, |subject| site_of(engine, subject), now());
         let events = self.pending.keep(&*shared.store).await?;
         shared.boards.tell(events);
         Ok(())

@@ -22,7 +22,7 @@ use crate::time::rfc3339;
 /// How soon a controller that is away is looked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// What changed and what happened (traps, unknown stations, other neighbours, address conflicts), the latest last.
+/// What changed and what happened (traps, unknown stations, other neighbours, address conflicts, interfaces that went, lines that took over), the latest last.
 #[derive(Debug, Args)]
 pub(super) struct Events {
     #[command(flatten)]

@@ -32,6 +32,8 @@ words!(
         AddressConflict = 10 "address_conflict",
         /// An interface or a sensor is no longer there, as its device or machine shows.
         Gone = 11 "gone",
+        /// A link does something else than before: it takes over from others, or waits again.
+        ActivityChanged = 12 "activity_changed",
     }
 );
 
