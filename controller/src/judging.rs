@@ -5,6 +5,8 @@
 //! that after a restart no since-time is new, no incident is forgotten and no event has two numbers.
 
 mod capacity;
+mod failover;
+mod gone;
 mod graph;
 mod pending;
 mod strangers;
@@ -17,22 +19,22 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
-use wasl_health::activity::{Contender, activities};
 use wasl_health::directions::Directions;
 use wasl_health::engine::{Refusal, StateChange};
 use wasl_health::{Engine, Policy, Word, judge};
 use wasl_model::assignment::Via;
 use wasl_model::health::EntityState;
 use wasl_model::{AgentId, EntityKind, Maintenance, ProbeWindow, SiteId, Subject, Timestamp, Value};
-use wasl_settings::{HealthPolicy, Link, LinkProbe, LinkRole, Settings};
+use wasl_settings::{HealthPolicy, Link, LinkProbe, Settings};
 use wasl_store::{AgentRecord, Store, StoredEvent};
 
 use crate::board::Entity;
 use crate::intent::Intent;
-use crate::live::{Key, Latest, Live, State};
+use crate::live::{Happened, Key, Latest, Live, State};
 use crate::shared::Shared;
 use crate::time::now;
 use capacity::Capacity;
+use failover::Failovers;
 use pending::Pending;
 use strangers::Strangers;
 
@@ -40,6 +42,8 @@ use strangers::Strangers;
 const GATHER: Duration = Duration::from_millis(50);
 /// How long to sleep where nothing is due. Also how soon a failed write is tried again.
 const LONGEST: Duration = Duration::from_secs(1);
+/// How often it is looked for what nobody speaks of any more; not at the start, when nobody has come back yet.
+const SWEEP: Duration = Duration::from_hours(1);
 /// Events of the last run that are told to those who were away while the controller was.
 const PAST: u32 = 10_000;
 
@@ -55,12 +59,15 @@ struct Inner {
     directions: BTreeMap<(AgentId, String), Directions>,
     pending: Pending,
     strangers: Strangers,
+    failovers: Failovers,
     /// The agents that had a session when it was last looked, and the table's version then.
     connected: BTreeSet<AgentId>,
     sessions: Option<u64>,
     /// The agents that were enrolled when it was last looked, and the list that said so.
     enrolled: BTreeSet<AgentId>,
     registry: Option<Arc<Vec<AgentRecord>>>,
+    /// When it was last looked for what nobody speaks of any more.
+    swept: Timestamp,
 }
 
 /// Why an act of a person was not carried out.
@@ -117,6 +124,8 @@ impl Judging {
         let mut strangers = Strangers::default();
         let newcomers = live.read().take_newcomers();
         again.extend(newcomers.into_iter().filter_map(|new| strangers.meet(new, &settings, now)));
+        let went = live.read().take_went();
+        again.extend(went.into_iter().map(|went| gone::told(went, &settings)));
         again.retain(|happened| intent.may_speak(&happened.agent, &happened.subject));
         let mut pending = Pending::default();
         pending.happened_again(again, &latest_events(store).await?, |subject| site_of(&engine, subject), now);
@@ -128,9 +137,11 @@ impl Judging {
             directions: BTreeMap::new(),
             pending,
             strangers,
+            failovers: Failovers::restore(&settings, &before),
             connected: BTreeSet::new(),
             sessions: None,
             registry: None,
+            swept: now,
             enrolled: agents.into_iter().map(|record| record.id).collect(),
         };
         Ok(Self { inner: Mutex::new(inner) })
@@ -207,6 +218,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), Inf
                 inner.configure(&shared, now);
             }
             inner.hear(&shared, now);
+            inner.sweep(&shared, now);
             inner.engine.tick(now);
             if let Err(error) = inner.publish(&shared).await {
                 tracing::error!(error = %wasl_runtime::chain(&error), "judgements could not be kept; they will be tried again");
@@ -255,7 +267,9 @@ impl Inner {
             tracing::warn!("the configuration's dependencies: {problem}");
         }
         self.engine.configure(graph, now);
-        self.assign(&settings, now);
+        let changes = self.assign(&settings, now);
+        let engine = &self.engine;
+        self.pending.happened(changes, |subject| site_of(engine, subject), now);
         self.capacity.configure(&settings, &self.engine);
         self.directions.retain(|(_, link), _| settings.links().contains_key(link));
         let mut live = shared.live.read();
@@ -280,6 +294,7 @@ impl Inner {
         let changed = live.take_changed();
         let mut happened = live.take_happened();
         let newcomers = live.take_newcomers();
+        let went = live.take_went();
         let mut touched: Vec<Subject> = Vec::with_capacity(changed.len());
         let (mut lines, mut paths) = (BTreeSet::<String>::new(), BTreeSet::<String>::new());
         for key in changed {
@@ -299,6 +314,8 @@ impl Inner {
                 if let Some(word) = words::of_value(latest, &subject, &settings, every) {
                     self.engine.observe(&subject, Some(agent), word, now);
                     touched.push(subject);
+                } else if latest.value == Value::Gone {
+                    self.engine.forget(&subject, Some(&agent), now);
                 }
             }
         }
@@ -332,6 +349,8 @@ impl Inner {
             happened.extend(self.strangers.meet(new, &settings, now));
         }
         happened.extend(self.strangers.count(now));
+        let went = went.into_iter().filter(|went| shared.intent.may_speak(&went.agent, &went.subject));
+        happened.extend(went.map(|went| gone::told(went, &settings)));
         let engine = &self.engine;
         self.pending.happened(happened, |subject| site_of(engine, subject), now);
         // Where only the time of the last observation is new, the board hears of it all the same.
@@ -348,6 +367,22 @@ impl Inner {
                 }
             }
         });
+    }
+
+    /// Now and then forgets what nobody has spoken of for long.
+    fn sweep(&mut self, shared: &Shared, now: Timestamp) {
+        if now >= self.swept && now.since(self.swept) < SWEEP {
+            return;
+        }
+        self.swept = now;
+        let settings = shared.intent.settings();
+        let engine = &self.engine;
+        let stays = |(agent, subject): &Key| {
+            gone::stays(subject, shared.intent.may_speak(agent, subject), engine.is_named(subject), &settings)
+        };
+        for (agent, subject) in shared.live.forget_silent(now.minus(gone::SILENT), stays) {
+            self.engine.forget(&subject, Some(&agent), now);
+        }
     }
 
     /// Forgets the agents that are enrolled no more, and returns those that are new. Costs nothing while the list of
@@ -422,21 +457,19 @@ impl Inner {
         said
     }
 
-    /// Says what each link is doing, by how all of them are.
-    fn assign(&mut self, settings: &Settings, now: Timestamp) {
-        let subjects: Vec<Subject> =
-            settings.links().keys().map(|id| Subject::lenient(EntityKind::Link, id)).collect();
-        let links = subjects.iter().zip(settings.links().values());
-        let contenders: Vec<Contender<'_>> = links
-            .map(|(subject, link)| Contender {
-                between: &link.between,
-                waits: link.role == LinkRole::Backup,
-                health: self.engine.felt(subject),
-            })
-            .collect();
-        for (subject, activity) in subjects.iter().zip(activities(&contenders)) {
-            self.engine.set_activity(subject, activity.as_str(), now);
+    /// Says what each link is doing, by how all of them are; which do something else than before.
+    fn assign(&mut self, settings: &Settings, now: Timestamp) -> Vec<Happened> {
+        let doing = failover::doing(settings, |link| self.engine.felt(link));
+        for (link, doing) in &doing {
+            self.engine.set_activity(link, doing.activity.as_str(), now);
         }
+        let engine = &self.engine;
+        let observer = |link: &Subject| {
+            let witness = engine.view(link).and_then(|view| view.witness.cloned());
+            witness.or_else(|| graph::observer(settings, link))
+        };
+        let changes = self.failovers.note(&doing).into_iter();
+        changes.filter_map(|change| Some(change.clone().told(observer(change.link())?, now))).collect()
     }
 
     /// Whether an agent without a session is only known from before the start.
@@ -448,9 +481,11 @@ impl Inner {
     /// Brings what changed to the board, then to the store, then to whoever listens.
     async fn publish(&mut self, shared: &Shared) -> Result<(), wasl_store::Error> {
         let settings = shared.intent.settings();
-        if self.engine.has_changed(EntityKind::Link) {
-            self.assign(&settings, now());
-        }
+        let assigned = if self.engine.has_changed(EntityKind::Link) {
+            self.assign(&settings, now())
+        } else {
+            Vec::new()
+        };
         let changes = self.engine.take_changes();
         let engine = &self.engine;
         shared.boards.change(|board| {
@@ -470,6 +505,8 @@ impl Inner {
             board.maintenances = engine.maintenances().map(|m| (m.id, m.clone())).collect();
         });
         self.pending.add(changes, |subject| engine.view(subject).and_then(|v| v.site.cloned()), now());
+        // After what made them change.
+        self.pending.happened(assigned, |subject| site_of(engine, subject), now());
         let events = self.pending.keep(&*shared.store).await?;
         shared.boards.tell(events);
         Ok(())

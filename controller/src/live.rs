@@ -26,6 +26,8 @@ const FUTURE: Duration = Duration::from_secs(60);
 /// The most finds (neighbours, stations) of one agent; beyond it the one that was seen longest ago goes. Whoever is on
 /// the wire can make up as many as he likes.
 const FINDS: usize = 4_096;
+/// The most things of one agent that are remembered to be gone; beyond it the one that went first is forgotten.
+const GONE: usize = 4_096;
 /// What has happened and is not taken yet; beyond it the oldest go.
 const HAPPENED: usize = 20_000;
 
@@ -53,6 +55,17 @@ pub struct Newcomer {
     pub at: Timestamp,
     /// What was seen.
     pub station: Station,
+}
+
+/// Something that an agent reported and that is no longer there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Went {
+    /// Who says it.
+    pub agent: AgentId,
+    /// What.
+    pub subject: Subject,
+    /// When, by the agent's clock.
+    pub at: Timestamp,
 }
 
 /// What an agent last said of a subject. The time is when it was seen, by the agent's clock.
@@ -142,6 +155,8 @@ pub struct State {
     happened: VecDeque<Happened>,
     /// Who is new since that was last asked.
     newcomers: VecDeque<Newcomer>,
+    /// What has gone since that was last asked.
+    went: VecDeque<Went>,
 }
 
 /// The last word on a notice. That it was taken back is remembered, because an older word may still be
@@ -170,6 +185,11 @@ impl State {
     /// Hands out the stations that are new since this was last called.
     pub fn take_newcomers(&mut self) -> Vec<Newcomer> {
         std::mem::take(&mut self.newcomers).into()
+    }
+
+    /// Hands out what has gone since this was last called.
+    pub fn take_went(&mut self) -> Vec<Went> {
+        std::mem::take(&mut self.went).into()
     }
 
     /// Counts everything as changed.
@@ -313,10 +333,25 @@ impl Live {
                 }
             }
         }
-        // They were told when they came.
-        self.read().newcomers.clear();
+        // They were told when they came, and when they went.
+        let mut state = self.read();
+        (state.newcomers, state.went) = Default::default();
+        drop(state);
         // What could not be read may stand in the batches.
         Restored { unreadable, covers: if unreadable == 0 { snapshot.covers } else { 0 } }
+    }
+
+    /// Forgets what nobody has spoken of since `then`, unless it is something that `stays`; what was forgotten.
+    pub fn forget_silent(&self, then: Timestamp, stays: impl Fn(&Key) -> bool) -> Vec<Key> {
+        let mut forgotten = Vec::new();
+        self.read().values.retain(|key, latest| {
+            let keep = latest.at >= then || stays(key);
+            if !keep {
+                forgotten.push(key.clone());
+            }
+            keep
+        });
+        forgotten
     }
 
     /// Forgets what an agent said, when the agent is gone.
@@ -347,9 +382,14 @@ impl State {
         }
         latest.trend.add(at, &observation.value);
         if at >= latest.at || latest.at > now.plus(FUTURE) {
+            let went = observation.value == Value::Gone && latest.value != Value::Gone;
             latest.at = at;
             latest.value = observation.value;
-            self.changed.insert(key);
+            self.changed.insert(key.clone());
+            if went {
+                latest.trend = Trend::default();
+                self.bury(key, at);
+            }
         }
     }
 }
@@ -394,6 +434,26 @@ impl State {
         }
         let (agent, subject) = key.clone();
         self.newcomers.push_back(Newcomer { agent, subject, at, station: station.clone() });
+    }
+
+    /// That something is gone is kept as its latest value, so that what was said of it earlier and comes later does
+    /// not bring it back.
+    fn bury(&mut self, (agent, subject): Key, at: Timestamp) {
+        if self.went.len() >= HAPPENED {
+            self.went.pop_front();
+        }
+        let first = (agent.clone(), Subject { kind: EntityKind::ALL[0], id: String::new() });
+        self.went.push_back(Went { agent: agent.clone(), subject, at });
+        let own = self.values.range(first..).take_while(|((by, _), _)| *by == agent);
+        let gone: Vec<(Timestamp, &Key)> = own
+            .filter(|(_, latest)| latest.value == Value::Gone)
+            .map(|(key, latest)| (latest.at, key))
+            .collect();
+        if gone.len() > GONE
+            && let Some(earliest) = gone.into_iter().min().map(|(_, key)| key.clone())
+        {
+            self.values.remove(&earliest);
+        }
     }
 
     fn happen(&mut self, (agent, subject): Key, at: Timestamp, event: Event) {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wasl_model::assignment::Assignment;
-use wasl_model::{AgentId, EntityKind, Subject};
+use wasl_model::{AgentId, EntityKind, Subject, Value};
 
 use crate::clock::Beat;
 use crate::report::Reporter;
@@ -51,7 +51,10 @@ pub async fn run(
             let subject = Subject::lenient(EntityKind::Interface, &format!("{agent}/{}", interface.name));
             reporter.report(subject, deltas.interface(interface, now)).await;
         }
-        deltas.forget_all_but(reading.interfaces.iter().map(|i| i.name.as_str()));
+        for name in deltas.forget_all_but(reading.interfaces.iter().map(|i| i.name.as_str())) {
+            let subject = Subject::lenient(EntityKind::Interface, &format!("{agent}/{name}"));
+            reporter.report(subject, Value::Gone).await;
+        }
 
         rounds = rounds.saturating_add(1);
         if !pause(now, beat, rounds == 1, &mut assignment, &stop).await {

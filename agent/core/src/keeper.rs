@@ -388,9 +388,12 @@ async fn gather(observations: &mut mpsc::Receiver<Observation>, waiting: &mut Ve
 /// Whether it is news, which waits for no others.
 fn is_event(observation: &Observation) -> bool {
     match &observation.value {
-        Value::Notice(_) | Value::Backup(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => {
-            true
-        }
+        Value::Notice(_)
+        | Value::Backup(_)
+        | Value::Event(_)
+        | Value::Neighbour(_)
+        | Value::Station(_)
+        | Value::Gone => true,
         Value::Probe(window) => window.has_turned(),
         _ => false,
     }

@@ -19,6 +19,7 @@ mod counters;
 mod device;
 mod identity;
 mod interfaces;
+mod known;
 mod partial;
 mod past;
 mod rates;

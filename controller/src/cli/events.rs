@@ -22,7 +22,7 @@ use crate::time::rfc3339;
 /// How soon a controller that is away is looked for again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// What changed and what happened (traps, unknown stations, other neighbours, address conflicts), the latest last.
+/// What changed and what happened (traps, unknown stations, other neighbours, address conflicts, interfaces that went, lines that took over), the latest last.
 #[derive(Debug, Args)]
 pub(super) struct Events {
     #[command(flatten)]
@@ -185,7 +185,7 @@ fn line(event: &Event, texts: &Texts) -> String {
             let reason = Reason { code, args: event.args.clone() };
             (table::health(health), texts.reason(Lang::En, &reason).replace(['\u{2068}', '\u{2069}'], ""))
         }
-        (None, None) => ("gone".to_owned(), "left the configuration".to_owned()),
+        (None, None) => ("gone".to_owned(), "no longer followed".to_owned()),
     };
     // What devices say of themselves must not steer a terminal.
     format!(
@@ -222,7 +222,7 @@ mod tests {
         assert!(cut.starts_with("2026-11-18T") && cut.contains("  ■ down  link/jenin  "), "{cut}");
         assert!(!cut.contains("link_cut"), "{cut}");
         let gone = Event { health: None, ..event() };
-        assert!(line(&gone, &texts).ends_with("  gone  link/jenin  left the configuration\n"));
+        assert!(line(&gone, &texts).ends_with("  gone  link/jenin  no longer followed\n"));
         let trap = OccurrenceBody {
             code: "other_trap".into(),
             severity: "warning".into(),

@@ -25,6 +25,10 @@ pub(super) fn of_value(
         Value::Host(host) => judge::machine(host),
         Value::Disk(disk) => judge::disk(disk),
         Value::Interface(interface) => judge::interface(interface, settings.watches(subject)),
+        // It stands until the interface is reported again: nobody renews it.
+        Value::Gone if subject.kind == EntityKind::Interface && settings.watches(subject) => {
+            return Some(Word::new(judge::interface_gone(), latest.at));
+        }
         Value::Probe(window) if subject.kind == EntityKind::Link => judge::link(window),
         Value::Probe(window) => judge::target(window),
         Value::Stamp(window) if !subject.id.contains('/') => judge::path(window),
@@ -36,11 +40,16 @@ pub(super) fn of_value(
             return Some(Word::of_backup(evidence, expect, latest.at, every));
         }
         // A share is judged together with the others of its line, and what arrives of a path's tests together with what
-        // their sender sees; what was found of them holds until then.
-        Value::Share(_) | Value::Talkers(_) | Value::Stamp(_) => return None,
-        Value::Agent(_) | Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => {
-            return None;
-        }
+        // their sender sees; what was found of them holds until then. The others are not judged.
+        Value::Share(_)
+        | Value::Talkers(_)
+        | Value::Stamp(_)
+        | Value::Agent(_)
+        | Value::Notice(_)
+        | Value::Event(_)
+        | Value::Neighbour(_)
+        | Value::Station(_)
+        | Value::Gone => return None,
     };
     Some(Word::sampled(judgement, latest.at, every))
 }

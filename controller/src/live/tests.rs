@@ -173,3 +173,66 @@ fn a_station_is_new_once_and_not_after_a_snapshot() {
     after.restore(&agent(), vec![station(3, 8), station(4, 8)], NOW);
     assert_eq!(new(&after), ["10.3.16.4"], "what came after the snapshot");
 }
+
+fn gone(at: i64) -> Observation {
+    Observation { value: Value::Gone, ..interface(at, 0) }
+}
+
+/// Catches: an interface that is back because a batch from before it went comes late, or after a restart.
+#[test]
+fn what_is_gone_stays_so_whatever_comes_late_and_until_it_is_reported_again() {
+    let live = Live::default();
+    live.apply(&agent(), vec![interface(900_000, 5), gone(920_000), interface(910_000, 6)], NOW);
+    let value = |live: &Live| live.read().values.values().next().expect("one").value.clone();
+    assert_eq!((latest(&live), value(&live)), (Timestamp(920_000), Value::Gone));
+    let went: Vec<_> = live.read().take_went().into_iter().map(|w| (w.subject.to_string(), w.at.0)).collect();
+    assert_eq!(went, [("interface/gw/eth0".to_owned(), 920_000)]);
+    live.apply(&agent(), vec![gone(921_000)], NOW);
+    assert!(live.read().take_went().is_empty(), "it has gone already");
+    assert_eq!(live.read().values.values().next().expect("one").totals.receive_bytes, 11);
+
+    let after = Live::default();
+    assert_eq!(after.restore_snapshot(&live.snapshot(0), NOW).unreadable, 0);
+    after.restore(&agent(), vec![interface(915_000, 1)], NOW);
+    assert_eq!(value(&after), Value::Gone);
+    assert!(after.read().take_went().is_empty(), "that was told before the restart");
+    after.apply(&agent(), vec![interface(930_000, 1)], NOW);
+    assert!(matches!(value(&after), Value::Interface(_)));
+    after.apply(&agent(), vec![gone(940_000)], NOW);
+    assert_eq!(after.read().take_went().len(), 1, "it went once more");
+}
+
+#[test]
+fn what_was_never_there_does_not_go() {
+    let live = Live::default();
+    live.apply(&agent(), vec![gone(900_000)], NOW);
+    assert!(live.read().take_went().is_empty());
+}
+
+/// Catches: a gateway that makes an interface for each caller and fills the memory with those of last week.
+#[test]
+fn so_many_that_are_gone_are_remembered_and_no_more() {
+    let live = Live::default();
+    let named = |n: usize, observation: Observation| Observation {
+        subject: Subject::new(EntityKind::Interface, format!("gw/ppp{n}")).expect("valid"),
+        ..observation
+    };
+    let there = (0..GONE + 3).map(|n| named(n, interface(1, 1)));
+    live.apply(&agent(), there.chain([interface(1, 1)]).collect(), NOW);
+    live.apply(&agent(), (0..GONE + 3).map(|n| named(n, gone(10 + n as i64))).collect(), NOW);
+    let state = live.read();
+    assert_eq!(state.values.len(), GONE + 1, "the one that is there, and those");
+    let oldest = state.values.values().filter(|latest| latest.value == Value::Gone).map(|l| l.at).min();
+    assert_eq!(oldest, Some(Timestamp(13)), "who went first is forgotten");
+}
+
+#[test]
+fn what_nobody_speaks_of_is_forgotten_and_named() {
+    let live = Live::default();
+    live.apply(&agent(), vec![host(100, 1), interface(100, 1)], NOW);
+    let is_machine = |key: &Key| key.1.kind == EntityKind::Machine;
+    assert!(live.forget_silent(Timestamp(100), |_| false).is_empty(), "spoken of just then");
+    let forgotten = live.forget_silent(Timestamp(101), is_machine);
+    assert_eq!(forgotten.iter().map(|(_, s)| s.to_string()).collect::<Vec<_>>(), ["interface/gw/eth0"]);
+    assert_eq!(live.read().values.len(), 1);
+}

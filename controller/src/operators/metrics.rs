@@ -314,7 +314,12 @@ fn entity(
                 put(metric, &[site, device, sensor], number(&latest.value, field));
             }
         }
-        Value::Talkers(_) | Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => {}
+        Value::Talkers(_)
+        | Value::Notice(_)
+        | Value::Event(_)
+        | Value::Neighbour(_)
+        | Value::Station(_)
+        | Value::Gone => {}
     }
 }
 

@@ -247,6 +247,11 @@ impl Engine {
         self.entities.get(subject)?.state.as_ref()
     }
 
+    /// Whether the configuration names it, so that it is there though nobody speaks of it.
+    pub fn is_named(&self, subject: &Subject) -> bool {
+        self.plan.names(subject)
+    }
+
     /// How an entity is of itself, as what depends on it feels it: also while it is being worked on, and well while only
     /// something that it could rely on is lost.
     pub fn felt(&self, subject: &Subject) -> Health {

@@ -154,6 +154,11 @@ pub fn interface(sample: &InterfaceSample, watched: bool) -> Judgement {
     Judgement::new(Health::Ok, Reason::new(reasons::INTERFACE_UP))
 }
 
+/// An interface that is gone and is meant to be there.
+pub fn interface_gone() -> Judgement {
+    Judgement::new(Health::Down, Reason::new(reasons::INTERFACE_GONE))
+}
+
 /// A probed target, by its last window: by what the agent's detector holds of it, and where there is none, by loss.
 pub fn target(window: &ProbeWindow) -> Judgement {
     if window.verdict.is_some() {

@@ -41,6 +41,7 @@ reasons! {
     INTERFACE_DOWN = "interface_down" [] "The interface is not operational, and something depends on it, or it is to be watched";
     INTERFACE_DISABLED = "interface_disabled" [] "The interface is switched off on purpose";
     INTERFACE_UNUSED = "interface_unused" [] "The interface is not operational, and nothing depends on it or says that it is to be watched";
+    INTERFACE_GONE = "interface_gone" [] "The device or machine has no such interface any more, and something depends on it, or it is to be watched";
     INTERFACE_ERRORS = "interface_errors" ["per_second"] "The interface loses packets to errors";
     TARGET_ANSWERS = "target_answers" ["rtt_ms"] "The target answers";
     TARGET_LOSSY = "target_lossy" ["loss_percent"] "The target answers only some of the probes";

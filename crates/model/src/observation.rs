@@ -55,6 +55,9 @@ pub enum Value {
     Neighbour(Neighbour),
     /// Who is on a subnet.
     Station(Station),
+    /// What was reported before is no longer there, as its owner's table says whole, more than once. It holds until the
+    /// subject is reported again.
+    Gone,
 }
 
 sample! {

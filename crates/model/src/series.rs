@@ -292,7 +292,12 @@ pub fn points(value: &Value, mut add: impl FnMut(&'static str, f64)) {
             put("down_packets", rate(s.down_packets.map(Scalar::value)));
             put("up_packets", rate(s.up_packets.map(Scalar::value)));
         }
-        Value::Talkers(_) | Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => {}
+        Value::Talkers(_)
+        | Value::Notice(_)
+        | Value::Event(_)
+        | Value::Neighbour(_)
+        | Value::Station(_)
+        | Value::Gone => {}
     }
 }
 
@@ -302,6 +307,9 @@ fn difference(all: Option<u64>, free: Option<u64>) -> Option<f64> {
 
 /// Whether a value may be about an entity of this kind; a notice may be about any.
 pub fn fits(value: &Value, kind: EntityKind) -> bool {
+    if *value == Value::Gone {
+        return matches!(kind, EntityKind::Interface | EntityKind::Sensor);
+    }
     let also = matches!((value, kind), (Value::Probe(_), EntityKind::Link));
     also || kind_of(value).is_none_or(|own| own == kind)
 }
@@ -319,7 +327,7 @@ pub fn kind_of(value: &Value) -> Option<EntityKind> {
         Value::Sensor(_) => Some(EntityKind::Sensor),
         Value::Backup(_) => Some(EntityKind::BackupJob),
         Value::Share(_) | Value::Talkers(_) => Some(EntityKind::Share),
-        Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) => None,
+        Value::Notice(_) | Value::Event(_) | Value::Neighbour(_) | Value::Station(_) | Value::Gone => None,
     }
 }
 

@@ -55,6 +55,7 @@ pub const REASONS: &[&str] = &[
     "interface_down",
     "interface_disabled",
     "interface_unused",
+    "interface_gone",
     "interface_errors",
     "target_answers",
     "target_lossy",

@@ -62,7 +62,7 @@ metrics! {
     AGENT_CERTIFICATE_EXPIRES = Gauge "wasl_agent_certificate_expires_timestamp_seconds" ["site", "agent"] "When the agent's certificate ends";
     CLOCK_CORRECTION = Gauge "wasl_clock_correction_seconds" [] "What the controller adds to its machine's clock; not 0 only after that was set, while the agents' clocks say that it was right before, or after a start with one that was behind";
     INCIDENTS_OPEN = Gauge "wasl_incidents_open" ["severity"] "Incidents that last";
-    OCCURRENCES = Counter "wasl_occurrences" ["site", "code"] "What happened and is no change of health (traps, unknown stations, other neighbours, address conflicts), late word of it included";
+    OCCURRENCES = Counter "wasl_occurrences" ["site", "code"] "What happened and is no change of health (traps, unknown stations, other neighbours, address conflicts, interfaces that went, lines that took over), late word of it included";
     UNKNOWN_STATIONS = Gauge "wasl_unknown_stations" ["site"] "Stations on the swept subnets that are on no list, seen in the last fourteen days";
     MACHINE_HEALTH = Gauge "wasl_machine_health" ["site", "machine", "health"] "1 for the health that the machine has, 0 for the others";
     MACHINE_CPU_BUSY = Gauge "wasl_machine_cpu_busy_ratio" ["site", "machine"] "Share of all processors' time that was not idle";

@@ -293,6 +293,21 @@ impl Settings {
         self.needed.contains(interface) || of_device() == Some(true)
     }
 
+    /// Whether the configuration names this interface, by more than the beginning of its name.
+    pub fn names(&self, interface: &Subject) -> bool {
+        let watched = || {
+            let (owner, name) = interface.id.split_once('/')?;
+            Some(
+                self.devices
+                    .get(owner)?
+                    .watch
+                    .iter()
+                    .any(|watched| !watched.ends_with('*') && watched == name),
+            )
+        };
+        self.needed.contains(interface) || watched() == Some(true)
+    }
+
     /// The backup jobs to look at.
     pub fn backups(&self) -> &BTreeMap<String, Backup> {
         &self.backups

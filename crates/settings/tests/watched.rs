@@ -31,6 +31,9 @@ fn an_interface_is_meant_to_be_up_if_something_depends_on_it_or_it_is_watched() 
     for meant in ["core/Gi0/48", "core/Gi0/47", "core/Gi0/12", "core/Po1", "core/Po12", "gw/wan1"] {
         assert!(watched(&format!("interface/{meant}")), "{meant}");
     }
+    let named = |interface: &str| settings.names(&interface.parse().expect("a subject"));
+    assert!(named("interface/core/Gi0/48") && named("interface/core/Gi0/47") && named("interface/gw/wan1"));
+    assert!(!named("interface/core/Po1") && !named("interface/core/Po*") && !named("interface/core/Gi0/4"));
     for other in ["core/Gi0/4", "core/Gi0/470", "core/po1", "edge/Gi0/47", "edge/Po1", "gw/wan0", "none/Po1"]
     {
         assert!(!watched(&format!("interface/{other}")), "{other}");

@@ -72,6 +72,20 @@ impl Branch {
         self.centre.await_entity(&format!("{link} is {code}"), link, SEEN, |e| e["reason"]["code"] == code)
     }
 
+    /// What the second line is told to have begun to do, in order, with how much it matters.
+    fn took_over(&self) -> Vec<(String, String)> {
+        let list = self.centre.client.json("/api/v1/events?code=activity_changed&kind=occurrence");
+        let events = list["items"].as_array().expect("a list").iter().rev();
+        let told = events.map(|event| {
+            assert_eq!(event["subject"], SECOND, "{event:#}");
+            let text = |value: &Value| value.as_str().expect("a text").to_owned();
+            let occurrence = &event["occurrence"];
+            let (from, to) = (text(&occurrence["args"]["from"]), text(&occurrence["args"]["to"]));
+            (format!("{from} to {to}"), text(&occurrence["severity"]))
+        });
+        told.collect()
+    }
+
     fn is(&self, entity: &str) -> (String, String) {
         let entity = self.centre.entity(entity).expect("it is known");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -88,6 +102,7 @@ fn each_line_answers_for_itself() {
     }
     let branch = Branch::open();
     let begins = wait::now_ms();
+    let following = branch.centre.client.events("/api/v1/events");
     let cut = branch.net.cut(1);
     let first = branch.await_code(FIRST, "link_cut");
     assert_eq!(first["health"], "down");
@@ -109,6 +124,17 @@ fn each_line_answers_for_itself() {
     let ends = wait::now_ms();
     branch.await_code(FIRST, "link_up");
     does(SECOND, "standby");
+    let both = ["standby to backup", "backup to standby"].map(str::to_owned).into_iter();
+    let both: Vec<_> = both.zip(["warning", "info"].map(str::to_owned)).collect();
+    wait::until_true("that it took over and waits again is told", SEEN, || branch.took_over() == both);
+    let metric = "wasl_occurrences_total{site=\"one\",code=\"activity_changed\"} 2";
+    assert!(branch.centre.metrics().contains(metric), "{}", branch.centre.metrics());
+    let said = branch.centre.wasl(&["events", "--subject", SECOND, "--code", "activity_changed"]);
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("Takes over: ") && said.contains("Waits again: "), "{said}");
+    let streamed =
+        following.so_far().iter().filter(|e| e.json()["occurrence"]["code"] == "activity_changed").count();
+    assert_eq!(streamed, 2);
     let months = branch.centre.client.json("/api/v1/links/first/months");
     let (month, outage) = (&months["items"][0], &months["items"][0]["outages"][0]);
     assert_eq!((&month["outages_total"], &outage["placed"]), (&1.into(), &false.into()), "{month:#}");
@@ -124,6 +150,25 @@ fn each_line_answers_for_itself() {
     assert_eq!(branch.is(SECOND).0, "ok");
     carrier.heal();
     branch.await_code(FIRST, "link_up");
+}
+
+/// Catches: a failover that is told anew at each start of the controller, or while nobody knows of the lines.
+#[test]
+fn a_failover_is_told_once_whatever_becomes_of_the_controller() {
+    if let Err(reason) = packages::need_network() {
+        skip!("a_failover_is_told_once_whatever_becomes_of_the_controller", reason);
+    }
+    let mut branch = Branch::open();
+    let cut = branch.net.cut(1);
+    wait::until_true("that it took over is told", SEEN, || branch.took_over().len() == 1);
+    branch.centre.daemon.kill();
+    branch.centre.start_again();
+    branch.centre.await_agent("gw");
+    branch.await_code(FIRST, "link_cut");
+    wait::during(Duration::from_secs(4), || assert_eq!(branch.took_over().len(), 1));
+    cut.heal();
+    wait::until_true("that it waits again is told", SEEN, || branch.took_over().len() == 2);
+    assert_eq!(branch.took_over()[1].0, "backup to standby");
 }
 
 /// Catches: a line that is named by an address, whose probes leave by another, because the kernel chooses the way by where

@@ -20,4 +20,5 @@ mod simulate;
 mod stamp;
 mod traps;
 mod trust;
+mod vanished;
 mod watched;

@@ -51,6 +51,8 @@ pub struct InterfaceReading {
 pub struct Deltas {
     host: Option<(HostReading, Instant)>,
     interfaces: HashMap<String, (InterfaceReading, Instant)>,
+    /// Those that the last reading did not have and the one before had.
+    missed: HashSet<String>,
 }
 
 impl Deltas {
@@ -115,10 +117,19 @@ impl Deltas {
         sample
     }
 
-    /// Forgets interfaces that are gone.
-    pub fn forget_all_but<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+    /// Forgets interfaces that are not among these. Which are gone: two readings in a row did not have them. A reading
+    /// without any interface is one that failed, and says nothing.
+    pub fn forget_all_but<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> Vec<String> {
         let names: HashSet<&str> = names.collect();
-        self.interfaces.retain(|name, _| names.contains(name.as_str()));
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let is_missing = |name: &str| !names.contains(name);
+        let mut gone: Vec<String> = self.missed.drain().filter(|name| is_missing(name)).collect();
+        gone.sort_unstable();
+        self.missed.extend(self.interfaces.keys().filter(|name| is_missing(name)).cloned());
+        self.interfaces.retain(|name, _| !is_missing(name));
+        gone
     }
 }
 
@@ -164,7 +175,28 @@ mod tests {
         let reset = deltas.interface(&reading(9, 10), start + Duration::from_secs(4));
         assert_eq!((reset.receive_bytes, reset.voided), (None, Some(VoidReason::Implausible)));
         assert_eq!(reset.transmit_bytes, Some(Bytes(0)), "the other counters still count");
-        deltas.forget_all_but(std::iter::empty());
+        deltas.forget_all_but(["eth0"].into_iter());
         assert_eq!(deltas.interface(&reading(9, 10), start).voided, Some(VoidReason::First));
+    }
+
+    /// Catches: a tunnel that was taken down and that the views show for ever; and one that one reading missed and that
+    /// leaves them.
+    #[test]
+    fn an_interface_that_two_readings_did_not_have_is_gone() {
+        let mut deltas = Deltas::default();
+        let now = Instant::now();
+        let mut read = |names: &[&str]| {
+            for name in names {
+                deltas.interface(&InterfaceReading { name: (*name).to_owned(), ..Default::default() }, now);
+            }
+            deltas.forget_all_but(names.iter().copied())
+        };
+        assert!(read(&["eth0", "wg0"]).is_empty());
+        assert!(read(&["eth0"]).is_empty(), "once");
+        assert!(read(&["eth0", "wg0"]).is_empty(), "it is back");
+        assert!(read(&["eth0"]).is_empty());
+        assert!(read(&[]).is_empty(), "nothing could be read");
+        assert_eq!(read(&["eth0"]), ["wg0"]);
+        assert!(read(&["eth0"]).is_empty(), "it is told once");
     }
 }

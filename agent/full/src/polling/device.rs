@@ -1,6 +1,5 @@
 //! One device: its polls, what is kept between them, and what people are told when it does not answer.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -10,16 +9,17 @@ use wasl_agent_core::secrets::Secrets;
 use wasl_model::assignment::{DeviceAssignment, SnmpAccess};
 use wasl_model::profile::Profile;
 use wasl_model::units::{Count, Millis};
-use wasl_model::{DeviceSample, EntityKind, NoticeCode, Severity, Subject, Timestamp, VoidReason};
+use wasl_model::{DeviceSample, EntityKind, NoticeCode, Severity, Subject, Timestamp, Value, VoidReason};
 use wasl_probe::lldp::Announcement;
 use wasl_probe::snmp::quarantine::{Quarantine, Turn};
 
 use super::client::{self, ConnectError, Keys, Network, SnmpClient, SnmpError, UdpClient};
 use super::counters::Reading;
+use super::known::Known;
 use super::partial::{self, Stretch};
-use super::past::{KEPT, Past};
+use super::past::Past;
 use super::rounds::Beat;
-use super::tables::{Answer, Tables};
+use super::tables::{Answer, Sensors, Tables};
 use super::wake::{Bell, Bells};
 use crate::discovery::neighbours::Neighbours;
 
@@ -75,7 +75,8 @@ pub(super) struct Poller {
     keys: Option<Keys>,
     tables: Tables,
     quarantine: Quarantine,
-    known: HashMap<Subject, Past>,
+    interfaces: Known<Past>,
+    sensors: Known<()>,
     neighbours: Neighbours,
     /// What of the interfaces could not be read, and of the sensors.
     unread: [Stretch; 2],
@@ -105,7 +106,8 @@ impl Poller {
             keys: None,
             tables,
             quarantine: Quarantine::default(),
-            known: HashMap::new(),
+            interfaces: Known::default(),
+            sensors: Known::default(),
             neighbours: Neighbours::new([]),
             unread: Default::default(),
         }
@@ -169,20 +171,20 @@ impl Poller {
                 self.reporter.clear(subject(&self.device), NoticeCode::DeviceSilent).await;
                 sample.uptime = answer.uptime.map(|ticks| Millis(u64::from(ticks) * 10));
                 sample.interfaces = Some(Count(answer.readings.len() as u64));
-                let sensors_failed = answer.sensor_faults.as_ref().map_or(0, Vec::len);
+                let sensors_failed = answer.sensors.as_ref().map_or(0, |sensors| sensors.faults.len());
                 sample.columns_failed = Some(Count((answer.faults.len() + sensors_failed) as u64));
                 self.unread[0].note(answer.faults);
-                if let Some(faults) = answer.sensor_faults {
-                    self.unread[1].note(faults);
+                if let Some(sensors) = &answer.sensors {
+                    self.unread[1].note(sensors.faults.clone());
                 }
                 self.tell_unread().await;
-                for (subject, sample) in answer.sensors {
-                    self.reporter.report(subject, sample).await;
+                if let Some(sensors) = answer.sensors {
+                    self.sense(sensors).await;
                 }
                 if let Some(neighbours) = answer.neighbours {
                     self.meet(neighbours).await;
                 }
-                sample.voided = Some(Count(self.compare(answer.readings).await));
+                sample.voided = Some(Count(self.compare(answer.readings, answer.whole).await));
             }
             Err(error) => {
                 // The client goes, so that the next poll reads the secrets and resolves the name anew.
@@ -237,14 +239,29 @@ impl Poller {
         self.reporter.raise(subject(&self.device), code, Severity::Error, wasl_runtime::chain(error)).await;
     }
 
-    /// Reports each interface against its previous reading; how many increments could not be told.
-    async fn compare(&mut self, readings: Vec<(Subject, Reading)>) -> u64 {
+    /// Reports what the sensors say, and which are gone.
+    async fn sense(&mut self, Sensors { samples, present, whole, .. }: Sensors) {
+        let now = self.epoch.elapsed();
+        for subject in &present {
+            self.sensors.still(subject, now);
+        }
+        for (subject, sample) in samples {
+            self.sensors.see(&subject, now);
+            self.reporter.report(subject, sample).await;
+        }
+        for subject in self.sensors.end(whole, now) {
+            self.reporter.report(subject, Value::Gone).await;
+        }
+    }
+
+    /// Reports each interface against its previous reading, and which are gone; how many increments could not be told.
+    async fn compare(&mut self, readings: Vec<(Subject, Reading)>, whole: bool) -> u64 {
         let (now, wall) = (self.epoch.elapsed(), Timestamp::from(SystemTime::now()));
         self.bell.learn(readings.iter().map(|(subject, reading)| (reading.index, subject.clone())).collect());
         let mut voided = 0;
         for (subject, reading) in readings {
             let at = wall.minus(now.saturating_sub(reading.at));
-            let past = self.known.entry(subject.clone()).or_default();
+            let past = self.interfaces.see(&subject, now);
             let (samples, voids) = past.take(reading, self.beat.every() * STATUS_FOR);
             voided += voids;
             if samples.iter().any(|sample| sample.voided == Some(VoidReason::Implausible)) {
@@ -257,7 +274,9 @@ impl Poller {
                 self.reporter.report_at(subject.clone(), at, sample).await;
             }
         }
-        self.known.retain(|_, past| now.saturating_sub(past.at()) < KEPT);
+        for subject in self.interfaces.end(whole, now) {
+            self.reporter.report(subject, Value::Gone).await;
+        }
         voided
     }
 }

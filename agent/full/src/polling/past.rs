@@ -13,8 +13,8 @@ use wasl_model::InterfaceSample;
 
 use super::counters::{self, Counter, Reading};
 
-/// How long the reading of an interface that is gone is kept, so that one that returns has no gap.
-pub(crate) const KEPT: Duration = Duration::from_hours(1);
+/// A reading that is older than this is compared with no longer.
+const KEPT: Duration = Duration::from_hours(1);
 
 /// One interface as it was.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,11 +26,6 @@ pub(crate) struct Past {
 }
 
 impl Past {
-    /// When something of the interface was last read.
-    pub(crate) fn at(&self) -> Duration {
-        self.readings.iter().map(|reading| reading.at).max().unwrap_or_default()
-    }
-
     /// Takes the next reading in. What happened since the ones before, in one sample for each stretch of time, the one
     /// with the bytes last; and how many increments had to be left out. Where the reading missed whether the interface
     /// is up, what was known is told for so long as it is `fresh`.
@@ -199,7 +194,8 @@ mod tests {
         let mut past = Past::default();
         past.take(port(0, Some(1_000), Some(5)), FRESH);
         past.take(port(3_600, None, Some(5)), FRESH);
-        assert_eq!((past.readings.len(), past.at()), (1, Duration::from_secs(3_600)));
+        let kept: Vec<_> = past.readings.iter().map(|reading| reading.at).collect();
+        assert_eq!(kept, [Duration::from_secs(3_600)]);
         let (samples, voids) = past.take(port(3_610, Some(9_000), Some(5)), FRESH);
         assert_eq!(
             (samples[0].voided, voids),

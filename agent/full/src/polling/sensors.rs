@@ -13,8 +13,8 @@ use wasl_model::units::{
     Ppm, TurnsPerMinute,
 };
 use wasl_model::{EntityKind, SensorSample, SensorState, Subject};
-use wasl_probe::snmp::Datum;
 use wasl_probe::snmp::walk::{Row, Table};
+use wasl_probe::snmp::{Datum, Oid};
 
 use super::rates::Rates;
 
@@ -62,7 +62,7 @@ pub(crate) fn column_name(profile: &Profile, column: &ObjectName) -> String {
     }
 }
 
-/// The sensors of `device` in the rows of [`columns`]; those that are rates from the second poll on.
+/// The sensors of `device` in the rows of [`columns`] that say something; those that are rates from the second poll on.
 pub(crate) fn samples(
     device: &str,
     profile: &Profile,
@@ -75,11 +75,7 @@ pub(crate) fn samples(
     let mut found = Vec::new();
     for (place, sensor) in profile.sensors.iter().enumerate() {
         let seen = Seen { columns: &columns, sensor };
-        let left_out = seen.left_out(table);
-        let counts = |index: &[u32], row| seen.counts(row) && !left_out.contains(index);
-        let rows: Vec<_> = table.rows.iter().filter(|(index, row)| counts(index, row)).collect();
-        let alone = matches!(rows.as_slice(), [(index, _)] if **index == [0]);
-        for (index, row) in rows {
+        for (index, row, name) in seen.rows(device, table) {
             let sample = if sensor.measures == Quantity::Rate && sensor.typed.is_none() {
                 let cell = seen.cell(row, Some(&sensor.column));
                 let rate = cell.and_then(|cell| rates.tell(place, index, row, cell));
@@ -88,33 +84,34 @@ pub(crate) fn samples(
                 seen.sample(row)
             };
             let Some(sample) = sample else { continue };
-            let mut name = cut(&sensor.name, NAME_BYTES / 2).to_owned();
-            if !alone {
-                let numbers = || index.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
-                let label = seen.cell(row, sensor.label.as_ref()).and_then(Datum::text);
-                if !name.is_empty() {
-                    name.push(' ');
-                }
-                let given = || match index.as_slice() {
-                    [number] => sensor.rows.get(number).cloned(),
-                    _ => None,
-                };
-                name.push_str(&label.or_else(given).unwrap_or_else(numbers));
-            }
-            let text = format!("{device}/{}", cut(&name, NAME_BYTES));
-            let mut subject = Subject::lenient(EntityKind::Sensor, &text);
-            let mut nth = 1;
-            while !taken.insert(subject.id.clone()) {
-                nth += 1;
-                subject = Subject::lenient(EntityKind::Sensor, &format!("{text} {nth}"));
-            }
-            found.push((subject, sample));
+            found.push((own(&name, &mut taken), sample));
             if found.len() >= MOST {
                 return found;
             }
         }
     }
     found
+}
+
+/// The sensors that `device` has, also those of which nothing can be told at the moment. Where several have one name,
+/// there are as many of that name as rows.
+pub(crate) fn present(device: &str, profile: &Profile, table: &Table) -> Vec<Subject> {
+    let columns = columns(profile);
+    let mut taken = HashSet::new();
+    let of = |sensor| Seen { columns: &columns, sensor }.rows(device, table);
+    let rows = profile.sensors.iter().flat_map(of);
+    rows.map(|(_, _, name)| own(&name, &mut taken)).collect()
+}
+
+/// A subject that no other sensor of the profile has.
+fn own(name: &str, taken: &mut HashSet<String>) -> Subject {
+    let mut subject = Subject::lenient(EntityKind::Sensor, name);
+    let mut nth = 1;
+    while !taken.insert(subject.id.clone()) {
+        nth += 1;
+        subject = Subject::lenient(EntityKind::Sensor, &format!("{name} {nth}"));
+    }
+    subject
 }
 
 fn cut(text: &str, most: usize) -> &str {
@@ -132,6 +129,37 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
+    /// Its rows, with the names that they have by themselves.
+    fn rows<'t>(&self, device: &str, table: &'t Table) -> Vec<(&'t Oid, &'t Row, String)> {
+        let left_out = self.left_out(table);
+        let counts = |index: &[u32], row| self.counts(row) && !left_out.contains(index);
+        let rows: Vec<_> = table.rows.iter().filter(|(index, row)| counts(index, row)).collect();
+        let alone = matches!(rows.as_slice(), [(index, _)] if **index == [0]);
+        rows.into_iter()
+            .map(|(index, row)| {
+                let name = self.name(index, row, alone);
+                (index, row, format!("{device}/{}", cut(&name, NAME_BYTES)))
+            })
+            .collect()
+    }
+
+    fn name(&self, index: &[u32], row: &Row, alone: bool) -> String {
+        let mut name = cut(&self.sensor.name, NAME_BYTES / 2).to_owned();
+        if !alone {
+            let numbers = || index.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
+            let label = self.cell(row, self.sensor.label.as_ref()).and_then(Datum::text);
+            if !name.is_empty() {
+                name.push(' ');
+            }
+            let given = || match index {
+                [number] => self.sensor.rows.get(number).cloned(),
+                _ => None,
+            };
+            name.push_str(&label.or_else(given).unwrap_or_else(numbers));
+        }
+        name
+    }
+
     fn cell<'r>(&self, row: &'r Row, column: Option<&ObjectName>) -> Option<&'r Datum> {
         let place = self.columns.iter().position(|c| Some(c) == column)?;
         row.cells.get(&place)

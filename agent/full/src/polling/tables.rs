@@ -32,6 +32,8 @@ const SENSORS_EVERY: Duration = Duration::from_secs(30);
 const NEIGHBOURS_EVERY: Duration = Duration::from_mins(5);
 /// What a device may have is asked for so often in vain before it is left alone for an hour.
 const EMPTY_READS: u32 = 3;
+/// A device that has just started lists its cards and ports one after the other, in hundredths of a second of its uptime.
+const STARTING: u32 = 5 * 60 * 100;
 /// `sysObjectID`, without its instance.
 const SYS_OBJECT_ID: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 2];
 
@@ -40,14 +42,26 @@ pub(super) struct Answer {
     /// `sysUpTime`, in hundredths of a second.
     pub uptime: Option<u32>,
     pub readings: Vec<(Subject, Reading)>,
+    /// The interfaces are all that the device has.
+    pub whole: bool,
     /// What the device's sensors say, where they were read.
-    pub sensors: Vec<(Subject, SensorSample)>,
+    pub sensors: Option<Sensors>,
     /// Who is at the device's ports, where it was read.
     pub neighbours: Option<Vec<(String, Announcement)>>,
     /// Columns of interfaces that could not be read to their end, and why.
     pub faults: Faults,
-    /// And of sensors, where these were read.
-    pub sensor_faults: Option<Faults>,
+}
+
+/// What a reading of a device's sensors brought.
+#[derive(Default)]
+pub(super) struct Sensors {
+    pub samples: Vec<(Subject, SensorSample)>,
+    /// All that the device has, also those that say nothing at the moment.
+    pub present: Vec<Subject>,
+    /// These are all; a part of the device that has died and left no row is no proof of that.
+    pub whole: bool,
+    /// What could not be read.
+    pub faults: Faults,
 }
 
 /// One device's tables.
@@ -150,9 +164,7 @@ impl Tables {
         let way = Way { client, pace: Mutex::new(pace), epoch: self.epoch, deadline };
         let mut answer = self.read(&way).await;
         if let Ok(answer) = &mut answer {
-            if let Some((sensors, faults)) = self.read_sensors(&way).await {
-                (answer.sensors, answer.sensor_faults) = (sensors, Some(faults));
-            }
+            answer.sensors = self.read_sensors(&way).await;
             answer.neighbours = self.read_neighbours(&way).await;
         }
         self.pace = Some(way.pace.into_inner().unwrap_or_else(PoisonError::into_inner));
@@ -224,31 +236,28 @@ impl Tables {
             }
             _ => Vec::new(),
         };
-        Ok(Answer {
-            uptime: traffic.uptime,
-            readings,
-            sensors: Vec::new(),
-            neighbours: None,
-            faults,
-            sensor_faults: None,
-        })
+        // A table without a row is one that the device failed to fill.
+        let whole = faults.is_empty() && !readings.is_empty() && !self.is_starting();
+        Ok(Answer { uptime: traffic.uptime, readings, whole, sensors: None, neighbours: None, faults })
+    }
+
+    /// Whether the device may not have listed all its parts yet.
+    fn is_starting(&self) -> bool {
+        self.uptime.is_some_and(|(ticks, _)| ticks < STARTING)
     }
 
     /// The sensors and what of them could not be read, where it is time for them. Which profiles are for the device is
     /// found out once an hour; while that cannot be asked, the device is what it was.
-    async fn read_sensors<C: SnmpClient>(
-        &mut self,
-        way: &Way<'_, C>,
-    ) -> Option<(Vec<(Subject, SensorSample)>, Faults)> {
+    async fn read_sensors<C: SnmpClient>(&mut self, way: &Way<'_, C>) -> Option<Sensors> {
         let now = self.epoch.elapsed();
         let due = self.sensors_read.is_none_or(|at| now.saturating_sub(at) >= SENSORS_EVERY);
         if self.instruments.is_empty() || !due {
             return None;
         }
         self.sensors_read = Some(now);
-        let (mut found, mut faults) = (Vec::new(), Faults::new());
+        let mut found = Sensors { whole: !self.is_starting(), ..Sensors::default() };
         if self.object_read.is_none_or(|at| now.saturating_sub(at) >= FIXED_FOR) {
-            faults.extend(self.read_object(way, now).await);
+            found.faults.extend(self.read_object(way, now).await);
         }
         for instrument in &mut self.instruments {
             if !instrument.counts(self.object.as_deref()) {
@@ -256,18 +265,25 @@ impl Tables {
             }
             let columns: Vec<&[u32]> = instrument.columns.iter().map(Vec::as_slice).collect();
             let known = std::mem::take(&mut instrument.known);
-            let Ok(mut table) = way.walk(&columns, &[], 1, known, false).await else { break };
+            let Ok(mut table) = way.walk(&columns, &[], 1, known, false).await else {
+                found.whole = false;
+                break;
+            };
             instrument.known = std::mem::take(&mut table.known);
             instrument.note(&table);
+            found.whole &= !(instrument.seen && table.rows.is_empty());
             for &(column, fault) in &table.faults {
                 let fault = (sensors::column_name(&instrument.profile, &instrument.columns[column]), fault);
-                if !faults.contains(&fault) {
-                    faults.push(fault);
+                if !found.faults.contains(&fault) {
+                    found.faults.push(fault);
                 }
             }
-            found.extend(sensors::samples(&self.device, &instrument.profile, &table, &mut instrument.rates));
+            let Instrument { profile, rates, .. } = instrument;
+            found.samples.extend(sensors::samples(&self.device, profile, &table, rates));
+            found.present.extend(sensors::present(&self.device, profile, &table));
         }
-        Some((found, faults))
+        found.whole &= found.faults.is_empty();
+        Some(found)
     }
 
     /// Asks what kind of device it is; why that could not be told, if so.

@@ -371,7 +371,8 @@ fn wasl_scalars(value: &Value) -> u64 {
         | Value::Notice(_)
         | Value::Event(_)
         | Value::Neighbour(_)
-        | Value::Station(_) => 0,
+        | Value::Station(_)
+        | Value::Gone => 0,
     }
 }
 

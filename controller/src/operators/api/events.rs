@@ -119,7 +119,7 @@ fn is_list(wanted: &Wanted, headers: &HeaderMap) -> bool {
 }
 
 /// Events: changes of health, and what happened otherwise (traps, unknown stations, other neighbours, address
-/// conflicts).
+/// conflicts, interfaces that went, lines that took over).
 ///
 /// With `Accept: application/json`, or with any parameter but `after`, a list, the newest first. With `Accept:
 /// text/event-stream`, or with nothing but `after`, a stream of server-sent events, each a JSON document: of the type

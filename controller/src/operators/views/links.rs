@@ -165,7 +165,8 @@ pub(in crate::operators) fn meter<'a>(
 ) -> Option<(Meter, &'a Latest, bool)> {
     let told = lines::meters(settings, link).into_iter().filter_map(|meter| {
         let latest = live.values.get(&(meter.agent.clone(), meter.interface.clone()))?;
-        let old = !latest.is_of_now(every(settings, &meter.agent, &meter.interface), now);
+        let every = every(settings, &meter.agent, &meter.interface);
+        let old = latest.value == Value::Gone || !latest.is_of_now(every, now);
         Some((meter, latest.as_ref(), old))
     });
     // Of equals the first is found.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasl_model::{EntityKind, Subject, Timestamp, Value};
+use wasl_model::{EntityKind, InterfaceSample, Subject, Timestamp, Value};
 use wasl_pages::view::{DeviceView, DiskView, InterfaceView, KindTotal, MachineView, PortsView, TargetView};
 use wasl_settings::Settings;
 
@@ -64,7 +64,11 @@ pub(super) fn interface(
     let latest = latest(live, entity)?;
     let is_of_now = is_of_now(settings, entity, latest, now);
     let rate = |field| number(&latest.value, field).filter(|_| is_of_now);
-    let Value::Interface(interface) = &latest.value else { return None };
+    let interface = match &latest.value {
+        Value::Interface(interface) => interface.clone(),
+        Value::Gone => InterfaceSample::default(),
+        _ => return None,
+    };
     Some(InterfaceView {
         id: entity.subject.id.clone(),
         name: entity.subject.id.split_once('/').map(|(_, name)| name.to_owned())?,
@@ -175,8 +179,8 @@ fn ports(settings: &Settings, board: &Board, live: &State, device: &Entity, now:
 mod tests {
     use std::time::Duration;
 
+    use wasl_model::Observation;
     use wasl_model::health::{EntityState, Health, Reason};
-    use wasl_model::{InterfaceSample, Observation};
 
     use super::*;
     use crate::live::Live;

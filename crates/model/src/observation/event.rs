@@ -30,6 +30,10 @@ words!(
         NeighbourChanged = 9 "neighbour_changed",
         /// Two stations answer for one address of a subnet.
         AddressConflict = 10 "address_conflict",
+        /// An interface or a sensor is no longer there, as its device or machine shows.
+        Gone = 11 "gone",
+        /// A link does something else than before: it takes over from others, or waits again.
+        ActivityChanged = 12 "activity_changed",
     }
 );
 

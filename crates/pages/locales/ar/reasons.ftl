@@ -32,6 +32,7 @@ reason-disk_read_only = مركّب للقراءة فقط
 reason-interface_up = تعمل
 reason-interface_down = لا إشارة على الخط
 reason-interface_unused = غير مستعملة: لا إشارة، ولا شيء يعتمد عليها
+reason-interface_gone = لم تعد هذه الواجهة موجودة
 reason-interface_disabled = معطّلة عن قصد
 reason-interface_errors = أخطاء بمعدل { $per_second }
 reason-target_answers = يستجيب خلال { $rtt_ms }

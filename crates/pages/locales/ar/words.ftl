@@ -333,6 +333,10 @@ occurrence-traps_dropped = لم تُحفظ بعض بلاغات الجهاز وا
 occurrence-unknown_station = المحطات المتحدثة على الشبكة الفرعية أكثر من عناوينها
 occurrence-neighbour_changed = تغيّر الجار عند المنفذ أو غاب
 occurrence-address_conflict = لمحطتين العنوان نفسه
+occurrence-gone = اختفت من قائمة الجهاز الذي كان يعرضها
+occurrence-activity_changed = تغيّر ما تفعله الوصلة
+occurrence-takes-over = تتولى الحركة: من الانتظار إلى الاحتياط، فكل الوصلات الرئيسية بين موقعيها متوقفة
+occurrence-waits-again = تعود إلى الانتظار بعد أن كانت تحمل الحركة احتياطًا
 occurrence-stranger = محطة ليست في أي قائمة: { $mac } بالعنوان { $ip } على { $interface }
 occurrence-strangers =
     { $count ->

@@ -25,6 +25,7 @@ reason-disk_read_only = Mounted read-only
 reason-interface_up = Up
 reason-interface_down = Has no carrier
 reason-interface_unused = Not in use: no carrier, and nothing depends on it
+reason-interface_gone = There is no such interface any more
 reason-interface_disabled = Switched off on purpose
 reason-interface_errors = { $per_second } errors
 reason-target_answers = Answers in { $rtt_ms }

@@ -245,6 +245,10 @@ occurrence-traps_dropped = Some of the device's reports were not kept one by one
 occurrence-unknown_station = More stations speak on the subnet than it has addresses
 occurrence-neighbour_changed = Another neighbour is at the port, or none
 occurrence-address_conflict = Two stations have the same address
+occurrence-gone = Gone: its device or machine lists it no more
+occurrence-activity_changed = Does something else than before
+occurrence-takes-over = Takes over: from standby to backup, as all primaries between its places are down
+occurrence-waits-again = Waits again: from backup to standby
 occurrence-stranger = A station that is on no list: { $mac } with the address { $ip } on { $interface }
 occurrence-strangers =
     { $count ->

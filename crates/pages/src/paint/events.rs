@@ -41,7 +41,9 @@ impl Painter<'_> {
             let _ = write!(out.0, " <span class=\"meta\">{}</span>", escape(&self.t("event-late")));
         }
         // Where the sentence has all the figures, the agent's words would only say it again.
-        if !matches!(*code, "unknown_station" | "address_conflict") && !detail.is_empty() {
+        if !matches!(*code, "unknown_station" | "address_conflict" | "gone" | "activity_changed")
+            && !detail.is_empty()
+        {
             let shown: String = detail.chars().take(DETAIL).collect();
             let more = if detail.chars().nth(DETAIL).is_some() { "…" } else { "" };
             let _ = write!(

@@ -22,6 +22,11 @@ impl Texts {
                 }
                 _ => given(&["subnet", "places"]).map(|figures| ("occurrence-crowd", figures)),
             },
+            "activity_changed" => match args.get("to").map(String::as_str) {
+                Some("backup") => Some(("occurrence-takes-over", Vec::new())),
+                Some("standby") => Some(("occurrence-waits-again", Vec::new())),
+                _ => None,
+            },
             "address_conflict" => {
                 given(&["ip", "mac", "other_mac"]).map(|figures| ("occurrence-conflict", figures))
             }

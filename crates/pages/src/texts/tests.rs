@@ -319,6 +319,13 @@ fn what_happened_is_told_with_its_figures_where_they_are_there() {
         told("unknown_station", &[("subnet", "fd00:7::/64"), ("places", "1024")]),
         "More than 1024 stations speak on the subnet fd00:7::/64; those beyond are not listed"
     );
+    assert_eq!(
+        told("activity_changed", &[("from", "standby"), ("to", "backup")]),
+        "Takes over: from standby to backup, as all primaries between its places are down"
+    );
+    assert_eq!(told("activity_changed", &[("to", "standby")]), "Waits again: from backup to standby");
+    assert_eq!(told("activity_changed", &[]), "Does something else than before");
+    assert_eq!(told("gone", &[("name", "Gi0/3")]), "Gone: its device or machine lists it no more");
     assert_eq!(told("address_conflict", &[]), "Two stations have the same address");
     assert_eq!(told("of_a_later_version", &stranger), "of_a_later_version");
     let arabic = texts.occurrence(Lang::Ar, "unknown_station", &args(&stranger));

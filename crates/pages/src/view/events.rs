@@ -12,7 +12,7 @@ pub struct ChangeView {
     pub at: Timestamp,
     /// Which entity; `None` where it is the one that the page is about.
     pub subject: Option<Subject>,
-    /// What it became; `None` where it left the configuration.
+    /// What it became; `None` where it is no longer followed.
     pub health: Option<Health>,
     /// Why.
     pub reason: Option<Reason>,

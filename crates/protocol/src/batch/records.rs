@@ -72,6 +72,7 @@ pub(super) fn write(value: &Value) -> Option<wire::What> {
             seen: t.seen,
             crowded: t.crowded,
         })),
+        Value::Gone => Some(wire::What::Gone(wire::Gone {})),
         Value::Host(_)
         | Value::Disk(_)
         | Value::Interface(_)
@@ -124,6 +125,7 @@ pub(super) fn read(what: Option<&wire::What>) -> Read {
         }
         Some(wire::What::Station(s)) => station(s).map_or(Read::Invalid, |s| Read::Value(Box::new(s.into()))),
         Some(wire::What::Talkers(t)) => talkers(t).map_or(Read::Invalid, |t| Read::Value(Box::new(t.into()))),
+        Some(wire::What::Gone(_)) => Read::Value(Box::new(Value::Gone)),
     }
 }
 

@@ -124,6 +124,7 @@ fn occasional(at: i64) -> Vec<Observation> {
         about(EntityKind::Interface, "sw/Gi0/3", trap.into()),
         about(EntityKind::Neighbour, "gw/eth0/52:54:00:12:34:56", neighbour.into()),
         about(EntityKind::Station, "jenin/52:54:00:12:34:57", station.into()),
+        about(EntityKind::Interface, "sw/Gi0/4", Value::Gone),
     ]
 }
 
@@ -217,6 +218,20 @@ fn a_table_and_a_column_of_a_later_version_are_skipped_and_counted() {
     assert_eq!(decoded.observations, [target(1, 1000), target(2, 1001)]);
     assert_eq!(decoded.unknown, 2 + 1 + 1);
     assert_eq!(decoded.invalid, 0);
+}
+
+/// Catches: an agent that has a link or itself leave the views.
+#[test]
+fn only_an_interface_or_a_sensor_can_be_gone() {
+    let gone = |kind| Observation {
+        subject: Subject::new(kind, "sw/x").expect("valid"),
+        at: Timestamp(1),
+        value: Value::Gone,
+    };
+    let all: Vec<Observation> = EntityKind::ALL.iter().copied().map(gone).collect();
+    let decoded = decode(&encode(&all)).expect("readable");
+    assert_eq!(decoded.observations, [gone(EntityKind::Interface), gone(EntityKind::Sensor)]);
+    assert_eq!(decoded.invalid, all.len() as u64 - 2);
 }
 
 #[test]

@@ -73,7 +73,7 @@ pub(super) struct Record {
     /// Milliseconds after `base_ms`.
     #[prost(sint64, tag = "2")]
     pub time: i64,
-    #[prost(oneof = "What", tags = "3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "What", tags = "3, 4, 5, 6, 7, 8, 9")]
     pub what: Option<What>,
 }
 
@@ -91,6 +91,8 @@ pub(super) enum What {
     Station(Station),
     #[prost(message, tag = "8")]
     Talkers(Talkers),
+    #[prost(message, tag = "9")]
+    Gone(Gone),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -200,3 +202,7 @@ pub(super) struct Talker {
     #[prost(uint64, tag = "3")]
     pub up: u64,
 }
+
+/// The subject is no longer there.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Gone {}

@@ -117,7 +117,10 @@ fn tables() -> Tables {
 async fn poll(tables: &mut Tables, device: &Device, wait: Duration) -> (usize, Option<Faults>) {
     tokio::time::advance(wait).await;
     let answer = tables.poll(device, Instant::now() + Duration::from_secs(5)).await.expect("it answers");
-    (answer.sensors.len(), answer.sensor_faults)
+    match answer.sensors {
+        Some(sensors) => (sensors.samples.len(), Some(sensors.faults)),
+        None => (0, None),
+    }
 }
 
 const LATER: Duration = Duration::from_secs(31);
@@ -172,4 +175,46 @@ async fn only_what_was_never_there_is_left_alone() {
     assert_eq!(device.asked(VALUE), EMPTY_READS as usize);
     poll(&mut tables, &device, FIXED_FOR).await;
     assert_eq!(device.asked(VALUE), 1, "looked for once an hour");
+}
+
+/// Catches: a sensor that is called gone although it only has no value at the moment, or although the part of the device
+/// that knows of it has died.
+#[tokio::test(start_paused = true)]
+async fn a_sensor_is_gone_only_from_a_table_that_has_others_and_has_been_read() {
+    let (device, mut tables) = (Device::new(), tables());
+    let row = |index: u32| [VALUE, &[index]].concat();
+    device.set(row(0), None);
+    for index in [1, 2] {
+        device.set(row(index), Some(Datum::Number(20)));
+    }
+    let mut read = async |after: Duration| {
+        tokio::time::advance(after).await;
+        let answer = tables.poll(&device, Instant::now() + Duration::from_secs(5)).await.expect("it answers");
+        let sensors = answer.sensors.expect("it was time for them");
+        let ids = |subjects: &mut dyn Iterator<Item = &Subject>| -> Vec<String> {
+            subjects.map(|subject| subject.id["r/inlet ".len()..].to_owned()).collect()
+        };
+        let told = ids(&mut sensors.samples.iter().map(|(subject, _)| subject));
+        (told, ids(&mut sensors.present.iter()), sensors.whole)
+    };
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        read(Duration::ZERO).await,
+        (names(&["1", "2"]), names(&["1", "2"]), false),
+        "it has just started"
+    );
+    let settled = Duration::from_secs(300);
+    device.set(row(2), Some(Datum::Other));
+    assert_eq!(
+        read(settled).await,
+        (names(&["1"]), names(&["1", "2"]), true),
+        "it is there and says nothing"
+    );
+    device.set(row(2), None);
+    assert_eq!(read(LATER).await, (names(&["1"]), names(&["1"]), true));
+    device.lose(Some(VALUE));
+    assert_eq!(read(LATER).await, (names(&[]), names(&[]), false));
+    device.lose(None);
+    device.set(row(1), None);
+    assert_eq!(read(LATER).await, (names(&[]), names(&[]), false), "not one row");
 }

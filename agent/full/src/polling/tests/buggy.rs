@@ -6,6 +6,8 @@ use tokio::net::UdpSocket;
 
 use super::*;
 
+mod gone;
+
 /// A value's tag and content (X.690; RFC 2578 7.1).
 type Raw = (u8, Vec<u8>);
 
@@ -35,7 +37,33 @@ enum Habit {
     Lossy,
     /// Two rows of `ifHCInOctets` and the columns beside it come; what is asked behind them is lost.
     Broken,
+    /// The port of this number is gone.
+    Without(u32),
+    /// It is gone, and replies are lost as with [`Self::Broken`].
+    BrokenWithout(u32),
+    /// It is gone, and the device has just started.
+    StartingWithout(u32),
 }
+
+impl Habit {
+    /// Whether it has no object of this name at the moment.
+    fn hides(self, name: &[u32]) -> bool {
+        let (Self::Without(port) | Self::BrokenWithout(port) | Self::StartingWithout(port)) = self else {
+            return false;
+        };
+        let is_column = [PLAIN, EXTENDED].iter().any(|table| name.starts_with(table));
+        is_column && name.last() == Some(&port)
+    }
+
+    fn loses_replies(self) -> bool {
+        matches!(self, Self::Broken | Self::BrokenWithout(_))
+    }
+}
+
+/// `ifEntry` and `ifXEntry`.
+const PLAIN: &[u32] = &[1, 3, 6, 1, 2, 1, 2, 2, 1];
+const EXTENDED: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1];
+const UPTIME: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 3, 0];
 
 fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
@@ -105,8 +133,15 @@ impl Fake {
         if oid.starts_with(ERRORS) && habit == Habit::NotIncreasing && oid.len() > ERRORS.len() {
             return ([ERRORS, &[1]].concat(), (INTEGER, vec![1]));
         }
-        let next = self.objects.range(oid.to_vec()..).find(|(name, _)| name.as_slice() > oid);
-        next.map_or_else(|| (oid.to_vec(), (END, vec![])), |(name, value)| (name.clone(), value.clone()))
+        let mut after = self.objects.range(oid.to_vec()..);
+        let next = after.find(|(name, _)| name.as_slice() > oid && !habit.hides(name));
+        match next {
+            Some((name, _)) if name == UPTIME && matches!(habit, Habit::StartingWithout(_)) => {
+                (name.clone(), (TICKS, vec![0x40, 0]))
+            }
+            Some((name, value)) => (name.clone(), value.clone()),
+            None => (oid.to_vec(), (END, vec![])),
+        }
     }
 
     /// The reply to a GETBULK of SNMPv2c; nothing if it is lost.
@@ -138,9 +173,8 @@ impl Fake {
             }
         }
         let in_octets: &[u32] = &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1, 6];
-        if let (Habit::Broken, Some(asked)) =
-            (habit, oids[single..].iter().find(|oid| oid.starts_with(in_octets)))
-        {
+        let asked = oids[single..].iter().find(|oid| oid.starts_with(in_octets));
+        if let Some(asked) = asked.filter(|_| habit.loses_replies()) {
             if asked.len() > in_octets.len() {
                 return None;
             }
@@ -178,7 +212,7 @@ fn objects() -> BTreeMap<Vec<u32>, Raw> {
     let x = |column: u32, index: u32| vec![1, 3, 6, 1, 2, 1, 31, 1, 1, 1, column, index];
     let plain = |column: u32, index: u32| vec![1, 3, 6, 1, 2, 1, 2, 2, 1, column, index];
     let mut objects = BTreeMap::from([
-        (vec![1, 3, 6, 1, 2, 1, 1, 3, 0], (TICKS, vec![1, 0, 0])),
+        (UPTIME.to_vec(), (TICKS, vec![1, 0, 0])),
         (vec![1, 3, 6, 1, 2, 1, 2, 1, 0], (INTEGER, vec![4])),
     ]);
     for index in 1..=4 {
