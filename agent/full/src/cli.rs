@@ -25,9 +25,17 @@ fn add_collectors(agent: &Agent) {
     measure_paths(agent, &about);
     let (reporter, assignment, token) = (agent.reporter.clone(), agent.assignment.clone(), stop.clone());
     let usual = agent.folder.join("usual.json");
+    let hints = probing::Hints::default();
+    let hinted = hints.clone();
     agent.collectors.spawn("probing", OnFailure::Restart, move || {
-        let task =
-            probing::run(reporter.clone(), assignment.clone(), about.clone(), usual.clone(), token.clone());
+        let task = probing::run(
+            reporter.clone(),
+            assignment.clone(),
+            about.clone(),
+            usual.clone(),
+            hints.clone(),
+            token.clone(),
+        );
         async {
             let _: () = task.await;
             Ok::<(), std::convert::Infallible>(())
@@ -61,6 +69,7 @@ fn add_collectors(agent: &Agent) {
             secrets: secrets.clone(),
             bells: rung.clone(),
             addresses: known.clone(),
+            hints: hinted.clone(),
             about: about.clone(),
         };
         let task = traps::run(parts, assignment.clone(), token.clone());

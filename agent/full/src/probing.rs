@@ -8,8 +8,11 @@
 //! A target whose address was never found is not reported as lossy: nothing was measured, and a notice
 //! says why. One whose name cannot be looked up any more goes on at its last known address, because a
 //! cut line takes the name service with it, and that is when its loss matters.
+//!
+//! Whoever hears that an interface has moved leaves a [hint](Hints), and the links that end there are probed faster for a
+//! moment. What they are is decided by these probes, never by the hint.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,6 +38,7 @@ mod address;
 pub(crate) mod clock;
 mod connect;
 mod echo;
+mod hints;
 mod lane;
 mod lanes;
 mod socket;
@@ -43,6 +47,9 @@ mod watched;
 
 pub use address::Sources;
 pub(crate) use echo::{Unsent, unsent};
+pub use hints::Hints;
+#[cfg(test)]
+pub(crate) use hints::tests as hinted;
 
 /// Windows that may wait to be reported, over all lanes.
 const OUTLET: usize = 4096;
@@ -88,6 +95,8 @@ pub struct Options {
     pub usual: Option<PathBuf>,
     /// How often the gateway and the name server are looked up again, and a name without an address.
     pub local_every: Duration,
+    /// Where others say that an interface has moved.
+    pub hints: Hints,
 }
 
 impl Default for Options {
@@ -99,6 +108,7 @@ impl Default for Options {
             usual: None,
             name_every: Duration::from_mins(5),
             local_every: Duration::from_secs(10),
+            hints: Hints::default(),
         }
     }
 }
@@ -114,15 +124,16 @@ pub fn icmp_permitted() -> Result<&'static str, &'static str> {
 /// Probes the assigned targets until shutdown, and then hands in the open windows.
 ///
 /// `agent_subject` is the agent itself, for notices about the whole of probing; `usual` the file that remembers what is
-/// usual for targets.
+/// usual for targets; `hints` where others say that an interface has moved.
 pub async fn run(
     reporter: Reporter,
     assignment: watch::Receiver<Arc<Assignment>>,
     agent_subject: Subject,
     usual: PathBuf,
+    hints: Hints,
     shutdown: CancellationToken,
 ) {
-    let options = Options { usual: Some(usual), ..Options::default() };
+    let options = Options { usual: Some(usual), hints, ..Options::default() };
     run_with(options, reporter, assignment, agent_subject, shutdown).await;
 }
 
@@ -142,6 +153,7 @@ pub async fn run_with(
         let usual = usual.clone();
         tokio::task::spawn_blocking(move || usual.write(SystemTime::now().into()))
     };
+    let hints = options.hints.clone();
     let mut prober = Prober::new(options, reporter, agent_subject);
     let first = assignment.borrow_and_update().clone();
     prober.assign(&first).await;
@@ -158,6 +170,7 @@ pub async fn run_with(
                 prober.assign(&now).await;
             }
             Some(report) = reports.recv() => prober.on_report(report).await,
+            links = hints.moved() => prober.on_hint(&links, &lanes),
             Some(Ok(found)) = prober.lookups.join_next() => {
                 prober.on_found(found).await;
                 while let Some(Ok(found)) = prober.lookups.try_join_next() {
@@ -258,6 +271,7 @@ impl Prober {
             };
             self.targets.insert(target.watched.subject.clone(), target);
         }
+        self.options.hints.assign(&assignment.links);
         self.look_up_next = None;
         for former in before.into_values() {
             self.forget(Some(former)).await;
@@ -346,6 +360,14 @@ impl Prober {
                 let agent = self.agent.clone();
                 self.reporter.raise(agent, NoticeCode::ClockStepped, Severity::Warning, detail).await;
             }
+        }
+    }
+
+    /// Has the links probed that are said to have moved. One whose address is not known yet is not probed at all.
+    fn on_hint(&self, links: &BTreeSet<Subject>, lanes: &Lanes) {
+        for located in links.iter().filter_map(|link| self.targets.get(link)?.located()) {
+            tracing::debug!(link = %located.watched.subject, "an interface is said to have moved: probing at once");
+            lanes.hint(&located);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Notifications (SNMP traps and informs) from the devices that this agent polls.
 //!
 //! A notification is a hint, not a measurement: it is told at once as an event, and the device is polled at
-//! once to see what is so. So a lost one costs some seconds and a forged one costs a poll. Only the
+//! once to see what is so; if it is about a port, the links that end there are probed at once as well. So a lost one costs
+//! some seconds and a forged one costs a poll and a few probes. Only the
 //! addresses of assigned devices are listened to; whoever else sends is counted and never answered.
 //!
 //! * [`gate`] bounds what a flood can cost and counts what was not kept; pure.
@@ -30,6 +31,7 @@ use wasl_model::assignment::{Assignment, DeviceAssignment, TrapReceiver};
 use wasl_model::{NoticeCode, Severity, Subject};
 
 use crate::polling::{Addresses, Bells};
+use crate::probing::Hints;
 use server::Server;
 use socket::Port;
 
@@ -45,6 +47,8 @@ pub struct Parts {
     pub secrets: Secrets,
     /// How a device is polled at once.
     pub bells: Bells,
+    /// How the links that end in an interface are probed at once.
+    pub hints: Hints,
     /// What the names of devices mean.
     pub addresses: Addresses,
     /// The agent, for what is about no device.

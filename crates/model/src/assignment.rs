@@ -182,6 +182,10 @@ pub struct LinkAssignment {
     pub limits: LinkLimits,
     /// The port for TCP connect where ICMP is not permitted; a refusal counts as an answer.
     pub tcp_port: u16,
+    /// The interfaces that it ends in, as `owner/name`: when a device says that one of them has moved, the link is probed at
+    /// once. Texts, so that none of them can make an assignment unreadable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interfaces: Vec<String>,
 }
 
 /// By which way probes leave, so that one line never answers for another.

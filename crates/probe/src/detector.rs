@@ -8,6 +8,10 @@
 //! The **slow path** finds brown-outs: loss, latency and jitter over a window, against what is usual for
 //! this link and against its contract.
 //!
+//! A **hint** ([`Detector::hint`]) says that the target may have moved: a device sent a trap, say. It may be true, late or
+//! a lie, so nothing is believed of it. It only asks for the faster pace for as many probes as it takes to see
+//! for oneself, and they are judged as all others are.
+//!
 //! Everything here follows from what is handed in. Time alone changes nothing: a program that was
 //! suspended has seen no probe go unanswered. Voided probes change nothing either.
 
@@ -63,11 +67,22 @@ pub struct Detector {
     run: Run,
     /// Since when there is suspicion.
     suspected: Option<Duration>,
+    hinted: Option<Hint>,
     /// Answers since "down" or the beginning, and when the first of them came.
     good: u32,
     first_good: Option<Duration>,
     /// Losses of probes sent before this belong to an outage that has been told.
     losses_from: Duration,
+}
+
+/// The last hint that was followed.
+#[derive(Debug, Clone, Copy)]
+struct Hint {
+    at: Duration,
+    /// For so long after it the faster pace is asked for.
+    lasts: Duration,
+    /// Whether the target was down then. Once that is otherwise, there is nothing more to find.
+    down: bool,
 }
 
 /// Probes in a row, sent since the last answer came, that have none.
@@ -105,6 +120,7 @@ impl Detector {
             heard: None,
             run: Run::default(),
             suspected: None,
+            hinted: None,
             good: 0,
             first_good: None,
             losses_from: Duration::ZERO,
@@ -142,10 +158,34 @@ impl Detector {
         self.adaptive.get()
     }
 
-    /// The time between probes that suspicion asks for at `now`; `None` for the usual pace.
+    /// The time between probes that suspicion or a hint asks for at `now`; `None` for the usual pace.
     pub fn confirming(&self, now: Duration) -> Option<Duration> {
-        let since = self.suspected?;
-        (now.saturating_sub(since) < self.thresholds.confirm_for).then_some(self.thresholds.confirm_every)
+        (self.is_suspected(now) || self.is_hinted(now)).then_some(self.thresholds.confirm_every)
+    }
+
+    /// Whether there is suspicion that asks for the faster pace.
+    pub(crate) fn is_suspected(&self, now: Duration) -> bool {
+        self.suspected.is_some_and(|since| now.saturating_sub(since) < self.thresholds.confirm_for)
+    }
+
+    fn is_hinted(&self, now: Duration) -> bool {
+        self.hinted
+            .is_some_and(|hint| hint.down == self.raw.is_down() && now.saturating_sub(hint.at) < hint.lasts)
+    }
+
+    /// Somebody says that the target may have moved. The verdict and what leads to it stay as they are; it only is
+    /// [probed faster](Self::confirming) for a moment, and however often this is said, no more than once in
+    /// [`hinted_for`](Thresholds::hinted_for) while it proves to be wrong.
+    pub fn hint(&mut self, now: Duration) {
+        let (down, longest) = (self.raw.is_down(), self.thresholds.hinted_for);
+        if self.hinted.is_some_and(|last| last.down == down && now.saturating_sub(last.at) < longest) {
+            return;
+        }
+        // An answer that was on its way may come as late as patience lasts, and probes sent before it prove nothing.
+        let end = self.thresholds.confirm_every.saturating_mul(self.enough()).saturating_add(self.patience());
+        // Traffic returns some time after the port that it goes by, and nobody knows how long.
+        let lasts = if down { longest } else { end.min(longest) };
+        self.hinted = Some(Hint { at: now, lasts, down });
     }
 
     /// A probe was answered in time.

@@ -6,7 +6,7 @@
 //! connections.
 //!
 //! A target may be watched by a [`Detector`]. It hears of every fate, and of every probe that is overdue;
-//! under suspicion its target is probed at a faster pace; and when its verdict changes, the target's
+//! under suspicion, or when [somebody says](Fleet::hint) that it may have moved, its target is probed at a faster pace; and when its verdict changes, the target's
 //! window ends at once and carries the new one, so that nothing waits for a window to fill.
 
 use std::cmp::Reverse;
@@ -28,7 +28,7 @@ use watch::Watch;
 mod downtime;
 mod watch;
 
-pub use watch::{Changed, Detect, MAX_CONFIRMING};
+pub use watch::{Changed, Detect, MAX_CONFIRMING, MAX_HINTED};
 
 /// A target's first window is closed this soon, so that a person who has just added it sees values.
 pub const FIRST_WINDOW: Duration = Duration::from_secs(2);
@@ -103,6 +103,8 @@ struct Target {
     tracker: Tracker,
     /// When to look for overdue and lost probes.
     deadline: Option<Nanos>,
+    /// When the last probe was sent.
+    sent: Option<Duration>,
     /// Whether it is probed at the faster pace.
     confirming: bool,
     /// How long an answer may take before its absence means something; `None` where there is nobody to tell. Kept
@@ -184,7 +186,7 @@ impl Fleet {
         let (number, timeout) = (target.tracker.upcoming(), target.tracker.timeout());
         let due = Due { key, number, to: target.to, timeout };
         if target.confirming {
-            self.set_pace(key, now); // suspicion ends by itself, even if no probe can be sent
+            self.set_pace(key, now); // suspicion and hints end by themselves, even if no probe can be sent
         }
         Some(due)
     }
@@ -193,6 +195,7 @@ impl Fleet {
     pub fn on_sent(&mut self, due: &Due, at: Reading) {
         if let Some(target) = self.targets.get_mut(&due.key) {
             target.tracker.on_sent(at);
+            target.sent = Some(at.mono);
             let first = nanos(at.mono + target.patience.unwrap_or(due.timeout));
             if target.deadline.is_none_or(|deadline| first < deadline) {
                 self.arm(due.key);
@@ -346,7 +349,8 @@ impl Fleet {
         });
         let patience = watch.as_deref().map(|watch: &Watch| watch.detector.patience());
         let plan = Box::new(plan);
-        let target = Target { plan, to, tracker, deadline: None, confirming: false, patience, watch };
+        let (deadline, sent, confirming) = (None, None, false);
+        let target = Target { plan, to, tracker, deadline, sent, confirming, patience, watch };
         self.targets.insert(key, target);
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use wasl_model::assignment::{Address, BackupTool, LinkClass, SnmpAccess, Via};
+use wasl_model::assignment::{Address, BackupTool, LinkAssignment, LinkClass, SnmpAccess, Via};
 use wasl_model::{AgentId, AgentRole};
 use wasl_settings::{LoopbackRole, Period, Settings};
 
@@ -54,6 +54,9 @@ fn an_agent_is_asked_for_what_names_it_and_for_nothing_else() {
     assert_eq!((jenin.links[1].class, jenin.links[2].class), (LinkClass::Link, LinkClass::Uplink));
     assert_eq!(jenin.links[1].limits.rtt_us, Some(40_000));
     assert_eq!(jenin.links[1].limits.loss_ppm, Some(5_000));
+    // Those of its own configuration, and no link's that names none.
+    let ends: Vec<&[String]> = jenin.links.iter().map(|link| link.interfaces.as_slice()).collect();
+    assert_eq!(ends, [&[][..], &["jenin-core/Gi0/1".to_owned()], &[], &[]]);
     assert_eq!((jenin.host_every_ms, jenin.window_ms), (10_000, 10_000));
     let uplink = &jenin.targets[1];
     assert_eq!(uplink.address, Address::DefaultGateway);
@@ -86,6 +89,16 @@ fn an_assignment_survives_its_json_unchanged_and_in_the_same_order() {
             assignment
         );
     }
+}
+
+/// Catches: a ledger of an older agent, or the word of an older controller, that cannot be read any more; and a generation
+/// that changes for links of which there is nothing new to tell.
+#[test]
+fn a_link_without_the_interfaces_that_it_ends_in_is_one_without_any() {
+    let older = r#"{"id":"line","address":"default_gateway","via":null,"class":"link","limits":{"rtt_us":null,"jitter_us":null,"loss_ppm":null},"tcp_port":443}"#;
+    let link: LinkAssignment = serde_json::from_str(older).expect("it is read");
+    assert!(link.interfaces.is_empty());
+    assert_eq!(serde_json::to_string(&link).expect("JSON"), older);
 }
 
 #[test]

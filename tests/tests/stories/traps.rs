@@ -1,5 +1,7 @@
 //! Devices that call by themselves: traps and informs, few and very many.
 
+mod links;
+
 use std::fs;
 use std::net::UdpSocket;
 use std::path::Path;

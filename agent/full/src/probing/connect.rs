@@ -12,7 +12,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time;
 use wasl_model::assignment::Via;
@@ -20,7 +20,7 @@ use wasl_probe::clock::Reading;
 use wasl_probe::fleet::{Due, Fleet};
 
 use super::clock::Clock;
-use super::lane::{Desired, Lane, Report, close_windows, timestamp};
+use super::lane::{Lane, Orders, Report, close_windows, timestamp};
 use super::socket;
 use super::usual::{KEEP_EVERY, Usual};
 
@@ -49,12 +49,7 @@ pub(super) fn start(via: Option<Via>, usual: Usual, outlet: mpsc::Sender<Report>
     lane
 }
 
-async fn run(
-    via: Option<Arc<Via>>,
-    mut orders: watch::Receiver<Desired>,
-    usual: Usual,
-    outlet: mpsc::Sender<Report>,
-) {
+async fn run(via: Option<Arc<Via>>, mut orders: Orders, usual: Usual, outlet: mpsc::Sender<Report>) {
     let mut learnt = Duration::ZERO;
     let clock = Clock::new();
     let mut fleet = Fleet::default();
@@ -62,11 +57,11 @@ async fn run(
     loop {
         let wake = fleet.next_wake().unwrap_or(clock.mono() + LONGEST_SLEEP);
         tokio::select! {
-            changed = orders.changed() => {
+            changed = orders.desired.changed() => {
                 if changed.is_err() {
                     break;
                 }
-                let desired = orders.borrow_and_update().clone();
+                let desired = orders.desired.borrow_and_update().clone();
                 let now = clock.read();
                 for closed in fleet.set(desired.window, &desired.plans, now.mono) {
                     if outlet.send(Report::Window(timestamp(now), closed)).await.is_err() {
@@ -74,6 +69,10 @@ async fn run(
                     }
                 }
                 usual.tell(&mut fleet, via.as_deref());
+            }
+            Some(first) = orders.hints.recv() => {
+                let hinted = orders.hinted(first);
+                fleet.hint(|id| hinted.contains(id), clock.mono());
             }
             Some(Ok((due, outcome, at))) = attempts.join_next() => settle(&mut fleet, &due, &outcome, at),
             () = time::sleep_until(clock.instant(wake).into()) => {}

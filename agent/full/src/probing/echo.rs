@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use wasl_model::assignment::Via;
 use wasl_probe::clock::{Reading, StepDetector, departure};
 use wasl_probe::fleet::{Due, Fleet};
 use wasl_probe::icmp::{self, Echo, Family};
 
 use super::clock::Clock;
-use super::lane::{Desired, Lane, Report, close_windows, timestamp};
+use super::lane::{Lane, Orders, Report, close_windows, timestamp};
 use super::socket::{EchoSocket, Request};
 use super::usual::{KEEP_EVERY, Usual};
 use crate::arrival::AT_ONCE;
@@ -71,7 +71,7 @@ struct EchoLane {
     busy: bool,
     /// When it was last told why a probe could not be sent.
     unsent_told: Option<Duration>,
-    orders: watch::Receiver<Desired>,
+    orders: Orders,
     outlet: mpsc::Sender<Report>,
 }
 
@@ -128,6 +128,7 @@ pub(super) fn start(
 impl EchoLane {
     fn run(mut self) {
         while self.take_orders() {
+            self.take_hints();
             self.wait();
             // Every answer that arrived before this moment is read before deadlines are looked at.
             let now = self.clock.read();
@@ -157,12 +158,12 @@ impl EchoLane {
 
     /// Takes new orders, if any; `false` when there is nobody left to give them.
     fn take_orders(&mut self) -> bool {
-        match self.orders.has_changed() {
+        match self.orders.desired.has_changed() {
             Ok(false) => true,
             Err(_) => false,
             Ok(true) => {
                 let now = self.clock.read();
-                let desired = self.orders.borrow_and_update().clone();
+                let desired = self.orders.desired.borrow_and_update().clone();
                 for closed in self.fleet.set(desired.window, &desired.plans, now.mono) {
                     if let Err(error) = self.outlet.try_send(Report::Window(timestamp(now), closed)) {
                         tracing::warn!(%error, "a removed target's last window could not be handed in");
@@ -171,6 +172,14 @@ impl EchoLane {
                 self.usual.tell(&mut self.fleet, self.via.as_ref());
                 true
             }
+        }
+    }
+
+    /// Has the targets probed at once that are said to have moved.
+    fn take_hints(&mut self) {
+        if let Ok(first) = self.orders.hints.try_recv() {
+            let hinted = self.orders.hinted(first);
+            self.fleet.hint(|id| hinted.contains(id), self.clock.mono());
         }
     }
 

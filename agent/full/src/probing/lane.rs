@@ -2,19 +2,24 @@
 //!
 //! It is told the whole of what it should do and works towards that; it hands back the windows that
 //! have closed. The outlet is bounded: while it is full, windows stay open and grow instead of being
-//! lost, and the measuring itself never waits.
+//! lost, and the measuring itself never waits. Hints come by a way of their own, since they are no state: one that
+//! finds no room is dropped, and costs nothing but time.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use wasl_model::Timestamp;
+use wasl_model::{Subject, Timestamp};
 use wasl_probe::clock::{Reading, Step};
 use wasl_probe::fleet::{Closed, Fleet, Plan};
 
 /// How long a window that nobody could take is kept open before it is offered again.
 const OFFER_AGAIN: Duration = Duration::from_millis(100);
+
+/// Hints that may wait for a lane to look at them.
+const HINTS: usize = 256;
 
 /// All that a lane is to do.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,14 +44,32 @@ pub(super) enum Report {
 /// it has.
 pub(super) struct Lane {
     desired: watch::Sender<Desired>,
+    hints: mpsc::Sender<String>,
     /// Interrupts a thread that waits for its sockets; a task needs none.
     waker: Option<UnixStream>,
 }
 
+/// The lane's own end of it.
+pub(super) struct Orders {
+    /// What it is to do.
+    pub(super) desired: watch::Receiver<Desired>,
+    /// Targets that are said to have moved.
+    pub(super) hints: mpsc::Receiver<String>,
+}
+
+impl Orders {
+    /// The targets that are said to have moved, beginning with one that was taken already.
+    pub(super) fn hinted(&mut self, first: String) -> HashSet<String> {
+        let others = std::iter::from_fn(|| self.hints.try_recv().ok()).take(HINTS);
+        std::iter::once(first).chain(others).collect()
+    }
+}
+
 impl Lane {
-    pub(super) fn new(waker: Option<UnixStream>) -> (Self, watch::Receiver<Desired>) {
+    pub(super) fn new(waker: Option<UnixStream>) -> (Self, Orders) {
         let (desired, orders) = watch::channel(Desired::default());
-        (Self { desired, waker }, orders)
+        let (hints, hinted) = mpsc::channel(HINTS);
+        (Self { desired, hints, waker }, Orders { desired: orders, hints: hinted })
     }
 
     /// Says what to do from now on.
@@ -56,7 +79,20 @@ impl Lane {
             *current = desired;
             changed
         });
-        if let (true, Some(mut waker)) = (changed, self.waker.as_ref()) {
+        if changed {
+            self.wake();
+        }
+    }
+
+    /// Says that a target may have moved.
+    pub(super) fn hint(&self, target: &Subject) {
+        if self.hints.try_send(target.to_string()).is_ok() {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(mut waker) = self.waker.as_ref() {
             // A full pipe means that the lane is already to be woken; a closed one that it has ended.
             let _ = waker.write(&[1]);
         }
@@ -118,5 +154,26 @@ mod tests {
         assert_ne!(first.id, second.id);
         assert_eq!(second.window.window, Some(Millis(1_100)));
         assert_eq!(second.window.sent, Some(Count(1)));
+    }
+
+    /// Catches: a lane that hears of a hint when its next probe is due, and a prober that waits for a lane that is busy.
+    #[test]
+    fn a_hint_wakes_the_lane_and_those_that_find_no_room_are_dropped() {
+        let (waker, mut wake) = UnixStream::pair().expect("a pair");
+        waker.set_nonblocking(true).expect("set");
+        wake.set_nonblocking(true).expect("set");
+        let (lane, mut orders) = Lane::new(Some(waker));
+        let target = |n: usize| Subject::lenient(wasl_model::EntityKind::Link, &n.to_string());
+        lane.hint(&target(7));
+        assert_eq!(std::io::Read::read(&mut wake, &mut [0; 64]).expect("it is woken"), 1);
+        for n in 0..10 * HINTS {
+            lane.hint(&target(n % 300));
+        }
+        let first = orders.hints.try_recv().expect("it is there");
+        assert_eq!(first, "link/7");
+        let hinted = orders.hinted(first);
+        assert!((HINTS - 1..=HINTS).contains(&hinted.len()), "{}", hinted.len());
+        lane.hint(&target(1_000));
+        assert_eq!(orders.hints.try_recv().as_deref(), Ok("link/1000"), "there is room again");
     }
 }

@@ -36,6 +36,13 @@ pub(super) struct Located<'a> {
     pub(super) address: SocketAddr,
 }
 
+impl Located<'_> {
+    fn key(&self) -> Key {
+        let family = if self.address.is_ipv4() { Family::V4 } else { Family::V6 };
+        (family, self.watched.via.clone())
+    }
+}
+
 /// The sockets of one address family that leave by one way.
 type Key = (Family, Option<Via>);
 
@@ -89,9 +96,9 @@ impl Lanes {
     pub(super) fn set(&mut self, window: Duration, all: &[Located<'_>]) {
         let (mut icmp, mut tcp) = (HashMap::<Key, Vec<Plan>>::new(), HashMap::<_, Vec<Plan>>::new());
         let mut planner = Planner::default();
-        for Located { watched, address } in all {
-            let family = if address.is_ipv4() { Family::V4 } else { Family::V6 };
-            let key = (family, watched.via.clone());
+        for located in all {
+            let Located { watched, address } = located;
+            let key = located.key();
             if let Some(method) = self.icmp_method(&key) {
                 icmp.entry(key).or_default().push(planner.plan(watched, *address, method));
             } else {
@@ -116,6 +123,17 @@ impl Lanes {
                 .entry(via)
                 .or_insert_with_key(|via| connect::start(via.clone(), usual.clone(), outlet.clone()));
             lane.set(Desired { window, plans });
+        }
+    }
+
+    /// Tells the lane that probes this that it may have moved.
+    pub(super) fn hint(&self, located: &Located<'_>) {
+        let lane = match self.echoes.get(&located.key()) {
+            Some(Echo::Running { lane, .. }) => Some(lane),
+            _ => self.tcp.get(&located.watched.via),
+        };
+        if let Some(lane) = lane {
+            lane.hint(&located.watched.subject);
         }
     }
 

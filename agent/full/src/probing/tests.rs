@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use wasl_model::{Notice, Observation, ProbeMethod, Timestamp, Value};
 use wasl_probe::icmp::Family;
 
+use super::hinted::link;
 use super::socket::EchoSocket;
 use wasl_model::EntityKind;
 use wasl_model::assignment::TargetAssignment;
@@ -262,4 +263,33 @@ async fn a_gateway_that_is_not_there_is_a_notice_and_never_a_loss() {
     let (_, notice) = rig.notice(NoticeCode::NameUnresolved).await;
     assert!(notice.cleared, "what is not watched has nothing to be told about");
     rig.end().await;
+}
+
+/// Catches: a lane that is not told, of ICMP or of TCP, and probes of links that are none of the hint's business.
+#[tokio::test]
+async fn a_link_whose_interface_is_said_to_have_moved_is_probed_at_once_and_no_other_is() {
+    let icmp = icmp_is_permitted().then(Options::default);
+    for options in icmp.into_iter().chain([tcp()]) {
+        let hints = options.hints.clone();
+        let mut rig = Rig::start(options, 300, &[]);
+        let links = vec![link("moved", &["core/Gi0/1"]), link("other", &["core/Gi0/2"])];
+        let assignment = Assignment { window_ms: 300, links, ..Assignment::baseline() };
+        rig.assignment.send_replace(Arc::new(assignment));
+        // The fastest that one probe a second can be: so many in a window of this length, the ends included.
+        let most = |window: &ProbeWindow| 1 + window.window.map_or(0, |length| length.0.div_ceil(1_000));
+        rig.window("moved", |window| window.verdict.is_some()).await;
+        rig.window("other", |window| window.verdict.is_some()).await;
+        hints.interface(&Subject::new(EntityKind::Interface, "core/Gi0/1").expect("valid"));
+        let faster = rig.first("faster probes", |observation| match observation.value {
+            Value::Probe(window) => {
+                let faster = window.sent > Some(Count(most(&window)));
+                assert!(observation.subject.id == "moved" || !faster, "{}: {window:?}", observation.subject);
+                assert!(matches!(window.verdict, None | Some(wasl_model::LinkVerdict::Up)), "{window:?}");
+                faster.then_some(*window)
+            }
+            _ => None,
+        });
+        assert_answered(&faster.await);
+        rig.end().await;
+    }
 }

@@ -1,4 +1,4 @@
-//! From a datagram at the port to an event and a poll.
+//! From a datagram at the port to an event, a poll and some probes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -290,18 +290,34 @@ impl Server {
         let secrets: Vec<&str> = sender.secrets.iter().map(Secret::expose).collect();
         let meaning = meaning::of(&notification.without(&secrets));
         let bell = self.parts.bells.find(device);
-        let named = || {
-            let name = meaning.if_name.as_deref()?;
-            Some(Subject::lenient(EntityKind::Interface, &format!("{device}/{name}")))
-        };
-        let interface = meaning.if_index.and_then(|index| bell.as_ref()?.interface(index)).or_else(named);
+        let polled = meaning.if_index.and_then(|index| bell.as_ref()?.interface(index));
+        let subject = |name| Subject::lenient(EntityKind::Interface, &format!("{device}/{name}"));
+        let named = meaning.if_name.as_deref().map(subject);
+        if meaning.is_link() {
+            self.hint(device, polled.as_ref(), named.as_ref());
+        }
         let about = Subject::lenient(EntityKind::Device, device);
-        let subject = interface.filter(|_| meaning.is_link()).unwrap_or(about);
+        let subject = polled.or(named).filter(|_| meaning.is_link()).unwrap_or(about);
         if let Some(bell) = bell {
             // A device that starts anew has other counters, and a link that moved another state.
             bell.ring();
         }
         Some(Told { subject, event: meaning.event })
+    }
+
+    /// Has the links probed that end in an interface, which is `polled` by the last poll's numbers and `named` by the device
+    /// itself; all that end in the device where neither can be told.
+    fn hint(&self, device: &str, polled: Option<&Subject>, named: Option<&Subject>) {
+        let hints = &self.parts.hints;
+        let mut is_end = false;
+        // Both, since the device may have numbered its interfaces anew.
+        for interface in polled.into_iter().chain(named) {
+            is_end |= hints.interface(interface);
+        }
+        // The poll's name is the configuration's. Another need not be, so that no link ends there says nothing.
+        if !is_end && polled.is_none() {
+            hints.device(device);
+        }
     }
 
     async fn tell(&self, told: Option<Told>) {
@@ -314,10 +330,11 @@ impl Server {
     async fn tell_dropped(&mut self) {
         for (device, dropped) in self.gate.take_dropped() {
             if dropped.limited > 0 {
-                // Among what was not looked at may have been a link; the poll shows it.
+                // Among what was not looked at may have been a link; the poll and the probes show it.
                 if let Some(bell) = self.parts.bells.find(&device) {
                     bell.ring();
                 }
+                self.parts.hints.device(&device);
             }
             let subject = Subject::lenient(EntityKind::Device, &device);
             self.parts.reporter.report(subject, dropped_event(&dropped)).await;

@@ -6,10 +6,13 @@ use snmp::v3::UsmSecurityParams;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use wasl_model::assignment::{AuthProtocol, PrivacyProtocol, SnmpAccess};
-use wasl_model::{EntityKind, Event, EventCode, Observation, Value};
+use wasl_model::units::Count;
+use wasl_model::{EntityKind, Event, EventCode, LinkVerdict, Observation, Value};
 
-use super::recorded::{V2C_INFORM_LINK_UP, V2C_LINK_DOWN, V3_LINK_DOWN, bytes};
+use super::recorded::{V1_COLD_START, V1_ENTERPRISE, V2C_INFORM_LINK_UP, V2C_LINK_DOWN, V3_LINK_DOWN, bytes};
 use super::*;
+use crate::probing::hinted::{assign, left, link};
+use crate::probing::{self, Options};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -53,6 +56,7 @@ struct Rig {
     out: mpsc::Receiver<Observation>,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
+    hints: Hints,
     _assignment: watch::Sender<Arc<Assignment>>,
     secrets: tempfile::TempDir,
 }
@@ -98,11 +102,12 @@ impl Rig {
             secrets: Secrets::new(dir.path()),
             bells: Bells::default(),
             addresses: Addresses::default(),
+            hints: Hints::default(),
             about: Subject::lenient(EntityKind::Agent, "gw"),
         };
-        let stop = CancellationToken::new();
+        let (stop, hints) = (CancellationToken::new(), parts.hints.clone());
         let task = tokio::spawn(run_every(refresh, parts, receive, stop.clone()));
-        Self { listen, out, stop, task, _assignment: send, secrets: dir }
+        Self { listen, out, stop, task, hints, _assignment: send, secrets: dir }
     }
 
     async fn sender(&self, from: &str) -> UdpSocket {
@@ -118,6 +123,11 @@ impl Rig {
             Value::Event(event) => (observation.subject.to_string(), event),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Waits for an event of this kind.
+    async fn heard(&mut self, code: EventCode) {
+        while self.next().await.1.code != code {}
     }
 
     /// Sends until it is heard: until the receiver knows who may send, everybody is a stranger to it.
@@ -267,4 +277,108 @@ async fn strangers_are_counted_and_never_answered() {
     rig.task.await.expect("ended");
     assert_eq!((foreign, refused, malformed), (10, 1, 1));
     assert!(stranger.try_recv(&mut [0; 500]).is_err(), "a stranger was answered");
+}
+
+/// Catches: a port that moves and whose link is not looked at, and links that are probed for a port that is not theirs.
+#[tokio::test]
+async fn a_link_trap_has_exactly_the_links_probed_that_it_may_be_about() {
+    let mut rig = Rig::new();
+    assign(
+        &rig.hints,
+        &[link("first", &["plain/Gi0/3"]), link("second", &["plain/Gi0/4"]), link("third", &["secured/wan"])],
+    );
+    let socket = rig.sender("127.0.0.1").await;
+    rig.first(&socket, V2C_LINK_DOWN).await;
+    assert_eq!(left(&rig.hints), ["first"]);
+    socket.send(&bytes(V2C_LINK_DOWN)).await.expect("sent");
+    socket.send(&bytes(V2C_INFORM_LINK_UP)).await.expect("sent");
+    rig.heard(EventCode::LinkUpTrap).await;
+    assert_eq!(left(&rig.hints), ["first", "second"], "nobody knows which interface the second is about");
+    let secured = rig.sender("127.0.0.2").await;
+    rig.first(&secured, V3_LINK_DOWN).await;
+    assert_eq!(left(&rig.hints), ["third"]);
+
+    // Another start is none of a link's business, and neither is who proves nothing.
+    socket.send(&bytes(V1_COLD_START)).await.expect("sent");
+    rig.heard(EventCode::ColdStart).await;
+    let stranger = rig.sender("127.0.0.3").await;
+    stranger.send(&bytes(V2C_LINK_DOWN)).await.expect("sent");
+    secured.send(&bytes(V2C_LINK_DOWN)).await.expect("sent");
+    loop {
+        let (_, event) = rig.next().await;
+        if event.args.get("refused").is_some_and(|n| n != "0") {
+            break;
+        }
+    }
+    assert_eq!(left(&rig.hints), Vec::<String>::new());
+}
+
+/// Catches: a link whose trap was lost in a flood and that nobody looks at.
+#[tokio::test]
+async fn a_flood_has_the_links_of_its_device_probed_and_no_others() {
+    let mut rig = Rig::new();
+    assign(&rig.hints, &[link("first", &["plain/Gi0/4"]), link("second", &["secured/wan"])]);
+    let socket = rig.sender("127.0.0.1").await;
+    rig.first(&socket, V2C_LINK_DOWN).await;
+    // The numbers of the interfaces differ, their names are of none: only what was not looked at may be about the link.
+    left(&rig.hints);
+    let flood = bytes(V1_ENTERPRISE);
+    let told = loop {
+        for _ in 0..500 {
+            let _ = socket.send(&flood).await;
+        }
+        if let Ok((subject, event)) = tokio::time::timeout(Duration::from_millis(100), rig.next()).await
+            && event.args.get("limited").is_some_and(|n| n != "0")
+        {
+            break subject;
+        }
+    };
+    assert_eq!(told, "device/plain");
+    assert_eq!(left(&rig.hints), ["first"]);
+}
+
+/// Catches: a hint that gets lost between the port and the probes, or is believed: the link answers all the while.
+#[tokio::test]
+async fn a_trap_of_net_snmp_has_a_link_probed_faster_than_its_pace_and_leaves_it_up() {
+    let name = "a_trap_of_net_snmp_has_a_link_probed_faster_than_its_pace_and_leaves_it_up";
+    if std::process::Command::new("snmptrap").arg("-V").output().is_err() {
+        return crate::skips::skip(name, "snmptrap (the package snmp) is missing");
+    }
+    let rig = Rig::new();
+    let (reporter, mut out) = Reporter::new();
+    let links = vec![link("line", &["plain/Gi0/3"])];
+    let assignment = Assignment { window_ms: 500, links, ..Assignment::baseline() };
+    let (_assignment, orders) = watch::channel(Arc::new(assignment));
+    let options = Options { hints: rig.hints.clone(), ..Options::default() };
+    let about = Subject::lenient(EntityKind::Agent, "gw");
+    tokio::spawn(probing::run_with(options, reporter, orders, about, rig.stop.clone()));
+    let port = rig.listen.port();
+    let trap = || {
+        let mut command = tokio::process::Command::new("snmptrap");
+        command.args(["-m", "", "-v2c", "-c", "story-community", &format!("127.0.0.1:{port}"), ""]);
+        command.args(["1.3.6.1.6.3.1.1.5.3", "1.3.6.1.2.1.2.2.1.1.3", "i", "3"]);
+        command.args(["1.3.6.1.2.1.31.1.1.1.1.3", "s", "Gi0/3"]);
+        async move { assert!(command.status().await.expect("it runs").success()) }
+    };
+    let mut windows = Vec::new();
+    let seen = tokio::time::timeout(PATIENCE, async {
+        loop {
+            let observation = out.recv().await.expect("the prober runs");
+            let Value::Probe(window) = observation.value else { continue };
+            assert_eq!(observation.subject.to_string(), "link/line");
+            assert!(matches!(window.verdict, None | Some(LinkVerdict::Up)), "{window:?}");
+            let (sent, is_up) = (window.sent.map_or(0, |sent| sent.0), window.verdict.is_some());
+            windows.push(window);
+            // Two probes a second apart lie in a window at most, and three in one that is late.
+            if sent >= 5 {
+                return;
+            }
+            if is_up {
+                trap().await;
+            }
+        }
+    });
+    assert!(seen.await.is_ok(), "it is probed at its pace: {windows:#?}");
+    assert!(windows.iter().all(|window| window.received >= window.sent || window.sent < Some(Count(1))));
+    rig.stop.cancel();
 }

@@ -69,6 +69,9 @@ pub struct Thresholds {
     pub confirm_every: Duration,
     /// The longest that suspicion asks for the faster pace.
     pub confirm_for: Duration,
+    /// The longest that a hint asks for the faster pace, and the least time between two hints that are followed while
+    /// nothing has changed.
+    pub hinted_for: Duration,
     /// The least that the adaptive time-out lies above the smoothed round-trip time.
     pub margin: Duration,
     /// So many answers, without [`suspect_after`](Self::suspect_after) unanswered probes in a row
@@ -122,6 +125,7 @@ impl Thresholds {
             down_at_most: 40,
             confirm_every: Duration::from_millis(confirm_every),
             confirm_for: Duration::from_secs(5),
+            hinted_for: Duration::from_secs(1),
             margin: Duration::from_millis(margin),
             recover_after,
             window: Duration::from_secs(60),

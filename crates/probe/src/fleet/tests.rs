@@ -4,6 +4,7 @@ use wasl_model::units::{Count, Millis};
 
 use super::*;
 
+mod hints;
 mod watch;
 
 const WINDOW: Duration = Duration::from_secs(10);

@@ -1,5 +1,5 @@
 //! What a fleet does on behalf of its targets' detectors: it lets them hear of what happens, probes faster
-//! under suspicion, and ends the window of a target whose verdict has changed.
+//! under suspicion and on a hint, and ends the window of a target whose verdict has changed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,9 @@ use crate::schedule::phase;
 /// Targets that may be probed at the faster pace of suspicion at once. When a line is cut behind which
 /// thousands lie, the others are found down at their usual pace instead of by a storm of probes.
 pub const MAX_CONFIRMING: usize = 256;
+
+/// With so many of them none is added for a mere hint, so that no flood of hints takes the room of suspicion.
+pub const MAX_HINTED: usize = MAX_CONFIRMING / 2;
 
 /// How a target is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +93,24 @@ impl Fleet {
         }
     }
 
+    /// Somebody says that the targets with these identifiers may have moved; it may be a lie. Those that are watched are
+    /// probed at the pace of suspicion until it is known, for about a second at most and not more often than once in a
+    /// second ([`Detector::hint`]). Their verdicts follow from the probes alone.
+    pub fn hint(&mut self, is_said: impl Fn(&str) -> bool, now: Duration) {
+        let mut hinted = Vec::new();
+        for (key, target) in &mut self.targets {
+            if let Some(watch) = &mut target.watch
+                && is_said(&target.plan.id)
+            {
+                watch.detector.hint(now);
+                hinted.push(*key);
+            }
+        }
+        for key in hinted {
+            self.set_pace(key, now);
+        }
+    }
+
     pub(super) fn look_for_overdue(&mut self, key: u64, now: Duration) {
         while let Some(target) = self.targets.get_mut(&key)
             && let Some(patience) = target.patience
@@ -131,13 +152,17 @@ impl Fleet {
     pub(super) fn set_pace(&mut self, key: u64, now: Duration) {
         let Some(target) = self.targets.get_mut(&key) else { return };
         let Some(watch) = &target.watch else { return };
-        let room = self.confirming < MAX_CONFIRMING;
+        let suspected = watch.detector.is_suspected(now);
+        let room = self.confirming < if suspected { MAX_CONFIRMING } else { MAX_HINTED };
         match watch.detector.confirming(now) {
             Some(every) if !target.confirming && room && every < target.plan.every => {
                 self.confirming += 1;
                 target.confirming = true;
-                let phase = now.as_nanos() % every.as_nanos().max(1);
-                self.probes.insert(key, every, Duration::from_nanos(phase as u64), now);
+                // Hints may come at any rate; they bring no two probes nearer to each other than the faster pace.
+                let soonest = target.sent.filter(|_| !suspected).map_or(now, |sent| sent + every);
+                let first = now.max(soonest);
+                let phase = first.as_nanos() % every.as_nanos().max(1);
+                self.probes.insert(key, every, Duration::from_nanos(phase as u64), first);
             }
             None if target.confirming => {
                 self.confirming -= 1;

@@ -33,7 +33,8 @@ pub(crate) struct Link {
     /// Who measures its two directions, each by itself, by STAMP (RFC 8762).
     #[garde(custom(few), dive)]
     pub(crate) stamp: Option<Vec<Stamp>>,
-    /// The interfaces that it ends in, such as `interface/jenin-core/Gi0/1`. While one is down, so is the link.
+    /// The interfaces that it ends in, such as `interface/jenin-core/Gi0/1`. While one is down, so is the link. When a device
+    /// says by a trap that one has moved, the link is probed at once.
     #[garde(inner(length(max = 8)))]
     pub(crate) interfaces: Option<Vec<EntityRef>>,
     /// What the provider owes; beyond it the link is degraded, and reports say so.

@@ -148,6 +148,7 @@ impl Settings {
                 class: link.class,
                 limits: link.contract.limits,
                 tcp_port: probe.tcp_port,
+                interfaces: link.interfaces.iter().map(|interface| interface.id.clone()).collect(),
             })
         })
     }

@@ -1,5 +1,7 @@
 //! Targets with a detector: the verdicts, the pace, and the windows that carry them.
 
+use std::ops::RangeInclusive;
+
 use wasl_model::{LinkCause, LinkVerdict};
 
 use super::*;
@@ -7,29 +9,29 @@ use crate::detector::{Class, State};
 
 /// What came of a run.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     /// When each probe was sent, by target.
-    sent: Vec<(Duration, u64)>,
-    changes: Vec<Changed>,
+    pub(super) sent: Vec<(Duration, u64)>,
+    pub(super) changes: Vec<Changed>,
     windows: Vec<(Duration, Closed)>,
 }
 
 impl Seen {
-    fn verdicts(&self) -> Vec<Option<LinkVerdict>> {
+    pub(super) fn verdicts(&self) -> Vec<Option<LinkVerdict>> {
         self.changes.iter().map(|changed| changed.change.to.verdict()).collect()
     }
 
-    fn sent_within(&self, from: u64, to: u64) -> usize {
+    pub(super) fn sent_within(&self, from: u64, to: u64) -> usize {
         self.sent.iter().filter(|(at, _)| (ms(from)..ms(to)).contains(at)).count()
     }
 }
 
-fn watched(id: &str, class: Class) -> Plan {
+pub(super) fn watched(id: &str, class: Class) -> Plan {
     let every = class.pace();
     Plan { every, timeout: ms(1_000), detect: Some(Detect::of(class, every)), ..plan(id, 1) }
 }
 
-fn fleet(plans: &[Plan]) -> Fleet {
+pub(super) fn fleet(plans: &[Plan]) -> Fleet {
     let mut fleet = Fleet::default();
     fleet.set(WINDOW, plans, ms(0));
     fleet
@@ -41,14 +43,27 @@ fn run_by(
     from: u64,
     until: u64,
     wall: impl Fn(Duration) -> Duration,
+    link: impl FnMut(Duration, u64) -> Option<Duration>,
+) -> Seen {
+    run_hinted_by(fleet, from..=until, &[], wall, link)
+}
+
+/// The same, and at each of these moments somebody says that every target may have moved that is not called `unsaid`.
+pub(super) fn run_hinted_by(
+    fleet: &mut Fleet,
+    span: RangeInclusive<u64>,
+    hints: &[u64],
+    wall: impl Fn(Duration) -> Duration,
     mut link: impl FnMut(Duration, u64) -> Option<Duration>,
 ) -> Seen {
     let read = |mono| Reading { mono, wall: wall(mono) };
-    let (mut now, mut seen) = (ms(from), Seen::default());
+    let (mut now, mut seen, until) = (ms(*span.start()), Seen::default(), *span.end());
+    let mut hints = hints.iter().map(|at| ms(*at)).peekable();
     let mut steps = crate::clock::StepDetector::default();
     let mut on_the_way: Vec<(Duration, Due)> = Vec::new();
     loop {
-        let wake = fleet.next_wake().into_iter().chain(on_the_way.iter().map(|(at, _)| *at)).min();
+        let wake = fleet.next_wake().into_iter().chain(on_the_way.iter().map(|(at, _)| *at));
+        let wake = wake.chain(hints.peek().copied()).min();
         let Some(next) = wake.filter(|next| *next <= ms(until)) else { return seen };
         now = now.max(next);
         if steps.feed(read(now)).is_some() {
@@ -62,6 +77,9 @@ fn run_by(
             !is_here
         });
         fleet.on_deadline(now);
+        while hints.next_if(|at| *at <= now).is_some() {
+            fleet.hint(|id| !id.starts_with("unsaid"), now);
+        }
         while let Some(due) = fleet.pop_probe(now) {
             fleet.on_sent(&due, read(now));
             seen.sent.push((now, due.key));
