@@ -175,10 +175,10 @@ fn fibre(a: &str, b: &str, seed: u64) -> LinkView {
         places: [a, b].map(|id| (id.to_owned(), named(id))).to_vec(),
         class: "uplink",
         ends: vec![
-            end(&format!("{a}-gw"), a, "10.255.1.2", "ring-0", 0.0011, 0.0),
-            end(&format!("{b}-gw"), b, "10.255.1.1", "ring-1", 0.0011, 0.0),
+            end(&format!("{a}-gw"), a, "10.255.1.2", "ring-0", 0.000_43, 0.0),
+            end(&format!("{b}-gw"), b, "10.255.1.1", "ring-1", 0.000_43, 0.0),
         ],
-        rtt_history: wave(0.0011, 0.0003, seed),
+        rtt_history: wave(0.000_43, 0.000_1, seed),
         down: FlowView { contracted: Some(1_000_000_000), ..FlowView::default() },
         up: FlowView { contracted: Some(1_000_000_000), ..FlowView::default() },
         ..leased(b, seed)
