@@ -166,8 +166,8 @@ proptest! {
 fn left(rate: Rate, came: &[(Duration, &str)], device: &str, now: Duration) -> f64 {
     let (mut tokens, mut at) = (rate.1, Duration::ZERO);
     for (moment, _) in came.iter().filter(|(_, of)| of.starts_with(device)) {
-        tokens = (tokens + (*moment - at).as_secs_f64() * rate.0).min(rate.1) - 1.0;
+        tokens = (tokens + moment.saturating_sub(at).as_secs_f64() * rate.0).min(rate.1) - 1.0;
         at = *moment;
     }
-    (tokens + (now - at).as_secs_f64() * rate.0).min(rate.1)
+    (tokens + now.saturating_sub(at).as_secs_f64() * rate.0).min(rate.1)
 }
