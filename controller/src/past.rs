@@ -47,6 +47,9 @@ pub struct Past {
 /// The series of a direction, and what it is held against.
 type FlowBasis = (Option<String>, Option<u64>, Option<Subject>);
 
+/// Who measures both directions, to where, by which way, how often, and where that leads.
+type TestsBasis = (String, String, Option<String>, f64, Option<bool>);
+
 /// All of a question about a month that its answer follows from, beside the history.
 #[derive(Debug, Clone, PartialEq)]
 struct MonthBasis {
@@ -54,6 +57,7 @@ struct MonthBasis {
     contract: ContractView,
     flows: [FlowBasis; 2],
     shares: Vec<(String, FlowBasis, FlowBasis)>,
+    tests: Vec<TestsBasis>,
     planned: Vec<PlannedView>,
     window: Duration,
     pace: Duration,
@@ -91,6 +95,12 @@ impl MonthBasis {
             flows: [flow_basis(&link.down), flow_basis(&link.up)],
             shares: shares
                 .map(|share| (share.id.clone(), flow_basis(&share.down), flow_basis(&share.up)))
+                .collect(),
+            tests: link
+                .directions
+                .iter()
+                .flat_map(|directions| &directions.measured)
+                .map(|end| (end.agent.clone(), end.to.clone(), end.via.clone(), end.pace, end.leads_down))
                 .collect(),
             planned: planned.to_vec(),
             window: question.window,

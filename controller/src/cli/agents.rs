@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use wasl_pages::format;
 
 use super::client::Client;
 use super::{Where, exit, table};
@@ -74,7 +75,7 @@ fn show(agents: &[AgentBody], health: impl Fn(&AgentBody) -> String) {
             let clock = a
                 .clock_offset
                 .zip(a.clock_error)
-                .map(|(offset, error)| format!("{:+.1} ± {:.1} ms", offset * 1000.0, error * 1000.0));
+                .map(|(offset, error)| format!("{} ± {}", format::offset(offset), format::seconds(error)));
             vec![
                 state,
                 a.id.clone(),

@@ -135,9 +135,8 @@ impl Events {
         // Anew each time: a controller that comes back may listen elsewhere.
         let client = Client::new(&Home::at(self.place.state()))?;
         let newest: List<Event> = client.get("/api/v1/events?limit=1").await?;
-        // A store that was restored from an older copy counts on from there.
         if let Some(newest) = newest.items.first() {
-            teller.last = teller.last.min(newest.id);
+            teller.rewind(newest.id);
         }
         let mut following = client.follow(&self.path(&format!("after={}", teller.last))).await?;
         *is_away = false;
@@ -159,17 +158,29 @@ struct Teller {
 }
 
 impl Teller {
+    /// Nothing after `newest` has happened yet: a store that was restored from an older copy counts on from there.
+    fn rewind(&mut self, newest: u64) {
+        self.last = self.last.min(newest);
+    }
+
     /// Tells an event that was not told yet. Breaks when nobody reads any more.
     fn tell(&mut self, event: &Event) -> ControlFlow<()> {
+        match self.news(event) {
+            Some(text) if !table::try_show(&text) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    /// What is to be told of an event; nothing where it was told.
+    fn news(&mut self, event: &Event) -> Option<String> {
         if event.id <= self.last {
-            return ControlFlow::Continue(());
+            return None;
         }
         self.last = event.id;
-        let text = match serde_json::to_string(event) {
+        Some(match serde_json::to_string(event) {
             Ok(document) if self.json => format!("{document}\n"),
             _ => line(event, &self.texts),
-        };
-        if table::try_show(&text) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })
     }
 }
 
@@ -235,6 +246,21 @@ mod tests {
         };
         let told = line(&Event { health: None, occurrence: Some(trap.into()), ..event() }, &texts);
         assert!(told.ends_with("  warning  link/jenin  ⟨U+001B⟩[2Jhello⟨U+000A⟩ (told late)\n"), "{told}");
+    }
+
+    /// Catches: a list and a stream that tell the same event, and silence after a store was restored from an older copy.
+    #[test]
+    fn an_event_is_told_once_and_one_of_a_store_that_went_back_is_another() {
+        let mut teller = Teller { json: true, texts: Texts::new(), last: 0 };
+        let mut told = |id, newest| {
+            teller.rewind(newest);
+            teller
+                .news(&Event { id, ..event() })
+                .is_some_and(|text| text.starts_with(&format!("{{\"id\":{id},")))
+        };
+        assert_eq!([7, 7, 6, 9, 8].map(|id| told(id, 9)), [true, false, false, true, false]);
+        assert!(!told(9, 400), "nothing was lost, and nothing is told twice");
+        assert!(told(6, 5), "it counts on from 5");
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub use keys::{KeyBody, KeyRequest, NewKey};
 pub use links::{
     CarriedBody, ContractBody, DirectionsBody, EndMonthBody, FlowBody, ForecastBody, ForecastsBody, LinkBody,
     LinkEndBody, MeasuredBody, MonthBody, OutageBody, PlannedBody, PromiseBody, QualityBody, ShareMonthBody,
+    TestsMonthBody, WayMonthBody,
 };
 pub use maintenance::{MaintenanceBody, MaintenanceRequest, NewMaintenance};
 pub use tokens::{NewToken, TokenBody, TokenRequest};

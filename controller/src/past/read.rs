@@ -1,5 +1,7 @@
 //! Reads the history of a month in pieces.
 
+mod directions;
+
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -24,8 +26,8 @@ const DAY_MS: i64 = 86_400_000;
 const FIELDS: [&str; 10] =
     ["loss", "sent", "rtt_min", "rtt_p50", "rtt_p95", "rtt_p99", "rtt_max", "jitter", "down", "observed"];
 
-/// What they are at one time.
-type Row = [Option<Figure>; FIELDS.len()];
+/// What fields are at one time.
+type Row<const N: usize> = [Option<Figure>; N];
 
 /// A field of a window, or of a cell of windows.
 #[derive(Debug, Clone, Copy)]
@@ -114,6 +116,7 @@ pub(super) async fn month(
     let count = question.link.ends.len() as u64;
     let carried = |flow| carried(store, flow, within);
     let quality = all.quality(expected_each * count);
+    let (tests, damaged_tests) = directions::month(store, question.link, within).await?;
     Ok(MonthView {
         month: month.to_string(),
         from: Timestamp(within.from),
@@ -145,7 +148,8 @@ pub(super) async fn month(
         from_windows: seconds(all.from_windows),
         from_means: seconds(all.from_means),
         by_loss: seconds(all.by_loss),
-        damaged: all.damaged,
+        damaged: all.damaged + damaged_tests,
+        tests,
         ends: ends.into_iter().map(end_month).collect(),
         maintenances: planned,
         window: question.window.as_secs_f64(),
@@ -277,7 +281,7 @@ impl Seen {
     }
 
     /// When it was up and down.
-    fn record(&mut self, at: i64, row: &Row, window: i64, cell: i64) {
+    fn record(&mut self, at: i64, row: &Row<{ FIELDS.len() }>, window: i64, cell: i64) {
         let [loss, .., down, observed] = row;
         let ms = |figure: &Figure| (figure.sum() * 1e3).round() as i64;
         let told = down.as_ref().zip(observed.as_ref());
@@ -291,7 +295,7 @@ impl Seen {
     }
 
     /// What was lost, and how long it took.
-    fn count(&mut self, row: &Row) {
+    fn count(&mut self, row: &Row<{ FIELDS.len() }>) {
         let [loss, sent, min, p50, p95, p99, max, jitter, ..] = *row;
         let (Some(loss), Some(sent)) = (loss.map(|loss| loss.mean), sent.map(Figure::sum)) else { return };
         self.loss.add(sent, loss);
@@ -315,13 +319,13 @@ fn widest(fields: &[History]) -> i64 {
 }
 
 /// The fields of a piece side by side, by their times. Mostly all fields have a point at each.
-fn rows(fields: &[History]) -> Vec<(i64, Row)> {
+fn rows<const N: usize>(fields: &[History]) -> Vec<(i64, Row<N>)> {
     let mut times: Vec<i64> = fields.iter().flat_map(|field| &field.points).map(|(at, _)| *at).collect();
     #[expect(clippy::stable_sort_primitive, reason = "it merges runs that are sorted, as each field's is")]
     times.sort();
     times.dedup();
-    let mut rows: Vec<(i64, Row)> = times.into_iter().map(|at| (at, Row::default())).collect();
-    for (index, field) in fields.iter().enumerate().take(FIELDS.len()) {
+    let mut rows: Vec<(i64, Row<N>)> = times.into_iter().map(|at| (at, [None; N])).collect();
+    for (index, field) in fields.iter().enumerate().take(N) {
         let mut next = 0;
         for ((at, value), count) in field.points.iter().zip(&field.counts) {
             if rows.get(next).is_none_or(|(time, _)| time != at) {

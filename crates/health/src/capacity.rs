@@ -18,6 +18,7 @@ use wasl_model::health::{Health, Reason};
 use wasl_model::units::Scalar;
 use wasl_model::{ProbeWindow, Timestamp};
 
+use crate::judge::millis;
 use crate::{Judgement, reasons};
 
 pub use fairness::{Fairness, Use};
@@ -229,7 +230,7 @@ fn because(judged: Judgement, window: &ProbeWindow, blame: Blame) -> Judgement {
     let mut reason = Reason::new(code)
         .with("load_percent", format!("{:.0}", load.ratio * 100.0))
         .with("loss_percent", told(loss.map(|loss| loss * 100.0)))
-        .with("rtt_ms", told(rtt.map(|us| us / 1000.0)));
+        .with("rtt_ms", rtt.map_or_else(|| "?".to_owned(), millis));
     if code == reasons::LINK_CONGESTED {
         reason = reason.with("direction", load.direction.as_str());
     }

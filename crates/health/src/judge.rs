@@ -172,8 +172,14 @@ pub fn target(window: &ProbeWindow) -> Judgement {
         let reason = Reason::new(reasons::TARGET_LOSSY).with("loss_percent", format!("{:.1}", loss * 100.0));
         return Judgement::new(Health::Degraded, reason);
     }
-    let rtt = window.rtt.quantile(0.5).map_or_else(|| "?".to_owned(), |us| format!("{:.2}", us / 1000.0));
+    let rtt = window.rtt.quantile(0.5).map_or_else(|| "?".to_owned(), millis);
     Judgement::new(Health::Ok, Reason::new(reasons::TARGET_ANSWERS).with("rtt_ms", rtt))
+}
+
+/// Microseconds as an argument in milliseconds; to a microsecond where that is the unit that people read.
+pub(crate) fn millis(micros: f64) -> String {
+    let decimals = if micros < 1000.0 { 3 } else { 2 };
+    format!("{:.decimals$}", micros / 1000.0)
 }
 
 /// A device, by its last poll.

@@ -16,16 +16,19 @@
 //!   for at most that share of the cell: the cell counts as up, and that share makes the worst case worse.
 //! - The ends of a link judge for themselves. It is down while nobody who observed it got an answer: what
 //!   one end gets answered has passed in both directions.
+//! - What a direction lost is told of the tests whose fate in it is known ([`directions`]), and never guessed of others.
 //! - Planned maintenance is given apart. The availability that is owed is that of the time outside of it.
 
 pub mod availability;
 pub mod carried;
+pub mod directions;
 pub mod forecast;
 pub mod quality;
 pub mod record;
 
 pub use availability::{Availability, Outage, Span, State, Stretch, availability, combine};
 pub use carried::{Burst, burst};
+pub use directions::{Sum, Tests, Ways};
 pub use forecast::{Forecast, busy_hour, forecast};
 pub use quality::{Loss, Times};
 pub use record::{Record, Seen, Told};

@@ -1,5 +1,7 @@
 //! What agents report: regular samples, which become columns, and occasional records.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::sample;
@@ -168,7 +170,7 @@ sample! {
         2 duration: Millis,
         /// Requests that the poll took, retries included.
         3 requests: Count,
-        /// Since when the device's SNMP agent has been up (`sysUpTime`).
+        /// For how long the device's SNMP agent has been up (`sysUpTime`).
         4 uptime: Millis,
         /// Interfaces that were read.
         5 interfaces: Count,
@@ -176,6 +178,13 @@ sample! {
         6 voided: Count,
         /// Columns that could not be read to their end; what was read of them is kept.
         7 columns_failed: Count,
+    }
+}
+
+impl DeviceSample {
+    /// Since when the device's SNMP agent has been up, by a poll at this time; `None` where the poll did not tell.
+    pub fn up_since(&self, at: Timestamp) -> Option<Timestamp> {
+        self.uptime.map(|up| at.minus(Duration::from_millis(up.0)))
     }
 }
 

@@ -140,6 +140,9 @@ pub fn fields(kind: EntityKind) -> &'static [(&'static str, Unit)] {
             ("loss_back", Ratio),
             ("undecided", Count),
             ("reflected", Count),
+            ("lost_forward", Count),
+            ("lost_back", Count),
+            ("observed", Seconds),
             ("delay_forward_min", Seconds),
             ("delay_forward_p50", Seconds),
             ("delay_back_min", Seconds),
@@ -255,11 +258,17 @@ pub fn points(value: &Value, mut add: impl FnMut(&'static str, f64)) {
             put("loss_back", s.loss_back());
             put("undecided", s.undecided.map(Scalar::value));
             put("reflected", s.reflected.map(Scalar::value));
+            if let Some(observed) = s.observed() {
+                put("lost_forward", s.lost_forward.map(Scalar::value));
+                put("lost_back", s.lost_back.map(Scalar::value));
+                put("observed", Some(observed));
+            }
             put("delay_forward_min", s.forward_min.map(Scalar::value));
             put("delay_forward_p50", s.forward.quantile(0.5).map(seconds));
             put("delay_back_min", s.back_min.map(Scalar::value));
             put("delay_back_p50", s.back.quantile(0.5).map(seconds));
-            put("delay_error", s.clock_error.map(Scalar::value));
+            // Without delays there is no error of them: so both are sums over the same windows.
+            put("delay_error", s.clock_error.filter(|_| s.forward.count() > 0).map(Scalar::value));
         }
         Value::Sensor(s) => {
             put("temperature", s.temperature.map(Scalar::value));

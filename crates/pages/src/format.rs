@@ -2,7 +2,8 @@
 //!
 //! Three significant digits, because a fourth changes at every update and tells nobody anything.
 //! Binary multiples for bytes in memory and on disks (IEC 80000-13: KiB), decimal ones for bit rates
-//! (kbit/s), as the field has it. `static/chart.js` has the same rules for the charts.
+//! (kbit/s), as the field has it. `static/figures.js` has the same rules for the charts; `testdata/figures.tsv` holds both
+//! to the same texts.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -89,6 +90,18 @@ pub fn percent(ratio: f64) -> String {
         format!("{percent:.0} %")
     } else {
         format!("{:.1} %", percent.min(99.9))
+    }
+}
+
+/// A share to a hundredth of a percent, whatever its size: `0.00 %`, `<0.01 %`, `12.34 %`, `>99.99 %`.
+pub fn hundredths(ratio: f64) -> String {
+    let percent = ratio * 100.0;
+    if percent > 0.0 && percent < 0.01 {
+        "<0.01 %".to_owned()
+    } else if percent > 99.99 && percent < 100.0 {
+        ">99.99 %".to_owned()
+    } else {
+        format!("{percent:.2} %")
     }
 }
 

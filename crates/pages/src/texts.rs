@@ -2,8 +2,8 @@
 //!
 //! English texts are plain. In Arabic texts every inserted figure or name is wrapped in the isolate
 //! characters U+2068 and U+2069, so that `12.3 ms` keeps its order inside a right-to-left sentence;
-//! in English this is done only to what is not plain ASCII, because an API's reader wants to search
-//! for what it reads.
+//! in English this is done only to what is not plain (ASCII and `µ`), because an API's reader wants to
+//! search for what it reads.
 //!
 //! # Arguments of reasons
 //! A [`Reason`]'s arguments are texts; the end of an argument's name tells what the text means:
@@ -323,9 +323,14 @@ fn insertable(lang: Lang, text: &str) -> Cow<'static, str> {
     let ours = lang == Lang::Ar && text.starts_with('\u{2068}') && balanced(text);
     let shown = if ours { Cow::Borrowed(text) } else { format::visible(text) };
     match lang {
-        Lang::En if !text.is_ascii() => format!("\u{2068}{shown}\u{2069}").into(),
+        Lang::En if !is_plain(text) => format!("\u{2068}{shown}\u{2069}").into(),
         _ => shown.into_owned().into(),
     }
+}
+
+/// Whether the text is read from left to right by itself: ASCII, and the sign in the unit of most round trips on a local net.
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii() || c == 'µ')
 }
 
 /// Whether the text is made of first-strong isolates, each closed, and no other control character.

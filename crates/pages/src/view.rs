@@ -17,7 +17,7 @@ mod month;
 
 pub use accounting::{AccountingView, ShareView, TalkerView, TalkersView};
 pub use agents::{AgentDetailView, AgentView, AgentsView, JoinHint};
-pub use directions::{DirectionView, DirectionsView, MeasuredView};
+pub use directions::{DirectionView, DirectionsView, MeasuredView, TestsMonthView, WayMonthView};
 pub use discovery::{DiscoveryView, Known, NeighbourView, StationView};
 pub use entity::{ChartView, EntityView, FigureView, PartView};
 pub use events::{ChangeView, OccurrenceView};

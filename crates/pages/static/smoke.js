@@ -13,8 +13,7 @@
   const clock = (ms) => (zone ? uPlot.tzDate(new Date(ms), zone) : new Date(ms));
   const minute = (d) => `${two(d.getHours())}:${two(d.getMinutes())}`;
   const day = (d) => `${two(d.getMonth() + 1)}-${two(d.getDate())}`;
-  const ms = (v) => (v === null || v === undefined ? "–" : `${(v * 1e3).toFixed(v < 0.01 ? 2 : 1)} ms`);
-  const percent = (v) => (v === null || v === undefined ? "–" : `${(v * 100).toFixed(2)} %`);
+  const { seconds, percent, tick, secondSteps } = Figures;
 
   // The series on one time axis; a missing value stays a hole.
   function join(answers) {
@@ -66,7 +65,8 @@
           const d = clock(s * 1000);
           return span > 2 * 864e5 || (d.getHours() === 0 && d.getMinutes() === 0) ? day(d) : minute(d);
         }) },
-        { ...axis, size: 72, space: 34, values: (_plot, splits) => splits.map((v) => `${+(v * 1e3).toFixed(3)} ms`) },
+        { ...axis, size: 72, space: 34, incrs: secondSteps,
+          values: (_plot, splits) => splits.map((v) => tick(seconds(v))) },
       ],
       series: [{}, { ...none, stroke: line, width: 1.75 }, none, none, none, { ...none, scale: "loss" }],
       bands: [{ series: [3, 4], fill: `${line}26` }, { series: [2, 1], fill: `${line}59` }],
@@ -78,7 +78,7 @@
     const known = at !== null && at !== undefined && plot.data[0][at] !== undefined;
     if (!known) { smoke.cursor.textContent = ""; return; }
     const d = clock(plot.data[0][at] * 1000);
-    smoke.cursor.textContent = `${day(d)} ${minute(d)} · ${ms(plot.data[1][at])} · 95 % ${ms(plot.data[2][at])} · ${percent(plot.data[5][at])}`;
+    smoke.cursor.textContent = `${day(d)} ${minute(d)} · ${seconds(plot.data[1][at])} · 95 % ${seconds(plot.data[2][at])} · ${percent(plot.data[5][at])}`;
   }
 
   // The figures of the shown span, for whoever cannot or does not point at it: the middle of the windows' medians and of
@@ -90,7 +90,7 @@
   function summarise(smoke) {
     const [, p50, p95, , , loss] = smoke.data;
     const lost = loss.filter((v) => v !== null);
-    const stats = { median: ms(middle(p50)), p95: ms(middle(p95)),
+    const stats = { median: seconds(middle(p50)), p95: seconds(middle(p95)),
       loss: percent(lost.length === 0 ? null : lost.reduce((a, b) => Math.max(a, b))) };
     for (const box of smoke.figure.querySelectorAll("[data-stat]")) box.textContent = stats[box.dataset.stat];
   }

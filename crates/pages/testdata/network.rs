@@ -10,7 +10,7 @@ use wasl_pages::view::{
     MonthView, OccurrenceView, OutageView, PlaceView, PlannedView, QualityView, ReportView, RingView,
     ShareView, TalkerView, TalkersView,
 };
-use wasl_pages::view::{PromiseView, ShareMonthView};
+use wasl_pages::view::{PromiseView, ShareMonthView, TestsMonthView, WayMonthView};
 
 use super::{DAY, HOUR, MINUTE, ago, bilingual, subject, wave};
 
@@ -175,10 +175,10 @@ fn fibre(a: &str, b: &str, seed: u64) -> LinkView {
         places: [a, b].map(|id| (id.to_owned(), named(id))).to_vec(),
         class: "uplink",
         ends: vec![
-            end(&format!("{a}-gw"), a, "10.255.1.2", "ring-0", 0.0011, 0.0),
-            end(&format!("{b}-gw"), b, "10.255.1.1", "ring-1", 0.0011, 0.0),
+            end(&format!("{a}-gw"), a, "10.255.1.2", "ring-0", 0.000_43, 0.0),
+            end(&format!("{b}-gw"), b, "10.255.1.1", "ring-1", 0.000_43, 0.0),
         ],
-        rtt_history: wave(0.0011, 0.0003, seed),
+        rtt_history: wave(0.000_43, 0.000_1, seed),
         down: FlowView { contracted: Some(1_000_000_000), ..FlowView::default() },
         up: FlowView { contracted: Some(1_000_000_000), ..FlowView::default() },
         ..leased(b, seed)
@@ -266,6 +266,48 @@ fn carried(p95: Option<f64>, field: &'static str) -> CarriedView {
     }
 }
 
+/// Both ends measured; one without a clock that is known to be right, and not all the time.
+fn tests() -> Vec<TestsMonthView> {
+    let way = |tests, lost, loss, between, delay| WayMonthView {
+        tests,
+        lost,
+        loss: Some(loss),
+        loss_between: Some(between),
+        delay,
+    };
+    let whole = TestsMonthView {
+        agent: "gaza-gw".into(),
+        to: "10.0.0.1".into(),
+        via: Some("wan0".into()),
+        pace: 0.1,
+        leads_down: Some(false),
+        there: way(19_790_310, 412, 0.000_020_8, (0.000_018_9, 0.000_022_9), Some(0.009_21)),
+        back: way(19_789_898, 41_204, 0.002_082_1, (0.002_062, 0.002_102_3), Some(0.021_4)),
+        undecided: 51_000,
+        observed: 1_983_400.0,
+        covered: Some(0.999_88),
+        windows: 198_340,
+        windows_with_delays: 191_004,
+        delay_error: Some(0.000_41),
+    };
+    let partly = TestsMonthView {
+        agent: "presidency-gw".into(),
+        to: "10.20.0.1".into(),
+        via: None,
+        there: way(4_120_000, 0, 0.0, (0.0, 0.000_000_93), None),
+        leads_down: Some(true),
+        back: way(4_120_000, 4_943, 0.001_199_8, (0.001_166_8, 0.001_233_7), None),
+        undecided: 0,
+        observed: 412_000.0,
+        covered: Some(0.207_7),
+        windows: 41_200,
+        windows_with_delays: 0,
+        delay_error: None,
+        ..whole.clone()
+    };
+    vec![whole, partly]
+}
+
 /// The month that is under way; `verdict` is a word of the API.
 pub(crate) fn month(name: &str, over: bool, verdict: &'static str) -> MonthView {
     let outage = |hours_ago: i64, minutes: i64, planned, open| OutageView {
@@ -318,6 +360,7 @@ pub(crate) fn month(name: &str, over: bool, verdict: &'static str) -> MonthView 
             end("presidency-gw", "presidency", Some((-0.000_4, 0.001_2))),
             end("gaza-gw", "gaza", None),
         ],
+        tests: if over { tests() } else { Vec::new() },
         maintenances: vec![PlannedView {
             from: ago(211 * HOUR),
             until: ago(209 * HOUR),
@@ -462,6 +505,8 @@ fn directions() -> DirectionsView {
         site: Some(named("gaza")),
         to: "10.0.0.1".into(),
         via: Some("wan0".into()),
+        pace: 0.1,
+        leads_down: Some(false),
         there: way("gaza-gw", 0.0, Some(0.0092), "forward"),
         back: way("gaza-gw", 0.083, Some(0.0214), "back"),
         clock_error: Some(0.00041),
@@ -474,6 +519,7 @@ fn directions() -> DirectionsView {
         site: Some(named("presidency")),
         to: "10.20.0.1".into(),
         via: None,
+        leads_down: Some(true),
         there: way("presidency-gw", 0.081, None, "forward"),
         back: way("presidency-gw", 0.0, None, "back"),
         clock_error: None,

@@ -359,6 +359,42 @@ fn a_direction_is_named_by_the_place_that_it_leads_to() {
     );
 }
 
+/// Catches: empty rows for what nobody measures, a direction that is blamed for the loss of the other, and a method that speaks
+/// of delays where there are none.
+#[test]
+fn a_report_tells_of_directions_only_what_was_measured() {
+    let texts = Texts::new();
+    let p = painter(&texts, Lang::En);
+    let mut view = fixture::network::report();
+    let report = |view: &wasl_pages::view::ReportView| pages::report(&p, &fixture::frame(), view);
+    let rows = |html: &str| -> Vec<String> {
+        let table =
+            html.split("<h2 id=\"r-directions\">").nth(1).and_then(|html| html.split("</table>").next());
+        table.into_iter().flat_map(|table| table.split("<tr>").skip(2)).map(str::to_owned).collect()
+    };
+    let told = rows(&report(&view));
+    assert_eq!(told.len(), 4, "{told:?}");
+    for (row, [place, lost, loss]) in told.iter().zip([
+        ["towards Presidency", "412", "&#60;0.01 %"],
+        ["towards Gaza", "41,204", "0.21 %"],
+        ["towards Gaza", "0", "0.00 %"],
+        ["towards Presidency", "4,943", "0.12 %"],
+    ]) {
+        assert!(row.contains(place) && row.contains(&format!(">{lost}<")) && row.contains(loss), "{row}");
+    }
+    let says = |html: &str, words: &str| html.contains(words);
+    assert!(says(&report(&view), "mean of the windows&#39; median delays"));
+    view.month.tests.remove(0);
+    let undisciplined = report(&view);
+    assert!(says(&undisciplined, "is not told") && !says(&undisciplined, "median delays"));
+    view.month.tests[0].leads_down = None;
+    let elsewhere = rows(&report(&view));
+    assert!(elsewhere[0].contains(">there<") && elsewhere[1].contains(">back<"), "{elsewhere:?}");
+    view.month.tests.clear();
+    let untested = report(&view);
+    assert!(!says(&untested, "r-directions") && !says(&untested, "STAMP"), "{untested}");
+}
+
 /// Catches: a link that leads nowhere, beside a station that nobody knows.
 #[test]
 fn what_happened_links_to_pages_that_there_are() {

@@ -318,6 +318,9 @@ fn a_device_that_restarts_makes_no_spike_and_is_polled_on() {
         let age = scene.points(&format!("device/{id}#uptime"), restarted);
         let (at, seconds) = *age.last().expect("it was polled");
         assert!(seconds <= (at - restarted) as f64 / 1_000.0 + 1.0, "{id} is {seconds} seconds old");
+        let (before, younger) = age[0];
+        let (passed, grown) = ((at - before) as f64 / 1_000.0, seconds - younger);
+        assert!((grown - passed).abs() <= 1.0, "{id} grew {grown} s older in {passed} s");
     }
     let notices = scene.centre.client.json("/api/v1/notices");
     for id in ids {

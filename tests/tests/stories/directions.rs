@@ -86,6 +86,8 @@ links:
             "wasl_path_loss_ratio{{site=\"one\",agent=\"gw\",link=\"line\",direction=\"{direction}\"}} 0."
         );
         assert!(metrics.contains(&sample), "no {sample} in {metrics}");
+        let state = "wasl_path_state{site=\"one\",link=\"line\",state=\"degraded\"} 1.0";
+        assert!(metrics.contains(state), "no {state} in {metrics}");
         let terminal = String::from_utf8(self.centre.wasl(&["link", "line"]).stdout).expect("text");
         let said = terminal.lines().find(|text| text.trim_start().starts_with(word)).map(str::trim);
         assert!(said.is_some_and(|said| said.contains("loss 2") || said.contains("loss 1")), "{terminal}");

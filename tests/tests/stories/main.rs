@@ -8,6 +8,7 @@ mod devices;
 mod directions;
 mod discovery;
 mod enrolment;
+mod figures;
 mod first_start;
 mod followed;
 mod goodbye;

@@ -47,7 +47,8 @@ impl Past {
         if json {
             table::show(&format!("{}\n", serde_json::to_string_pretty(&months)?));
         } else {
-            table::print(&HEADING, &months.items.iter().map(row).collect::<Vec<_>>());
+            let (heading, rows) = shown(&months.items);
+            table::print(&heading, &rows);
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -66,6 +67,31 @@ const HEADING: [&str; 11] = [
     "DOWN P95",
     "UP P95",
 ];
+
+/// What is added where directions are measured by themselves.
+const WAYS: [&str; 2] = ["LOSS DOWN", "LOSS UP"];
+
+/// The months as a table.
+fn shown(months: &[MonthBody]) -> (Vec<&'static str>, Vec<Vec<String>>) {
+    let (mut heading, mut rows) = (HEADING.to_vec(), months.iter().map(row).collect::<Vec<_>>());
+    if months.iter().any(|month| !month.tests.is_empty()) {
+        heading.extend(WAYS);
+        for (row, month) in rows.iter_mut().zip(months) {
+            row.extend(["down", "up"].map(|way| lost(month, way)));
+        }
+    }
+    (heading, rows)
+}
+
+/// What a direction lost, as all ends that measure it found together.
+fn lost(month: &MonthBody, direction: &str) -> String {
+    let ways = || {
+        let ways = month.tests.iter().flat_map(|end| [&end.forward, &end.back]);
+        ways.filter(|way| way.direction.as_deref() == Some(direction))
+    };
+    let (tests, lost) = ways().fold((0, 0), |(tests, lost), way| (tests + way.tests, lost + way.lost));
+    if tests == 0 { dash() } else { wasl_pages::format::hundredths(lost as f64 / tests as f64) }
+}
 
 /// A month as a row of the table.
 fn row(month: &MonthBody) -> Vec<String> {
@@ -103,7 +129,7 @@ fn lasting(length: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use wasl_pages::view::{CarriedView, MonthView, QualityView};
+    use wasl_pages::view::{CarriedView, MonthView, QualityView, TestsMonthView, WayMonthView};
 
     use super::*;
 
@@ -130,6 +156,28 @@ mod tests {
         assert_eq!(row[..4], ["2026-10", "99.910 %", "99.850 %–99.930 %", "99.500 % kept"]);
         assert_eq!(row[5..7], ["3", "4 min 20 s"]);
         assert_eq!(row[9..], ["10.0 Mbit/s".to_owned(), dash()]);
+    }
+
+    /// Catches: a direction's loss in the column of the other, and columns for what nobody measures.
+    #[test]
+    fn what_a_direction_lost_is_told_of_all_who_measure_it() {
+        let way = |tests, lost| WayMonthView { tests, lost, ..WayMonthView::default() };
+        let end =
+            |leads_down, there, back| TestsMonthView { leads_down, there, back, ..TestsMonthView::default() };
+        let months = [
+            vec![
+                end(Some(true), way(10_000, 5), way(9_995, 0)),
+                end(Some(false), way(10_000, 1), way(9_999, 15)),
+            ],
+            vec![end(None, way(100, 50), way(50, 50))],
+        ];
+        let months = months.map(|tests| MonthBody::from(&MonthView { tests, ..MonthView::default() }));
+        let (heading, rows) = shown(&months);
+        assert_eq!(heading[11..], WAYS);
+        assert_eq!(rows[0][11..], ["0.10 %", "<0.01 %"]);
+        assert_eq!(rows[1][11..], [dash(), dash()], "nobody knows where it leads");
+        let (heading, rows) = shown(&[MonthBody::from(&MonthView::default())]);
+        assert_eq!((heading.len(), rows[0].len()), (HEADING.len(), HEADING.len()));
     }
 
     #[test]

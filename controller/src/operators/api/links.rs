@@ -23,6 +23,7 @@ pub use body::{
 };
 pub use month::{
     CarriedBody, EndMonthBody, MonthBody, OutageBody, PlannedBody, PromiseBody, QualityBody, ShareMonthBody,
+    TestsMonthBody, WayMonthBody,
 };
 
 /// Months of a link that are told if not said otherwise.

@@ -1,6 +1,6 @@
 //! The two directions of a line, each by itself, from what its ends measured.
 
-use wasl_model::{EntityKind, SeriesKey, Subject, Timestamp, Value};
+use wasl_model::{EntityKind, SeriesKey, SiteId, Subject, Timestamp, Value};
 use wasl_pages::view::{DirectionView, DirectionsView, MeasuredView};
 use wasl_settings::{Link, Settings, StampTest};
 
@@ -24,7 +24,11 @@ pub(super) fn view(
     let path = Subject::lenient(EntityKind::Path, id);
     Some(DirectionsView {
         state: board.entities.get(&path).map(|entity| judgement(entity)),
-        measured: link.stamp.iter().map(|test| measured(shared, settings, live, &path, test, now)).collect(),
+        measured: link
+            .stamp
+            .iter()
+            .map(|test| measured(shared, settings, live, &path, link, test, now))
+            .collect(),
     })
 }
 
@@ -33,9 +37,11 @@ fn measured(
     settings: &Settings,
     live: &State,
     path: &Subject,
+    link: &Link,
     test: &StampTest,
     now: Timestamp,
 ) -> MeasuredView {
+    let from = settings.agents().get(&test.from).map(|agent| &agent.site);
     let latest = live.values.get(&(test.from.clone(), path.clone()));
     let latest = latest.filter(|latest| matches!(latest.value, Value::Stamp(_)));
     let series = |field: &str| {
@@ -51,14 +57,44 @@ fn measured(
     };
     MeasuredView {
         agent: test.from.to_string(),
-        site: settings.agents().get(&test.from).map(|agent| site_name(shared, &agent.site)),
+        site: from.map(|site| site_name(shared, site)),
         to: test.to.clone(),
         via: test.via.clone(),
+        pace: test.every.as_duration().as_secs_f64(),
+        leads_down: from.and_then(|from| leads_down(&link.between, from)),
         there: way("loss_forward", "delay_forward_p50"),
         back: way("loss_back", "delay_back_p50"),
         clock_error: of("delay_error"),
         rtt_p50: of("rtt_p50"),
         at: latest.map(|latest| latest.at),
         old: latest.is_some_and(|latest| !latest.is_of_now(settings.window().as_duration(), now)),
+    }
+}
+
+/// Whether the way from a site leads to the last of the places that a link joins; `None` where it begins elsewhere.
+fn leads_down(between: &[SiteId], from: &SiteId) -> Option<bool> {
+    match between {
+        [.., last] if last == from => Some(false),
+        [first, _] if first != from => None,
+        _ => Some(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches: a loss that is blamed on the other direction.
+    #[test]
+    fn the_way_there_leads_to_the_place_that_the_tests_do_not_come_from() {
+        let site = |id: &str| id.parse::<SiteId>().expect("a name");
+        let down = |between: &[&str], from: &str| {
+            leads_down(&between.iter().map(|id| site(id)).collect::<Vec<_>>(), &site(from))
+        };
+        assert_eq!(down(&["hub", "one"], "hub"), Some(true));
+        assert_eq!(down(&["hub", "one"], "one"), Some(false), "back to the hub");
+        assert_eq!(down(&["hub", "one"], "two"), None);
+        assert_eq!(down(&["one"], "one"), Some(false), "out to the Internet");
+        assert_eq!(down(&["one"], "hub"), Some(true), "from outside to the place");
     }
 }

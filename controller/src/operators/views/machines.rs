@@ -1,7 +1,5 @@
 //! From what is known of machines, their parts, devices and targets to what pages show of them.
 
-use std::time::Duration;
-
 use wasl_model::{EntityKind, InterfaceSample, Subject, Timestamp, Value};
 use wasl_pages::view::{DeviceView, DiskView, InterfaceView, KindTotal, MachineView, PortsView, TargetView};
 use wasl_settings::Settings;
@@ -138,7 +136,7 @@ pub(super) fn device(
     let settings = shared.intent.settings();
     let latest = latest(live, entity).filter(|latest| is_of_now(&settings, entity, latest, now));
     let up = match latest.map(|l| (l.at, &l.value)) {
-        Some((at, Value::Device(sample))) => sample.uptime.map(|up| at.minus(Duration::from_millis(up.0))),
+        Some((at, Value::Device(sample))) => sample.up_since(at),
         _ => None,
     };
     DeviceView {

@@ -11,7 +11,7 @@ use super::*;
 use crate::past::Past;
 
 /// 2026-11-01T00:00:00Z.
-const START: i64 = 1_793_491_200_000;
+pub(super) const START: i64 = 1_793_491_200_000;
 const HOUR: i64 = 3_600_000;
 
 fn decode(body: &[u8]) -> Vec<Observation> {
@@ -47,7 +47,7 @@ fn traffic(at: i64, bytes: u64) -> Observation {
     Observation { subject, at: Timestamp(at), value: Value::Interface(sample) }
 }
 
-async fn store(observations: Vec<Observation>) -> (tempfile::TempDir, SqliteStore) {
+pub(super) async fn store(observations: Vec<Observation>) -> (tempfile::TempDir, SqliteStore) {
     let dir = tempfile::tempdir().expect("a folder");
     let store = SqliteStore::open(&dir.path().join("wasl.db"), decode, 7).await.expect("a store");
     for (n, part) in observations.chunks(500).enumerate() {
@@ -69,7 +69,7 @@ async fn store(observations: Vec<Observation>) -> (tempfile::TempDir, SqliteStor
     (dir, store)
 }
 
-fn link() -> LinkView {
+pub(super) fn link() -> LinkView {
     let series = "interface/core/0#receive_rate@gw".to_owned();
     LinkView {
         id: "jenin".into(),
@@ -92,7 +92,7 @@ fn link() -> LinkView {
     }
 }
 
-fn question(link: &LinkView, now: i64) -> Question<'_> {
+pub(super) fn question(link: &LinkView, now: i64) -> Question<'_> {
     Question {
         link,
         sites: &[],
@@ -169,7 +169,7 @@ async fn once_windows_are_gone_means_tell_and_say_so() {
 }
 
 /// Lets go of the windows of a store whose history is over.
-async fn age(store: &SqliteStore, now: i64) {
+pub(super) async fn age(store: &SqliteStore, now: i64) {
     let later = Timestamp(now);
     let all = CompactOptions { force: true, ..CompactOptions::default() };
     while store.compact(later, &all, None).await.expect("compacted").more {}

@@ -6,7 +6,7 @@ use wasl_model::health::{Health, Reason};
 use wasl_model::units::{Micros, Millis, Scalar};
 use wasl_model::{AgentId, LinkCause, LinkVerdict, ProbeWindow, StampWindow, Timestamp};
 
-use super::{holds, target, unseen};
+use super::{holds, millis, target, unseen};
 use crate::{Judgement, reasons};
 
 /// The words for one kind of thing that is probed.
@@ -144,7 +144,6 @@ fn by_verdict(window: &ProbeWindow, words: &Words) -> Judgement {
     if window.is_unsent() {
         return Judgement::new(Health::Unknown, Reason::new(reasons::NOT_MEASURED));
     }
-    let millis = |micros: f64| format!("{:.2}", micros / 1000.0);
     let seen = |figure: Option<Micros>| figure.map(|f| millis(f.0 as f64));
     let rtt = |code, rtt: Option<String>| {
         let rtt = rtt.or_else(|| window.rtt.quantile(0.5).map(millis));
@@ -213,6 +212,13 @@ mod tests {
         }
         let jittery = link(&with(LinkVerdict::Degraded, Some(LinkCause::Jitter)));
         assert_eq!(jittery.reason.args["jitter_ms"], "2.50");
+        let judged_jitter = Some(Micros(43));
+        let little = ProbeWindow { judged_jitter, ..with(LinkVerdict::Degraded, Some(LinkCause::Jitter)) };
+        assert_eq!(
+            link(&little).reason.args["jitter_ms"],
+            "0.043",
+            "to a microsecond, where it is told in these"
+        );
         let lossy = with(LinkVerdict::Degraded, Some(LinkCause::Loss));
         assert_eq!(link(&lossy).reason.args["loss_percent"], "20.00", "an agent that tells no more");
         let told = link(&ProbeWindow { judged_loss: Some(Ppm(73_000)), ..lossy });

@@ -197,6 +197,15 @@ impl StampWindow {
         share(self.sent?.0.saturating_sub(self.received?.0), self.sent?.0)
     }
 
+    /// For how long the fates of tests were decided, in seconds: the window's length where it tells them all, as the end
+    /// does that sends tests. `None` for what arrived at a reflector, and for windows longer than there are any.
+    pub fn observed(&self) -> Option<f64> {
+        let is_whole =
+            [self.reflected, self.lost_forward, self.lost_back, self.undecided].iter().all(Option::is_some);
+        let length = self.window.filter(|_| is_whole)?.value();
+        (length <= LONGEST_WINDOW).then_some(length)
+    }
+
     /// The share of tests that were lost on the way there, of those whose direction is known.
     pub fn loss_forward(&self) -> Option<f64> {
         let (lost, reached) = (self.lost_forward?.0, self.reflected?.0);

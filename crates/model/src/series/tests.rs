@@ -70,6 +70,35 @@ fn the_time_down_is_a_series_where_it_can_be_true() {
     assert!(names(&unsent.into()).iter().all(|(field, _)| !["down", "observed", "loss"].contains(field)));
 }
 
+/// Catches: a month's loss of a direction that is put together from shares, or in which what arrived at the other end counts.
+#[test]
+fn what_each_direction_lost_is_told_in_numbers_that_add_up() {
+    let mut window = crate::StampWindow {
+        window: Some(Millis(10_000)),
+        reflected: Some(Count(90)),
+        lost_forward: Some(Count(10)),
+        lost_back: Some(Count(3)),
+        undecided: Some(Count(2)),
+        clock_error: Some(crate::units::Micros(400)),
+        ..Default::default()
+    };
+    let of = |window: &crate::StampWindow, field: &str| {
+        let told = names(&window.clone().into());
+        told.into_iter().find(|(name, _)| *name == field).map(|(_, number)| number)
+    };
+    let counted =
+        ["reflected", "lost_forward", "lost_back", "undecided", "observed"].map(|field| of(&window, field));
+    assert_eq!(counted, [90.0, 10.0, 3.0, 2.0, 10.0].map(Some));
+    assert_eq!(of(&window, "delay_error"), None, "there is no delay that it is the error of");
+    window.forward.record(5_000);
+    assert!(of(&window, "delay_error").is_some_and(|error| (error - 0.000_4).abs() < 1e-9));
+    window.window = Some(Millis(u64::MAX));
+    assert_eq!((of(&window, "observed"), of(&window, "lost_back")), (None, None), "no window is that long");
+    let arrived =
+        crate::StampWindow { window: Some(Millis(10_000)), reflected: Some(Count(90)), ..Default::default() };
+    assert_eq!(names(&arrived.into()), [("reflected", 90.0)]);
+}
+
 #[test]
 fn a_repository_that_could_not_be_read_adds_no_numbers() {
     let evidence = BackupEvidence {

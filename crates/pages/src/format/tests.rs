@@ -71,10 +71,40 @@ fn a_little_loss_is_never_none_and_a_little_life_is_never_dead() {
     ] {
         assert_eq!(percent(ratio), text, "{ratio}");
     }
+    for (ratio, text) in [
+        (0.0, "0.00 %"),
+        (0.000_09, "<0.01 %"),
+        (0.000_14, "0.01 %"),
+        (0.123_44, "12.34 %"),
+        (0.999_95, ">99.99 %"),
+        (1.0, "100.00 %"),
+    ] {
+        assert_eq!(hundredths(ratio), text, "{ratio}");
+    }
     assert_eq!(percent_coarse(0.004), "<1 %");
     assert_eq!(percent_coarse(0.996), ">99 %");
     assert_eq!(percent_coarse(1.0), "100 %");
     assert_eq!(percent_coarse(0.074), "7 %");
+}
+
+/// Catches: a chart that tells the same figure in other words than the page around it (the story `figures` reads the same
+/// list to the scripts).
+#[test]
+fn figures_read_as_they_do_in_charts() {
+    let listed = include_str!("../../testdata/figures.tsv");
+    for line in listed.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [kind, value, text] = fields[..] else { panic!("{line:?} is not three fields") };
+        let value: f64 = value.parse().expect("a number");
+        let told = match kind {
+            "seconds" => seconds(value),
+            "percent" => percent(value),
+            "bytes" => bytes(value),
+            "bits" => bit_rate(value),
+            other => panic!("no rule for {other}"),
+        };
+        assert_eq!(told, text, "{line}");
+    }
 }
 
 #[test]

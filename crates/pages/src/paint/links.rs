@@ -7,7 +7,7 @@ use wasl_model::Timestamp;
 
 use super::{Markup, Painter, escape, mark};
 use crate::texts::Arg;
-use crate::view::{EndMonthView, EndView, FlowView, ForecastView, LinkView, MonthView, QualityView};
+use crate::view::{EndMonthView, EndView, FlowView, ForecastView, LinkView, MonthView};
 use crate::{format, spark};
 
 #[expect(clippy::unused_self, reason = "templates reach everything through the painter")]
@@ -35,6 +35,20 @@ impl Painter<'_> {
             other => return self.t(other),
         };
         self.texts.get(self.lang, "throughput-towards", &[("place", Arg::Text(&self.end_of(link, down)))])
+    }
+
+    /// A direction that is measured by itself: by where it leads, or as seen from who measures it.
+    pub(crate) fn way_label(
+        &self,
+        link: &LinkView,
+        there: impl Borrow<bool>,
+        down: impl Borrow<Option<bool>>,
+    ) -> String {
+        match *down.borrow() {
+            Some(down) => self.towards(link, down),
+            None if *there.borrow() => self.t("r-there"),
+            None => self.t("r-back"),
+        }
     }
 
     fn end_of(&self, link: &LinkView, down: bool) -> String {
@@ -165,9 +179,14 @@ impl Painter<'_> {
     }
 
     /// The interval of a loss.
-    pub(crate) fn loss_between(&self, quality: &QualityView) -> Markup {
+    pub(crate) fn loss_between(&self, between: impl Borrow<Option<(f64, f64)>>) -> Markup {
         let text = |(low, high): (f64, f64)| format!("{:.4} – {:.4} %", low * 100.0, high * 100.0);
-        self.figure(quality.loss_between.map(text))
+        self.figure(between.borrow().map(text))
+    }
+
+    /// A share to a hundredth of a percent.
+    pub(crate) fn hundredths(&self, share: impl Borrow<Option<f64>>) -> Markup {
+        self.figure(share.borrow().map(format::hundredths))
     }
 
     /// Worst and best case of an availability.

@@ -229,6 +229,7 @@ fn a_reasons_figures_get_their_units() {
     let texts = Texts::new();
     for (reason, english, arabic) in [
         (Reason::new("target_answers").with("rtt_ms", 18.64), "Answers in 18.6 ms", "يستجيب خلال 18.6 ms"),
+        (Reason::new("target_answers").with("rtt_ms", "0.043"), "Answers in 43 µs", "يستجيب خلال 43 µs"),
         (
             Reason::new("target_lossy").with("loss_percent", 2.345),
             "Loses 2.35 % of the probes",

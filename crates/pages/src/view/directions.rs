@@ -24,6 +24,11 @@ pub struct MeasuredView {
     pub to: String,
     /// The network interface that tests leave by, where that is bound.
     pub via: Option<String>,
+    /// The time between two tests, seconds.
+    pub pace: f64,
+    /// Whether the way there leads to the last of the link's places, and the way back to the first or from the Internet;
+    /// `None` where it leads from another place.
+    pub leads_down: Option<bool>,
     /// The way there.
     pub there: DirectionView,
     /// The way back.
@@ -63,6 +68,60 @@ pub struct DirectionView {
     pub loss_series: String,
     /// The history of the delay.
     pub delay_series: String,
+}
+
+/// What one end has measured in a calendar month.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TestsMonthView {
+    /// The agent that measures.
+    pub agent: String,
+    /// The reflector.
+    pub to: String,
+    /// The network interface that tests leave by, where that is bound.
+    pub via: Option<String>,
+    /// The time between two tests, seconds.
+    pub pace: f64,
+    /// As in [`MeasuredView`].
+    pub leads_down: Option<bool>,
+    /// The way there.
+    pub there: WayMonthView,
+    /// The way back.
+    pub back: WayMonthView,
+    /// Lost tests of which nobody knows the direction; they count in neither.
+    pub undecided: u64,
+    /// For how long the fates of tests were decided, seconds.
+    pub observed: f64,
+    /// That as a share of the time that is looked at.
+    pub covered: Option<f64>,
+    /// Windows.
+    pub windows: u64,
+    /// Windows that tell delays, because both clocks were known to be right.
+    pub windows_with_delays: u64,
+    /// By how much both delays may be off, seconds; `None` where there are none.
+    pub delay_error: Option<f64>,
+}
+
+/// One direction in a calendar month.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct WayMonthView {
+    /// Tests whose fate in this direction is known.
+    pub tests: u64,
+    /// Those that it lost.
+    pub lost: u64,
+    /// Their share.
+    pub loss: Option<f64>,
+    /// The 95 % interval of that share.
+    pub loss_between: Option<(f64, f64)>,
+    /// The mean of the windows' median delays, seconds.
+    pub delay: Option<f64>,
+}
+
+impl TestsMonthView {
+    /// Both directions: whether it is the way there, whether it leads to the last place, and what was found.
+    pub fn ways(&self) -> [(bool, Option<bool>, &WayMonthView); 2] {
+        let back = self.leads_down.map(|down| !down);
+        [(true, self.leads_down, &self.there), (false, back, &self.back)]
+    }
 }
 
 impl DirectionsView {

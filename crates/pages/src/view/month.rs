@@ -3,7 +3,7 @@
 use wasl_model::units::Unit;
 use wasl_model::{Localized, Timestamp};
 
-use super::{ChangeView, LinkView, MeasuredView, Subject, TalkersView};
+use super::{ChangeView, LinkView, MeasuredView, Subject, TalkersView, TestsMonthView, WayMonthView};
 
 /// A calendar month of a link. Lengths are seconds, shares are 0 to 1.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -60,6 +60,8 @@ pub struct MonthView {
     pub up_flow: CarriedView,
     /// Each end for itself.
     pub ends: Vec<EndMonthView>,
+    /// What each end that measures both directions found, in the order of the configuration.
+    pub tests: Vec<TestsMonthView>,
     /// Planned maintenance that touches the month.
     pub maintenances: Vec<PlannedView>,
     /// Seconds, over all ends, that rest on windows as they were measured.
@@ -406,6 +408,17 @@ impl ReportView {
     pub(crate) fn qualities(&self) -> Vec<(Option<&str>, &QualityView)> {
         let all = std::iter::once((None, &self.month.quality));
         all.chain(self.month.ends.iter().map(|end| (Some(end.agent.as_str()), &end.quality))).collect()
+    }
+
+    /// The directions that are measured by themselves, each with who measures it, and as in [`TestsMonthView::ways`].
+    pub(crate) fn ways(&self) -> Vec<(&TestsMonthView, bool, Option<bool>, &WayMonthView)> {
+        let tests = self.month.tests.iter();
+        tests.flat_map(|end| end.ways().map(|(there, down, way)| (end, there, down, way))).collect()
+    }
+
+    /// Whether the delay of any direction is told.
+    pub(crate) fn tells_delays(&self) -> bool {
+        self.month.tests.iter().any(|end| end.windows_with_delays > 0)
     }
 
     pub(crate) fn flows(&self) -> [(&'static str, &CarriedView); 2] {

@@ -272,6 +272,7 @@ async fn wrong_types_and_empty_strings_cost_what_they_should_have_said() {
     let (sample, interfaces) = poll(&mut stage).await;
     assert_eq!(interfaces.keys().collect::<Vec<_>>(), ["sw/if4", "sw/port1", "sw/port2", "sw/port3"]);
     assert_eq!((sample.columns_failed.map(|n| n.0), sample.voided.map(|n| n.0)), (Some(0), Some(0)));
+    assert_eq!(sample.uptime.map(|up| up.0), Some(655_360), "sysUpTime is in hundredths of a second");
     let (well, odd) = (&interfaces["sw/port1"], &interfaces["sw/port3"]);
     assert_eq!((well.receive_bytes.map(|n| n.0), well.up), (Some(0), Some(true)));
     assert_eq!((odd.receive_bytes, odd.transmit_bytes.map(|n| n.0), odd.up), (None, Some(0), None));

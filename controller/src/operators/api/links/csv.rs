@@ -44,6 +44,10 @@ pub(super) fn csv(link: &LinkView, month: &MonthView, by: &str, made: Timestamp)
         let probe = format!("{} to {} via {}", end.agent, end.to, end.via.as_deref().unwrap_or("any route"));
         row("method", "probe", &probe, end.method.unwrap_or_default(), none);
     }
+    for end in &month.tests {
+        let tests = format!("{} to {} via {}", end.agent, end.to, end.via.as_deref().unwrap_or("any route"));
+        row("method", "tests", &tests, "stamp", none);
+    }
     for (item, value, unit) in [
         ("down", link.contract.down.map(|n| n as f64), "bit/s"),
         ("up", link.contract.up.map(|n| n as f64), "bit/s"),
@@ -100,6 +104,39 @@ pub(super) fn csv(link: &LinkView, month: &MonthView, by: &str, made: Timestamp)
             row(&part, item, &some(value), unit, none);
         }
     }
+    for end in &month.tests {
+        for (there, down, way) in end.ways() {
+            let direction = match (down, there) {
+                (Some(true), _) => "down",
+                (Some(false), _) => "up",
+                (None, true) => "there",
+                (None, false) => "back",
+            };
+            let part = format!("direction {direction} by {}", end.agent);
+            for (item, value, unit) in [
+                ("tests", Some(way.tests as f64), "count"),
+                ("tests_lost", Some(way.lost as f64), "count"),
+                ("loss", way.loss, "ratio"),
+                ("loss_low_95", way.loss_between.map(|(low, _)| low), "ratio"),
+                ("loss_high_95", way.loss_between.map(|(_, high)| high), "ratio"),
+                ("delay_mean", way.delay, "s"),
+                ("delay_error", end.delay_error, "s"),
+            ] {
+                row(&part, item, &some(value), unit, none);
+            }
+        }
+        let part = format!("tests of {}", end.agent);
+        for (item, value, unit) in [
+            ("interval", Some(end.pace), "s"),
+            ("lost_in_unknown_direction", Some(end.undecided as f64), "count"),
+            ("observed", Some(end.observed), "s"),
+            ("time_observed", end.covered, "ratio"),
+            ("windows", Some(end.windows as f64), "count"),
+            ("windows_with_delay", Some(end.windows_with_delays as f64), "count"),
+        ] {
+            row(&part, item, &some(value), unit, none);
+        }
+    }
     let line = [("carried down".to_owned(), &month.down_flow), ("carried up".to_owned(), &month.up_flow)];
     let shares = month.shares.iter().flat_map(|share| {
         let part = |way: &str| format!("share {} {way}", share.id);
@@ -147,6 +184,7 @@ mod tests {
     use wasl_model::health::{Health, Reason};
     use wasl_pages::view::{
         CarriedView, ContractView, FlowView, Judgement, OutageView, PromiseView, ShareMonthView,
+        TestsMonthView, WayMonthView,
     };
 
     use super::*;
@@ -194,6 +232,20 @@ mod tests {
                 down: carried.clone(),
                 up: CarriedView::default(),
             }],
+            tests: vec![TestsMonthView {
+                agent: "gaza-gw".into(),
+                to: "10.0.0.1".into(),
+                leads_down: Some(false),
+                there: WayMonthView {
+                    tests: 20_000,
+                    lost: 3,
+                    loss: Some(0.000_15),
+                    ..WayMonthView::default()
+                },
+                undecided: 7,
+                observed: 4_000.5,
+                ..TestsMonthView::default()
+            }],
             ..MonthView::default()
         };
         let text = csv(&link(), &month, "amal", Timestamp(0));
@@ -205,12 +257,22 @@ mod tests {
             "availability,outages_listed,1,count,,",
             "promise,loss_most,0.01,,,",
             "promise,loss_verdict,broken,,,",
+            "method,tests,gaza-gw to 10.0.0.1 via any route,stamp,,",
+            "direction up by gaza-gw,tests,20000,count,,",
+            "direction up by gaza-gw,tests_lost,3,count,,",
+            "direction up by gaza-gw,loss,0.00015,ratio,,",
+            "direction up by gaza-gw,delay_mean,,s,,",
+            "direction down by gaza-gw,loss,,ratio,,",
+            "tests of gaza-gw,lost_in_unknown_direction,7,count,,",
+            "tests of gaza-gw,observed,4000.5,s,,",
             "share partner down,bytes,9000000000,B,,",
             "share partner down,contracted,8000000,bit/s,,",
             "outage (placed within means),1,1.5,s,1970-01-01T00:00:00Z,1970-01-01T00:00:01.5Z",
         ] {
             assert!(text.split("\r\n").any(|found| found == line), "{line} is not in\n{text}");
         }
+        let untested = csv(&link(), &MonthView::default(), "amal", Timestamp(0));
+        assert!(!untested.contains("direction") && !untested.contains("tests"), "nobody tests: {untested}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use wasl_pages::view::{
     CarriedView, EndMonthView, MonthView, PlannedView, PromiseView, QualityView, ShareMonthView,
+    TestsMonthView, WayMonthView,
 };
 
 /// A calendar month of a link in the institution's time zone. Lengths are seconds.
@@ -73,6 +74,9 @@ pub struct MonthBody {
     /// What each institution used of a shared line.
     #[serde(default)]
     pub shares: Vec<ShareMonthBody>,
+    /// What each end that measures both directions by STAMP (RFC 8762) found; empty where none does.
+    #[serde(default)]
+    pub tests: Vec<TestsMonthBody>,
     /// Planned maintenance that touches the month.
     #[serde(default)]
     pub maintenances: Vec<PlannedBody>,
@@ -112,6 +116,54 @@ pub struct ShareMonthBody {
     pub down: CarriedBody,
     /// The other way.
     pub up: CarriedBody,
+}
+
+/// What one end's tests told. "Forward" is from it to the other end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TestsMonthBody {
+    /// The agent that measures.
+    pub agent: String,
+    /// The reflector.
+    pub to: String,
+    /// The network interface that tests leave by, where that is bound.
+    pub via: Option<String>,
+    /// The time between two tests, seconds.
+    pub pace: f64,
+    /// The way there.
+    pub forward: WayMonthBody,
+    /// The way back.
+    pub back: WayMonthBody,
+    /// Lost tests of which nobody knows the direction; they count in neither.
+    pub undecided: u64,
+    /// For how long the fates of tests were decided, seconds.
+    pub observed: f64,
+    /// That as a share of the time that is looked at.
+    pub covered: Option<f64>,
+    /// Windows.
+    pub windows: u64,
+    /// Windows that tell delays, because both clocks were known to be right.
+    pub windows_with_delays: u64,
+    /// By how much both delays may be off, seconds: the mean over the windows that tell delays.
+    pub delay_error: Option<f64>,
+}
+
+/// One direction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WayMonthBody {
+    /// `down` leads to the last of `between`, `up` the other way; none where the tests come from elsewhere.
+    pub direction: Option<String>,
+    /// Tests whose fate in this direction is known.
+    pub tests: u64,
+    /// Those that it lost.
+    pub lost: u64,
+    /// Their share.
+    pub loss: Option<f64>,
+    /// The least that the share is at 95 %.
+    pub loss_low: Option<f64>,
+    /// The most.
+    pub loss_high: Option<f64>,
+    /// The mean of the windows' median delays, seconds, true to within `delay_error`.
+    pub delay: Option<f64>,
 }
 
 /// Planned maintenance.
@@ -270,6 +322,40 @@ impl From<&ShareMonthView> for ShareMonthBody {
     }
 }
 
+impl WayMonthBody {
+    fn of(way: &WayMonthView, leads_down: Option<bool>) -> Self {
+        Self {
+            direction: leads_down.map(|down| if down { "down" } else { "up" }.to_owned()),
+            tests: way.tests,
+            lost: way.lost,
+            loss: way.loss,
+            loss_low: way.loss_between.map(|(low, _)| low),
+            loss_high: way.loss_between.map(|(_, high)| high),
+            delay: way.delay,
+        }
+    }
+}
+
+impl From<&TestsMonthView> for TestsMonthBody {
+    fn from(end: &TestsMonthView) -> Self {
+        let [(_, there, forward), (_, home, back)] = end.ways();
+        Self {
+            agent: end.agent.clone(),
+            to: end.to.clone(),
+            via: end.via.clone(),
+            pace: end.pace,
+            forward: WayMonthBody::of(forward, there),
+            back: WayMonthBody::of(back, home),
+            undecided: end.undecided,
+            observed: end.observed,
+            covered: end.covered,
+            windows: end.windows,
+            windows_with_delays: end.windows_with_delays,
+            delay_error: end.delay_error,
+        }
+    }
+}
+
 impl From<&PlannedView> for PlannedBody {
     fn from(planned: &PlannedView) -> Self {
         Self {
@@ -339,6 +425,7 @@ impl From<&MonthView> for MonthBody {
             by_loss: month.by_loss,
             promises: month.promises.iter().map(PromiseBody::from).collect(),
             shares: month.shares.iter().map(ShareMonthBody::from).collect(),
+            tests: month.tests.iter().map(TestsMonthBody::from).collect(),
             maintenances: month.maintenances.iter().map(PlannedBody::from).collect(),
             damaged: month.damaged,
             window: month.window,
