@@ -79,6 +79,8 @@ fn compatible(a: Offset, b: Offset) -> bool {
 const TOLERANCE_MS: i64 = 500;
 /// A clock that is further from the controller's than this is not believed, whatever it did.
 const FAR_MS: i64 = 60_000;
+/// For so long after a change, observations may still come that were made before it.
+const ON_THEIR_WAY: Duration = Duration::from_mins(1);
 
 /// The times that observations get, whatever is done to the wall clock.
 ///
@@ -93,6 +95,8 @@ pub struct Timeline {
     last: Option<(i64, Instant)>,
     /// What is added to the wall clock; milliseconds.
     correction_ms: i64,
+    /// What was added before, and until when.
+    before: Option<(i64, Instant)>,
     /// An exchange with the controller has shown the clock to be right, or what to add.
     confirmed: bool,
 }
@@ -108,6 +112,7 @@ impl Timeline {
             return None;
         }
         if self.confirmed {
+            self.before = Some((self.correction_ms, now));
             self.correction_ms = self.correction_ms.saturating_sub(step);
         }
         Some(step)
@@ -129,16 +134,24 @@ impl Timeline {
             self.correction_ms = wall_is_off.saturating_neg();
         }
         let changed = self.correction_ms.saturating_sub(before).saturating_abs() > TOLERANCE_MS;
+        if let (true, Some((_, now))) = (changed, self.last) {
+            self.before = Some((before, now));
+        }
         changed.then_some(self.correction_ms)
     }
 
     /// The time of an observation whose wall clock said `at_ms` a moment ago. Whether that was before or after a step is
-    /// told by what is nearer to now.
+    /// told by what is nearest to now.
     pub fn place(&self, at_ms: i64) -> i64 {
-        let Some((wall_ms, _)) = self.last.filter(|_| self.correction_ms != 0) else { return at_ms };
+        let Some((wall_ms, looked)) = self.last else { return at_ms };
         let now = wall_ms.saturating_add(self.correction_ms);
         let corrected = at_ms.saturating_add(self.correction_ms);
-        if now.abs_diff(corrected) <= now.abs_diff(at_ms) { corrected } else { at_ms }
+        let placed = if now.abs_diff(corrected) <= now.abs_diff(at_ms) { corrected } else { at_ms };
+        let is_fresh = |(_, until): &(i64, Instant)| looked.saturating_duration_since(*until) < ON_THEIR_WAY;
+        let Some((before_ms, _)) = self.before.filter(is_fresh) else { return placed };
+        // An observation may be some seconds old, so what was added before must fit clearly better.
+        let former = at_ms.saturating_add(before_ms);
+        if now.abs_diff(former) + FAR_MS.unsigned_abs() < now.abs_diff(placed) { former } else { placed }
     }
 }
 
@@ -222,6 +235,39 @@ mod tests {
             assert_eq!(machine.read(5), [30; 5]);
         }
         assert_eq!(machine.timeline.correction_ms, 0);
+    }
+
+    /// Catches: a reading that was made just before the clock was set and is handed in just after it, off by an hour or two.
+    #[test]
+    fn a_reading_that_the_step_overtakes_stays_where_it_was_made() {
+        for confirmed_between in [false, true] {
+            let mut machine = Machine::new(30);
+            machine.read(3);
+            machine.timeline.exchange(offset(30));
+            for step in [HOUR, -2 * HOUR, HOUR, -HOUR, 2 * HOUR, -HOUR] {
+                let (stamp, truth) = (machine.truth_ms + machine.wrong_by, machine.truth_ms);
+                machine.wrong_by += step;
+                assert_eq!(machine.read(1), [30], "what is made after it");
+                if confirmed_between {
+                    machine.timeline.exchange(offset(machine.wrong_by));
+                }
+                assert_eq!(machine.timeline.place(stamp) - truth, 30, "after a step of {step} ms");
+                machine.read(3);
+            }
+        }
+    }
+
+    /// Catches: an observation of some seconds ago that is taken for one from before the clock was put right.
+    #[test]
+    fn what_is_some_seconds_old_is_not_taken_for_what_was_made_before_a_small_step() {
+        let mut machine = Machine::new(20_000);
+        machine.read(1);
+        machine.timeline.exchange(offset(20_000));
+        machine.wrong_by = 0;
+        machine.read(1);
+        assert_eq!(machine.timeline.exchange(offset(0)), Some(0));
+        machine.read(30);
+        assert_eq!(machine.timeline.place(machine.truth_ms - 20_000), machine.truth_ms - 20_000);
     }
 
     #[test]

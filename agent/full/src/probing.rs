@@ -60,6 +60,8 @@ const SILENT_WINDOWS: u32 = 3;
 /// The window's length where the assignment gives none.
 const WINDOW: Duration = Duration::from_secs(10);
 const MIN_WINDOW: Duration = Duration::from_millis(100);
+/// A reason why probes could not be sent may be told a window later, and so much on top.
+const UNSENT_LATELY: Duration = Duration::from_secs(5);
 /// So long after a clock step a person is still told of it.
 const STEP_TOLD: Duration = Duration::from_mins(1);
 /// The longest sleep, which only bounds the timer.
@@ -228,8 +230,8 @@ struct Prober {
     look_up_next: Option<Instant>,
     /// When the clock step that was told of is taken back.
     stepped_until: Option<Instant>,
-    /// Why a probe could not be sent when that last happened.
-    last_unsent: Option<String>,
+    /// When a probe could last not be sent, and why.
+    last_unsent: Option<(Instant, String)>,
     /// Whether the lanes have yet to hear of something.
     changed: bool,
 }
@@ -348,7 +350,7 @@ impl Prober {
                 }
                 self.reporter.report_at(subject, at, window).await;
             }
-            Report::Unsent(error) => self.last_unsent = Some(error.to_string()),
+            Report::Unsent(error) => self.last_unsent = Some((Instant::now(), error.to_string())),
             Report::Step(step) => {
                 self.stepped_until = Some(Instant::now() + STEP_TOLD);
                 let direction = if step.forward { "forward" } else { "back" };
@@ -375,9 +377,13 @@ impl Prober {
     async fn note_unsent(&mut self, subject: &Subject, window: &ProbeWindow) {
         let Some(target) = self.targets.get_mut(subject) else { return };
         let sent = window.sent > Some(Count(0));
-        if window.is_unsent() && !target.unsent {
+        // What a step of the clock has voided was sent.
+        let lately = |(at, _): &&(Instant, String)| at.elapsed() < self.window + UNSENT_LATELY;
+        if window.is_unsent()
+            && !target.unsent
+            && let Some((_, why)) = self.last_unsent.as_ref().filter(lately)
+        {
             target.unsent = true;
-            let why = self.last_unsent.as_deref().unwrap_or("the reason is not known");
             let detail = format!("Its probes cannot be sent ({why}), so nothing is known of it.");
             let code = NoticeCode::ProbesNotSent;
             self.reporter.raise(subject.clone(), code, Severity::Warning, detail).await;

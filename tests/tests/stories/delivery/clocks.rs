@@ -92,6 +92,11 @@ fn a_clock_that_is_set_by_an_hour_moves_no_observation() {
         story.await_production(3);
     }
     cut.heal();
+    let log = story.agent.daemon().log();
+    assert!(
+        log.contains("clock_stepped") && !log.contains("probes_not_sent"),
+        "what was voided was sent:\n{log}"
+    );
     story.finish();
     let end = wait::now_ms();
     look(&story);
