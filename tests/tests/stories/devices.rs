@@ -351,6 +351,12 @@ fn ports_keep_their_series_whatever_their_numbers() {
     }
     series.sort();
     scene.await_points(&rate_of("router", "port3"), 2);
+    // The device shows for some seconds what it read of a port that was just being made.
+    for port in &series {
+        let path = format!("interface/{}", port.replacen('/', "%2F", 1));
+        let is_up = |entity: &serde_json::Value| entity["reason"]["code"] == "interface_up";
+        scene.centre.await_entity(&format!("{port} is up"), &path, SOON, is_up);
+    }
     assert_eq!(scene.interfaces_up("router"), series);
 
     // Made anew while it runs: other numbers, other hardware addresses, and the old rows stay for minutes.
