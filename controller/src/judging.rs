@@ -42,7 +42,7 @@ use strangers::Strangers;
 const GATHER: Duration = Duration::from_millis(50);
 /// How long to sleep where nothing is due. Also how soon a failed write is tried again.
 const LONGEST: Duration = Duration::from_secs(1);
-/// How often it is looked for what nobody speaks of any more; not at the start, when nobody has come back yet.
+/// How often it is looked for what agents speak of no more; not at the start, when none has come back yet.
 const SWEEP: Duration = Duration::from_hours(1);
 /// Events of the last run that are told to those who were away while the controller was.
 const PAST: u32 = 10_000;
@@ -66,7 +66,7 @@ struct Inner {
     /// The agents that were enrolled when it was last looked, and the list that said so.
     enrolled: BTreeSet<AgentId>,
     registry: Option<Arc<Vec<AgentRecord>>>,
-    /// When it was last looked for what nobody speaks of any more.
+    /// When it was last looked for what agents speak of no more.
     swept: Timestamp,
 }
 
@@ -125,7 +125,7 @@ impl Judging {
         let newcomers = live.read().take_newcomers();
         again.extend(newcomers.into_iter().filter_map(|new| strangers.meet(new, &settings, now)));
         let went = live.read().take_went();
-        again.extend(went.into_iter().map(|went| gone::told(went, &settings)));
+        again.extend(went.into_iter().filter_map(|went| gone::told(went, &settings)));
         again.retain(|happened| intent.may_speak(&happened.agent, &happened.subject));
         let mut pending = Pending::default();
         pending.happened_again(again, &latest_events(store).await?, |subject| site_of(&engine, subject), now);
@@ -350,7 +350,7 @@ impl Inner {
         }
         happened.extend(self.strangers.count(now));
         let went = went.into_iter().filter(|went| shared.intent.may_speak(&went.agent, &went.subject));
-        happened.extend(went.map(|went| gone::told(went, &settings)));
+        happened.extend(went.filter_map(|went| gone::told(went, &settings)));
         let engine = &self.engine;
         self.pending.happened(happened, |subject| site_of(engine, subject), now);
         // Where only the time of the last observation is new, the board hears of it all the same.
@@ -369,7 +369,7 @@ impl Inner {
         });
     }
 
-    /// Now and then forgets what nobody has spoken of for long.
+    /// Now and then forgets what an agent has not spoken of for long.
     fn sweep(&mut self, shared: &Shared, now: Timestamp) {
         if now >= self.swept && now.since(self.swept) < SWEEP {
             return;
@@ -380,7 +380,7 @@ impl Inner {
         let stays = |(agent, subject): &Key| {
             gone::stays(subject, shared.intent.may_speak(agent, subject), engine.is_named(subject), &settings)
         };
-        for (agent, subject) in shared.live.forget_silent(now.minus(gone::SILENT), stays) {
+        for (agent, subject) in shared.live.forget_silent(gone::SILENT, now, stays) {
             self.engine.forget(&subject, Some(&agent), now);
         }
     }

@@ -187,9 +187,15 @@ impl State {
         std::mem::take(&mut self.newcomers).into()
     }
 
-    /// Hands out what has gone since this was last called.
+    /// Hands out what has gone since this was last called. Of the agents that told it, no more is remembered than there is
+    /// room for.
     pub fn take_went(&mut self) -> Vec<Went> {
-        std::mem::take(&mut self.went).into()
+        let went: Vec<Went> = std::mem::take(&mut self.went).into();
+        let agents: BTreeSet<&AgentId> = went.iter().map(|went| &went.agent).collect();
+        for agent in agents {
+            self.forget_long_gone(agent);
+        }
+        went
     }
 
     /// Counts everything as changed.
@@ -341,10 +347,18 @@ impl Live {
         Restored { unreadable, covers: if unreadable == 0 { snapshot.covers } else { 0 } }
     }
 
-    /// Forgets what nobody has spoken of since `then`, unless it is something that `stays`; what was forgotten.
-    pub fn forget_silent(&self, then: Timestamp, stays: impl Fn(&Key) -> bool) -> Vec<Key> {
+    /// Forgets what an agent has not spoken of for so long although it spoke, unless it is something that `stays`; what was
+    /// forgotten. An agent that is cut off says nothing of anything, and loses nothing by it.
+    pub fn forget_silent(&self, so_long: Duration, now: Timestamp, stays: impl Fn(&Key) -> bool) -> Vec<Key> {
+        let mut state = self.read();
+        let mut spoke: BTreeMap<AgentId, Timestamp> = BTreeMap::new();
+        for ((agent, _), latest) in &state.values {
+            let last = spoke.entry(agent.clone()).or_insert(latest.at);
+            *last = latest.at.max(*last).min(now);
+        }
         let mut forgotten = Vec::new();
-        self.read().values.retain(|key, latest| {
+        state.values.retain(|key, latest| {
+            let then = spoke.get(&key.0).map_or(now, |last| last.minus(so_long));
             let keep = latest.at >= then || stays(key);
             if !keep {
                 forgotten.push(key.clone());
@@ -442,17 +456,20 @@ impl State {
         if self.went.len() >= HAPPENED {
             self.went.pop_front();
         }
+        self.went.push_back(Went { agent, subject, at });
+    }
+
+    fn forget_long_gone(&mut self, agent: &AgentId) {
         let first = (agent.clone(), Subject { kind: EntityKind::ALL[0], id: String::new() });
-        self.went.push_back(Went { agent: agent.clone(), subject, at });
-        let own = self.values.range(first..).take_while(|((by, _), _)| *by == agent);
-        let gone: Vec<(Timestamp, &Key)> = own
-            .filter(|(_, latest)| latest.value == Value::Gone)
-            .map(|(key, latest)| (latest.at, key))
-            .collect();
-        if gone.len() > GONE
-            && let Some(earliest) = gone.into_iter().min().map(|(_, key)| key.clone())
-        {
-            self.values.remove(&earliest);
+        let own = self.values.range(first..).take_while(|((by, _), _)| by == agent);
+        let gone = own.filter(|(_, latest)| latest.value == Value::Gone);
+        let mut gone: Vec<(Timestamp, Key)> = gone.map(|(key, latest)| (latest.at, key.clone())).collect();
+        let excess = gone.len().saturating_sub(GONE);
+        if excess > 0 {
+            gone.sort_unstable();
+            for (_, key) in gone.iter().take(excess) {
+                self.values.remove(key);
+            }
         }
     }
 

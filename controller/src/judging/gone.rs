@@ -1,9 +1,9 @@
-//! What leaves: interfaces and sensors that their owner has no more, and what nobody has spoken of for long.
+//! What leaves: interfaces and sensors that their owner has no more, and what an agent has not spoken of for long.
 //!
 //! What is gone leaves the views at once, unless it is meant to be there: then it is a trouble until it is back, or until the
 //! configuration asks for it no longer. Its history stays. An agent tells that something is gone only while it remembers that it was
-//! there; what went while the agent was away, and what it is not asked for any more, leaves once nobody has spoken of it for
-//! [`SILENT`].
+//! there; what went while the agent was away, and what it is not asked for any more, leaves once the agent has spoken for
+//! [`SILENT`] without a word of it.
 
 use std::time::Duration;
 
@@ -12,21 +12,20 @@ use wasl_settings::Settings;
 
 use crate::live::{Happened, Went};
 
-/// For so long nobody has spoken of it, and the configuration does not name it: it is forgotten.
+/// For so long its agent has spoken, but not of it, and the configuration does not name it: it is forgotten.
 pub(super) const SILENT: Duration = Duration::from_hours(7 * 24);
 
-/// That something went, as an event.
-pub(super) fn told(Went { agent, subject, at }: Went, settings: &Settings) -> Happened {
-    let watched = subject.kind == EntityKind::Interface && settings.watches(&subject);
+/// That something went, as an event, where it is missed. What nobody needs only leaves the views, and that is told of every
+/// entity.
+pub(super) fn told(Went { agent, subject, at }: Went, settings: &Settings) -> Option<Happened> {
+    if subject.kind != EntityKind::Interface || !settings.watches(&subject) {
+        return None;
+    }
     let (owner, name) = subject.id.split_once('/').unwrap_or((&subject.id, ""));
-    let (severity, so) = if watched {
-        (Severity::Warning, "something depends on it, or it is to be watched")
-    } else {
-        (Severity::Info, "nothing depends on it, so it is no longer followed")
-    };
-    let words = format!("{owner} has no {} {name} any more; {so}", subject.kind);
-    let event = Event::new(EventCode::Gone, severity, words).with("owner", owner).with("name", name);
-    Happened { at, subject, agent, event }
+    let words =
+        format!("{owner} has no interface {name} any more; something depends on it, or it is to be watched");
+    let event = Event::new(EventCode::Gone, Severity::Warning, words).with("owner", owner).with("name", name);
+    Some(Happened { at, subject, agent, event })
 }
 
 /// Whether something stays though nobody has spoken of it for long. `spoken`: whether the agent that did may still; `named`:
@@ -68,24 +67,23 @@ links:
         text.parse().expect("valid")
     }
 
-    /// Catches: a port that somebody took out on purpose and for which a person is woken, or the other way round.
+    /// Catches: a port that somebody took out on purpose and for which a person is woken, or the other way round; and a machine
+    /// whose tunnels come and go, and fill the list of events.
     #[test]
-    fn that_something_went_is_a_warning_only_where_somebody_needs_it() {
+    fn that_something_went_is_a_warning_where_somebody_needs_it_and_nothing_where_nobody_does() {
         let settings = settings();
-        for (text, severity) in [
-            ("interface/sw/Gi0/48", Severity::Warning),
-            ("interface/gw/wan", Severity::Warning),
-            ("interface/sw/Gi0/1", Severity::Warning),
-            ("interface/sw/Po7", Severity::Warning),
-            ("interface/sw/Gi0/2", Severity::Info),
-            ("interface/gw/ppp7", Severity::Info),
-            ("sensor/sw/Po7", Severity::Info),
-        ] {
-            let went = Went { agent: "gw".parse().expect("valid"), subject: subject(text), at: Timestamp(7) };
-            let Happened { at, event, .. } = told(went, &settings);
-            assert_eq!((at, event.code, event.severity), (Timestamp(7), EventCode::Gone, severity), "{text}");
+        let told_of = |text: &str| {
+            let agent = "gw".parse().expect("valid");
+            told(Went { agent, subject: subject(text), at: Timestamp(7) }, &settings)
+        };
+        for text in ["interface/sw/Gi0/48", "interface/gw/wan", "interface/sw/Gi0/1", "interface/sw/Po7"] {
+            let Happened { at, event, .. } = told_of(text).expect("it is missed");
+            assert_eq!((at, event.code, event.severity), (Timestamp(7), EventCode::Gone, Severity::Warning));
             let name = text.splitn(3, '/').nth(2).expect("a name");
             assert_eq!(event.args["name"], name);
+        }
+        for text in ["interface/sw/Gi0/2", "interface/gw/ppp7", "sensor/sw/Po7"] {
+            assert_eq!(told_of(text), None, "{text}");
         }
     }
 

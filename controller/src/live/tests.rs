@@ -220,7 +220,8 @@ fn so_many_that_are_gone_are_remembered_and_no_more() {
     let there = (0..GONE + 3).map(|n| named(n, interface(1, 1)));
     live.apply(&agent(), there.chain([interface(1, 1)]).collect(), NOW);
     live.apply(&agent(), (0..GONE + 3).map(|n| named(n, gone(10 + n as i64))).collect(), NOW);
-    let state = live.read();
+    let mut state = live.read();
+    assert_eq!(state.take_went().len(), GONE + 3);
     assert_eq!(state.values.len(), GONE + 1, "the one that is there, and those");
     let oldest = state.values.values().filter(|latest| latest.value == Value::Gone).map(|l| l.at).min();
     assert_eq!(oldest, Some(Timestamp(13)), "who went first is forgotten");
@@ -229,10 +230,21 @@ fn so_many_that_are_gone_are_remembered_and_no_more() {
 #[test]
 fn what_nobody_speaks_of_is_forgotten_and_named() {
     let live = Live::default();
-    live.apply(&agent(), vec![host(100, 1), interface(100, 1)], NOW);
-    let is_machine = |key: &Key| key.1.kind == EntityKind::Machine;
-    assert!(live.forget_silent(Timestamp(100), |_| false).is_empty(), "spoken of just then");
-    let forgotten = live.forget_silent(Timestamp(101), is_machine);
-    assert_eq!(forgotten.iter().map(|(_, s)| s.to_string()).collect::<Vec<_>>(), ["interface/gw/eth0"]);
-    assert_eq!(live.read().values.len(), 1);
+    let other: Subject = "interface/gw/eth1".parse().expect("valid");
+    let another = Observation { subject: other.clone(), ..interface(100, 1) };
+    live.apply(&agent(), vec![host(100, 1), interface(100, 1), another], NOW);
+    let forget = |live: &Live| {
+        let forgotten = live.forget_silent(Duration::from_millis(50), NOW, |(_, subject)| *subject == other);
+        forgotten.into_iter().map(|(_, subject)| subject.to_string()).collect::<Vec<_>>()
+    };
+    assert!(forget(&live).is_empty(), "the agent is cut off, and has spoken of all of them together");
+    live.apply(&agent(), vec![host(150, 1)], NOW);
+    assert!(forget(&live).is_empty());
+    live.apply(&agent(), vec![host(151, 1)], NOW);
+    assert_eq!(forget(&live), ["interface/gw/eth0"]);
+    assert_eq!(live.read().values.len(), 2, "the machine, and what stays");
+
+    // A word from far ahead is no proof that the agent has spoken for long.
+    live.apply(&agent(), vec![interface(NOW.0 - 10, 1), host(NOW.0 + 45, 1)], NOW);
+    assert!(!forget(&live).contains(&"interface/gw/eth0".to_owned()));
 }

@@ -96,6 +96,20 @@ links:
         assert!(page.contains(&format!("path/line#loss_{direction}@gw")), "and a chart of each");
     }
 
+    /// That both directions lost something stands in the month's report, each under the place that it leads to.
+    fn tells_both_in_its_month(&self) {
+        let months = self.centre.client.json("/api/v1/links/line/months?months=1");
+        let told = &months["items"][0]["tests"][0];
+        for (way, direction) in [("forward", "up"), ("back", "down")] {
+            let number = |field: &str| told[way][field].as_u64().unwrap_or_default();
+            assert!(number("lost") > 0 && number("tests") > number("lost"), "{told}");
+            assert_eq!(told[way]["direction"], direction, "{told}");
+        }
+        assert!(told["observed"].as_f64().is_some_and(|seconds| seconds > 2.0), "{told}");
+        let table = String::from_utf8(self.centre.wasl(&["link", "line", "--months"]).stdout).expect("text");
+        assert!(table.contains("LOSS DOWN") && table.contains("LOSS UP"), "{table}");
+    }
+
     /// What a field of the path was since `from`, in seconds.
     fn since(&self, from: i64, field: &str) -> Vec<f64> {
         let points = self.centre.history(&format!("path/line#{field}@gw"), from, now_ms());
@@ -120,7 +134,7 @@ fn one_way_loss_is_named_as_that_direction() {
     if let Err(reason) = packages::need_network() {
         skip!("one_way_loss_is_named_as_that_direction", reason);
     }
-    let line = Line::open();
+    let mut line = Line::open();
     line.await_code("path_measured");
     let fault = line.net.loss_from(1, 1, 5);
     assert_eq!(line.await_code("path_loses_there")["health"], "degraded");
@@ -132,6 +146,11 @@ fn one_way_loss_is_named_as_that_direction() {
     line.shows_a_fifth_lost("back", "back");
     fault.heal();
     line.await_code("path_measured");
+    // A month that was read is remembered for some minutes; a controller that starts anew reads it again.
+    line.centre.daemon.kill();
+    line.centre.start_again();
+    line.centre.await_agent("gw");
+    line.tells_both_in_its_month();
 }
 
 /// Catches: a line of which one direction carries nothing, and that is only told to be silent; one that is told to be cut in
