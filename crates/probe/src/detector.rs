@@ -15,7 +15,6 @@
 //! Everything here follows from what is handed in. Time alone changes nothing: a program that was
 //! suspended has seen no probe go unanswered. Voided probes change nothing either.
 
-use std::mem::discriminant;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -339,7 +338,8 @@ impl Detector {
             self.good = 0;
             self.first_good = None;
         }
-        if before != State::Unknown && discriminant(&before) != discriminant(&state) {
+        // It flaps if it comes and goes. Brown-outs have their hysteresis.
+        if before != State::Unknown && before.is_down() != state.is_down() {
             self.damper.on_change(now, self.thresholds.flap_changes, self.thresholds.flap_within);
         }
     }

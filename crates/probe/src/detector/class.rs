@@ -93,7 +93,7 @@ pub struct Thresholds {
     pub jitter_enter: Excess,
     /// Mean jitter at or below this is none any more.
     pub jitter_leave: Excess,
-    /// So many changes within [`flap_within`](Self::flap_within) are flapping; at most 16.
+    /// So many changes to down and back within [`flap_within`](Self::flap_within) are flapping; at most 16.
     pub flap_changes: u32,
     /// See [`flap_changes`](Self::flap_changes).
     pub flap_within: Duration,

@@ -1,4 +1,4 @@
-//! Tells a link that changes now and then from one that flaps.
+//! Tells a link that goes down now and then from one that flaps.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -17,6 +17,8 @@ const ENOUGH_PARTS: u32 = PARTS as u32;
 const MEMORY_PARTS: u32 = 720;
 /// Fewer losses than this are chance, whatever share they are.
 const MIN_LOST: u32 = 3;
+/// A degradation by latency lasts while more than so many in a hundred round trips are above the limit that ends it.
+const HELD_PERCENT: u64 = 40;
 /// A run without a loss that is as unlikely as this while the loss goes on shows that it is over, although the window still
 /// remembers it: a link that is mended is not to be called poor for another minute.
 const OVER: f64 = 1e-6;
@@ -103,6 +105,8 @@ pub(super) struct Slow {
     closed: Part,
     /// Answers since the last loss.
     unbroken: u32,
+    /// Whether the latest round trip was above the limit that begins a degradation.
+    is_above: bool,
 }
 
 impl Slow {
@@ -116,6 +120,7 @@ impl Slow {
             contract,
             closed: Part::default(),
             unbroken: 0,
+            is_above: false,
         }
     }
 
@@ -161,6 +166,7 @@ impl Slow {
         let enter = self.rtt_limit(thresholds.latency_enter, 100).is_some_and(|(limit, _)| rtt > limit);
         let leave = self.rtt_limit(thresholds.latency_leave, 90).is_some_and(|(limit, _)| rtt > limit);
         let jitter = self.last_rtt.replace(rtt).map(|last| last.abs_diff(rtt));
+        self.is_above = enter;
         let part = self.part();
         part.answered += 1;
         self.unbroken = self.unbroken.saturating_add(1);
@@ -235,9 +241,15 @@ impl Slow {
     }
 
     fn slow(&self, sum: &Part, thresholds: &Thresholds, already: bool) -> Option<Cause> {
-        // The median is above a limit if more than half of the values are.
-        let above = if already { sum.above_leave } else { sum.above_enter };
-        if sum.answered < (thresholds.min_samples / 2).max(1) || above * 2 <= sum.answered {
+        if sum.answered < (thresholds.min_samples / 2).max(1) {
+            return None;
+        }
+        // The median is above a limit if more than half of the values are. Where a brown-out fills just half of the window,
+        // each part that the window loses would begin it anew, and each that it gains would end it: so it begins with
+        // a value that is above the limit, and ends when clearly fewer than half are.
+        let goes_on = already && u64::from(sum.above_leave) * 100 > u64::from(sum.answered) * HELD_PERCENT;
+        let begins = !already && self.is_above && sum.above_enter * 2 > sum.answered;
+        if !goes_on && !begins {
             return None;
         }
         let (limit, against) = self.rtt_limit(thresholds.latency_enter, 100)?;

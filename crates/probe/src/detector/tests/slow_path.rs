@@ -50,6 +50,26 @@ fn loss_that_swings_about_the_limit_changes_the_state_once() {
 }
 
 #[test]
+fn a_brown_out_of_any_length_is_one() {
+    let (latency, loss, jitter) = (LinkCause::Latency, LinkCause::Loss, LinkCause::Jitter);
+    for (cause, longest_unseen) in [(latency, 35), (loss, 12), (jitter, 35)] {
+        for length in 1..=80 {
+            let ill = ms(600_000)..ms(600_000 + length * 1_000);
+            let changes = Rig::new(Class::Link).run(ms(900_000), |at, n| match cause {
+                _ if !ill.contains(&at) => Some(ms(20)),
+                LinkCause::Loss => (n % 5 != 3).then_some(ms(20)),
+                LinkCause::Latency => Some(ms(90)),
+                _ => Some(ms(if n % 2 == 0 { 20 } else { 64 })),
+            });
+            let told = causes(&changes);
+            let once = told == [None, Some(cause), None];
+            let unseen = length < longest_unseen && told == [None];
+            assert!(once || unseen, "{cause:?} for {length} s: {told:?}");
+        }
+    }
+}
+
+#[test]
 fn a_link_that_is_mended_is_not_called_poor_for_another_minute() {
     let mut rig = Rig::new(Class::Link);
     let lossy = ms(600_000)..ms(900_000);

@@ -118,3 +118,17 @@ fn a_flapping_link_that_dies_for_good_is_told_down() {
     let changes = rig.run(ms(300_000), |at, _| up(at).then_some(ms(20)));
     assert!(changes.last().is_some_and(|change| change.to.is_down()), "{changes:?}");
 }
+
+#[test]
+fn a_link_that_is_slow_then_lossy_then_cut_once_does_not_flap() {
+    let mut rig = Rig::new(Class::Link);
+    let changes = rig.run(ms(300_000), |at, n| match at.as_secs() {
+        110..150 => Some(ms(90)),
+        180..210 => (n % 5 != 3).then_some(ms(20)),
+        210..215 => None,
+        _ => Some(ms(20)),
+    });
+    let causes: Vec<_> = changes.iter().map(|change| change.to.cause().map(|c| c.word())).collect();
+    let (slow, lossy, hole) = (Some(LinkCause::Latency), Some(LinkCause::Loss), Some(LinkCause::BlackHole));
+    assert_eq!(causes, [None, slow, None, lossy, hole, lossy, None], "each as what it is: {changes:?}");
+}

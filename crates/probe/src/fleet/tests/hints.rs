@@ -193,7 +193,9 @@ proptest! {
             let before = seen.sent.iter().rev().map(|(sent, _)| *sent).filter(|sent| *sent <= at);
             match (changed.change.from.verdict(), changed.change.to.verdict()) {
                 (_, Some(Down)) => {
-                    let unanswered = before.take_while(|sent| is_cut(*sent)).count();
+                    // An answer that is under way says nothing yet.
+                    let decided = before.skip_while(|sent| !is_cut(*sent) && *sent + RTT > at);
+                    let unanswered = decided.take_while(|sent| is_cut(*sent)).count();
                     prop_assert!(unanswered as u32 >= thresholds.down_after, "{unanswered} at {at:?}");
                     told_down = at;
                 }
