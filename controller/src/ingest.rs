@@ -280,7 +280,11 @@ impl Writer {
                         self.counts.duplicates.fetch_add(ingested.duplicates, Ordering::Relaxed);
                         let fresh = ingested.fresh.iter().zip(observations);
                         let fresh: Vec<_> = fresh.filter(|(f, _)| **f).flat_map(|(_, o)| o).collect();
-                        self.live.apply(&agent, fresh, now());
+                        let left_out = self.live.apply(&agent, fresh, now());
+                        if left_out > 0 {
+                            tracing::warn!(%agent, left_out, "the agent speaks of more things than there is room for");
+                            self.counts.refused.fetch_add(left_out, Ordering::Relaxed);
+                        }
                         let _ = answer.send(Ok(ingested));
                     }
                 }

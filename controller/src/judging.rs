@@ -8,6 +8,7 @@ mod capacity;
 mod failover;
 mod gone;
 mod graph;
+mod missed;
 mod pending;
 mod strangers;
 mod words;
@@ -24,17 +25,20 @@ use wasl_health::engine::{Refusal, StateChange};
 use wasl_health::{Engine, Policy, Word, judge};
 use wasl_model::assignment::Via;
 use wasl_model::health::EntityState;
-use wasl_model::{AgentId, EntityKind, Maintenance, ProbeWindow, SiteId, Subject, Timestamp, Value};
+use wasl_model::{
+    AgentId, EntityKind, Maintenance, Observation, ProbeWindow, SiteId, Subject, Timestamp, Value,
+};
 use wasl_settings::{HealthPolicy, Link, LinkProbe, Settings};
 use wasl_store::{AgentRecord, Store, StoredEvent};
 
 use crate::board::Entity;
-use crate::intent::Intent;
+use crate::intent::{self, Intent};
 use crate::live::{Happened, Key, Latest, Live, State};
 use crate::shared::Shared;
 use crate::time::now;
 use capacity::Capacity;
 use failover::Failovers;
+use missed::Missed;
 use pending::Pending;
 use strangers::Strangers;
 
@@ -60,6 +64,7 @@ struct Inner {
     pending: Pending,
     strangers: Strangers,
     failovers: Failovers,
+    missed: Missed,
     /// The agents that had a session when it was last looked, and the table's version then.
     connected: BTreeSet<AgentId>,
     sessions: Option<u64>,
@@ -138,6 +143,7 @@ impl Judging {
             pending,
             strangers,
             failovers: Failovers::restore(&settings, &before),
+            missed: Missed::default(),
             connected: BTreeSet::new(),
             sessions: None,
             registry: None,
@@ -217,6 +223,7 @@ pub async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<(), Inf
                 intent.mark_unchanged();
                 inner.configure(&shared, now);
             }
+            inner.miss(&shared, now);
             inner.hear(&shared, now);
             inner.sweep(&shared, now);
             inner.engine.tick(now);
@@ -279,6 +286,16 @@ impl Inner {
         drop(live);
         for (agent, subject) in unspeakable {
             self.engine.forget(&subject, Some(&agent), now);
+        }
+    }
+
+    /// Takes for gone what its owner has no more, though nobody says so.
+    fn miss(&mut self, shared: &Shared, now: Timestamp) {
+        let settings = shared.intent.settings();
+        let every = |agent: &AgentId, subject: &Subject| intent::every(&settings, agent, subject);
+        let gone = self.missed.look(&shared.live.read(), every, now);
+        for ((agent, subject), at) in gone {
+            shared.live.apply(&agent, vec![Observation { subject, at, value: Value::Gone }], now);
         }
     }
 

@@ -2,6 +2,7 @@
 //! trends. It is made from the stream of observations, and after a restart from the store's snapshot
 //! and the batches that came after it.
 
+pub mod bounded;
 pub mod trend;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,6 +19,7 @@ use wasl_model::{
 };
 use wasl_protocol::batch;
 
+use bounded::Bounded;
 use trend::Trend;
 
 /// An observation this far in the future comes from a clock that was wrong; the next one replaces it.
@@ -26,6 +28,11 @@ const FUTURE: Duration = Duration::from_secs(60);
 /// The most finds (neighbours, stations) of one agent; beyond it the one that was seen longest ago goes. Whoever is on
 /// the wire can make up as many as he likes.
 const FINDS: usize = 4_096;
+/// The most things of which one agent may speak: several times what a gateway has to tell that polls five hundred switches.
+/// Names of interfaces, file systems and sensors are the agent's own, and he who has taken over an agent can make up any.
+const THINGS: usize = 65_536;
+/// The most notices of one agent, those that were taken back included.
+const NOTICES: usize = 4_096;
 /// The most things of one agent that are remembered to be gone; beyond it the one that went first is forgotten.
 const GONE: usize = 4_096;
 /// What has happened and is not taken yet; beyond it the oldest go.
@@ -146,11 +153,11 @@ pub type Key = (AgentId, Subject);
 #[derive(Default)]
 pub struct State {
     /// The latest values, in boxes: they are large, and a map's nodes are half empty.
-    pub values: BTreeMap<Key, Box<Latest>>,
+    pub values: Bounded<Key, Box<Latest>, THINGS>,
     /// What has a new latest value since that was last asked.
     changed: BTreeSet<Key>,
     /// The last word on each notice.
-    notices: BTreeMap<(Key, NoticeCode), Word>,
+    notices: Bounded<(Key, NoticeCode), Word, NOTICES>,
     /// What has happened since that was last asked. It stands for nothing and is handed on once.
     happened: VecDeque<Happened>,
     /// Who is new since that was last asked.
@@ -205,18 +212,30 @@ impl State {
 
     /// Every agent that has said anything, with its last word on each notice.
     fn words(&self) -> BTreeMap<AgentId, Vec<Observation>> {
-        let mut agents: BTreeMap<AgentId, Vec<Observation>> = BTreeMap::new();
-        for (agent, _) in self.values.keys() {
-            if agents.last_key_value().is_none_or(|(last, _)| last != agent) {
-                agents.insert(agent.clone(), Vec::new());
-            }
-        }
+        let mut agents: BTreeMap<AgentId, Vec<Observation>> =
+            self.values.agents().map(|agent| (agent.clone(), Vec::new())).collect();
         for (((agent, subject), _), word) in &self.notices {
             let value = Value::Notice(word.notice.clone());
             let observation = Observation { subject: subject.clone(), at: word.since, value };
             agents.entry(agent.clone()).or_default().push(observation);
         }
         agents
+    }
+
+    /// Every agent of which something is known.
+    pub fn agents(&self) -> impl Iterator<Item = &AgentId> {
+        self.values.agents()
+    }
+
+    /// What an agent last said of each thing of a kind.
+    pub fn of_kind<'a>(
+        &'a self,
+        agent: &'a AgentId,
+        kind: EntityKind,
+    ) -> impl Iterator<Item = (&'a Key, &'a Latest)> {
+        let first = (agent.clone(), Subject { kind, id: String::new() });
+        let all = self.values.range(first..).take_while(move |((by, s), _)| by == agent && s.kind == kind);
+        all.map(|(key, latest)| (key, &**latest))
     }
 
     /// The latest values of an agent.
@@ -284,17 +303,17 @@ impl Live {
         self.changes.subscribe()
     }
 
-    /// Takes in what an agent saw.
-    pub fn apply(&self, agent: &AgentId, observations: Vec<Observation>, now: Timestamp) {
+    /// Takes in what an agent saw; how much of it was left out because there is no more room for what that agent says.
+    pub fn apply(&self, agent: &AgentId, observations: Vec<Observation>, now: Timestamp) -> u64 {
         if observations.is_empty() {
-            return;
+            return 0;
         }
         let mut state = self.read();
-        for observation in observations {
-            state.take(agent, observation, now, true);
-        }
+        let taken = observations.into_iter().map(|observation| state.take(agent, observation, now, true));
+        let left_out = taken.filter(|taken| !taken).count() as u64;
         drop(state);
         self.changes.send_modify(|n| *n += 1);
+        left_out
     }
 
     /// Takes in what was known before a restart: values, but no totals.
@@ -377,20 +396,25 @@ impl Live {
 }
 
 impl State {
-    fn take(&mut self, agent: &AgentId, observation: Observation, now: Timestamp, counts: bool) {
+    /// Takes an observation in; `false` if there is no room for it.
+    fn take(&mut self, agent: &AgentId, observation: Observation, now: Timestamp, counts: bool) -> bool {
         let key = (agent.clone(), observation.subject);
         let at = observation.at;
         match observation.value {
             Value::Notice(notice) => return self.hear(key, at, notice),
-            Value::Event(event) => return self.happen(key, at, event),
+            Value::Event(event) => {
+                self.happen(key, at, event);
+                return true;
+            }
             _ => {}
         }
         self.make_room(&key);
         self.welcome(&key, at, &observation.value);
-        let latest = self.values.entry(key.clone()).or_insert_with(|| {
+        let first = || {
             let value = observation.value.clone();
             Box::new(Latest { at, value, totals: Totals::default(), trend: Trend::default() })
-        });
+        };
+        let Some(latest) = self.values.get_or_insert_with(&key, first) else { return false };
         if counts {
             latest.totals.add(&observation.value);
         }
@@ -405,19 +429,21 @@ impl State {
                 self.bury(key, at);
             }
         }
+        true
     }
 }
 
 impl State {
-    fn hear(&mut self, key: Key, at: Timestamp, notice: Notice) {
+    fn hear(&mut self, key: Key, at: Timestamp, notice: Notice) -> bool {
         let key = (key, notice.code);
-        let before = self.notices.get(&key);
-        if before.is_some_and(|word| word.at > at) {
-            return;
+        let first = || Word { since: at, at, notice: notice.clone() };
+        let Some(word) = self.notices.get_or_insert_with(&key, first) else { return false };
+        if word.at <= at {
+            let stands_on = !word.notice.cleared && !notice.cleared;
+            let since = if stands_on { word.since } else { at };
+            *word = Word { since, at, notice };
         }
-        let stands_on = before.filter(|word| !word.notice.cleared && !notice.cleared);
-        let since = stands_on.map_or(at, |word| word.since);
-        self.notices.insert(key, Word { since, at, notice });
+        true
     }
 }
 

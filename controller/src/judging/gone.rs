@@ -2,8 +2,8 @@
 //!
 //! What is gone leaves the views at once, unless it is meant to be there: then it is a trouble until it is back, or until the
 //! configuration asks for it no longer. Its history stays. An agent tells that something is gone only while it remembers that it was
-//! there; what went while the agent was away, and what it is not asked for any more, leaves once the agent has spoken for
-//! [`SILENT`] without a word of it.
+//! there. An interface that went while the agent was away is [missed](super::missed) by the centre; any other thing, and what the
+//! agent is not asked for any more, leaves once the agent has spoken for [`SILENT`] without a word of it.
 
 use std::time::Duration;
 

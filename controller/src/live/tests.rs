@@ -72,6 +72,31 @@ fn what_happens_is_handed_on_once_in_order_and_replaces_no_value() {
     assert_eq!((kept.len(), kept[0].at), (HAPPENED, Timestamp(1)), "the oldest goes");
 }
 
+/// Catches: an agent in the wrong hands that fills the controller's memory with names that it makes up.
+#[test]
+fn made_up_names_do_not_fill_memory_and_what_is_known_stays_alive() {
+    let live = Live::default();
+    let named = |n: usize, at: i64, value: &Value| Observation {
+        subject: Subject::new(EntityKind::Interface, format!("gw/{n}")).expect("valid"),
+        at: Timestamp(at),
+        value: value.clone(),
+    };
+    let counters = interface(0, 1).value;
+    let all = (0..THINGS + 10).map(|n| named(n, 1, &counters)).collect();
+    assert_eq!(live.apply(&agent(), all, NOW), 10);
+    assert_eq!(live.apply(&agent(), vec![named(0, 2, &counters)], NOW), 0, "what is known is renewed");
+    let other: AgentId = "other".parse().expect("valid");
+    assert_eq!(live.apply(&other, vec![host(1, 1)], NOW), 0, "nobody takes another's room");
+    let said = notice(20, false).value;
+    let all = (0..NOTICES + 10).map(|n| named(n, 1, &said)).collect();
+    assert_eq!(live.apply(&agent(), all, NOW), 10);
+    let state = live.read();
+    assert_eq!((state.values.len(), state.notices().count()), (THINGS + 1, NOTICES));
+    drop(state);
+    live.forget(&agent());
+    assert_eq!(live.apply(&agent(), vec![named(THINGS, 3, &counters), named(0, 3, &said)], NOW), 0);
+}
+
 #[test]
 fn made_up_neighbours_do_not_fill_memory_and_the_latest_stay() {
     let live = Live::default();

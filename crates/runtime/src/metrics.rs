@@ -129,7 +129,7 @@ metrics! {
     BACKUP_SNAPSHOTS = Gauge "wasl_backup_snapshots" ["site", "backup_job"] "Snapshots that the repository lists";
     INGEST_BATCHES = Counter "wasl_ingest_batches" [] "Batches stored";
     INGEST_DUPLICATES = Counter "wasl_ingest_duplicate_batches" [] "Batches that had been stored before and were dropped";
-    INGEST_REFUSED = Counter "wasl_ingest_refused_observations" [] "Observations that were unreadable, unknown, or about something that their agent may not speak of";
+    INGEST_REFUSED = Counter "wasl_ingest_refused_observations" [] "Observations that were unreadable, unknown, about something that their agent may not speak of, or about more things than one agent has room for";
 }
 
 /// The values of one scrape.

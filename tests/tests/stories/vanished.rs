@@ -10,6 +10,8 @@ use wasl_tests::{packages, skip, tool};
 
 /// A few readings of a machine, on two slow processors.
 const SEEN: Duration = Duration::from_secs(30);
+/// Ten readings, and two looks of the centre's.
+const MISSED: Duration = Duration::from_secs(60);
 const SPARE: &str = "interface/gw/spare";
 const NEEDED: &str = "interface/gw/needed";
 
@@ -62,7 +64,7 @@ fn is_listed(centre: &Centre, name: &str) -> bool {
 }
 
 /// Catches: an interface that was taken out on purpose and stands in the views as unknown for ever, also after a restart; and one
-/// that a line ends in, and of which nobody says that it is missing.
+/// that a line ends in, and of which nobody says that it is missing; also if both went while the agent was away.
 #[test]
 fn what_was_taken_out_leaves_the_views_and_what_a_line_needs_is_missed() {
     if let Err(reason) = packages::need_network() {
@@ -128,4 +130,12 @@ links:
     is(&centre, SPARE, "interface_up");
     is(&centre, NEEDED, "interface_up");
     assert!(is_listed(&centre, "spare"));
+
+    // The agent remembers nothing of what was there before it: the centre does.
+    agent.end();
+    unplug(&place);
+    agent.start();
+    wait::until_true("that it is missed again is told", MISSED, || gone(&centre).len() == 2);
+    is(&centre, NEEDED, "interface_gone");
+    wait::until_true("it leaves the views again", SEEN, || centre.entity(&of(SPARE)).is_none());
 }
