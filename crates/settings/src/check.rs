@@ -16,7 +16,7 @@ use crate::period::Period;
 use crate::problem::{Code, Complaint, Problem};
 use crate::settings::{
     Agent, Backup, Controller, Device, HealthPolicy, Institution, Kept, Link, Retention, Settings, Site,
-    Target,
+    Target, Watch,
 };
 use crate::snippet::quote;
 use crate::source::{Defined, Sources, Spot};
@@ -350,7 +350,7 @@ impl Check<'_> {
         let reflect = self.reflector(&agent);
         let traps = agent.value.traps.as_ref().map(listening::traps);
         let (lldp, sweeps) = self.discovery(&agent);
-        let file::Agent { site, role, host_every, description, .. } = agent.value;
+        let file::Agent { site, role, host_every, description, watch, .. } = agent.value;
         Some((
             AgentId::new(id).ok()?,
             Agent {
@@ -363,6 +363,7 @@ impl Check<'_> {
                 sweeps,
                 depends_on,
                 reflect,
+                watch: Watch(watch.unwrap_or_default()),
             },
         ))
     }
@@ -434,7 +435,7 @@ impl Check<'_> {
             every: device.value.every.unwrap_or(self.defaults.poll_every),
             access: access?,
             profiles,
-            watch: device.value.watch.unwrap_or_default(),
+            watch: Watch(device.value.watch.unwrap_or_default()),
             trap_sources: device.value.trap_sources.unwrap_or_default(),
             site,
             depends_on,

@@ -216,6 +216,10 @@ pub(crate) struct Agent {
     /// Whose tests of a link's two directions it answers.
     #[garde(dive)]
     pub(crate) reflect: Option<Reflect>,
+    /// The interfaces of its machine that are meant to be up, by name; `eth*` is every one whose name begins with `eth`. Those
+    /// on which something depends need not be named.
+    #[garde(inner(length(max = 256), inner(custom(line))))]
+    pub(crate) watch: Option<Vec<String>>,
 }
 
 /// An address to probe.

@@ -44,7 +44,7 @@ pub use quantity::{Rate, Share};
 pub use settings::{
     Accounting, Acquaintances, Agent, Backup, Contract, Controller, Device, Familiar, HealthPolicy,
     Institution, Kept, Link, LinkProbe, Retention, Ring, Settings, ShareOf, Site, StampTest, Station, Sweep,
-    Sweeping, Target,
+    Sweeping, Target, Watch,
 };
 pub use values::LoopbackRole;
 

@@ -5,6 +5,7 @@
 mod accounting;
 mod link;
 mod station;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -21,6 +22,7 @@ use crate::values::LoopbackRole;
 pub use accounting::{Accounting, ShareOf};
 pub use link::{Contract, Link, LinkProbe, Ring, StampTest};
 pub use station::{Acquaintances, Familiar, Station};
+pub use watch::Watch;
 
 /// A sound configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,6 +127,8 @@ pub struct Agent {
     pub depends_on: Vec<Subject>,
     /// Whose STAMP tests it answers.
     pub reflect: Option<StampReflector>,
+    /// The interfaces of its machine that are meant to be up.
+    pub watch: Watch,
 }
 
 /// A subnet whose stations are looked for.
@@ -195,23 +199,14 @@ pub struct Device {
     pub access: SnmpAccess,
     /// The profiles that may be for it, by name.
     pub profiles: Vec<String>,
-    /// Its interfaces that are meant to be up: names, or beginnings of names before a `*`.
-    pub watch: Vec<String>,
+    /// Its interfaces that are meant to be up.
+    pub watch: Watch,
     /// From which addresses its notifications may come, besides those of `host`.
     pub trap_sources: Vec<IpAddr>,
     /// Where it stands; one of [`Settings::sites`], unless none is known.
     pub site: Option<SiteId>,
     /// Without which it cannot work.
     pub depends_on: Vec<Subject>,
-}
-
-impl Device {
-    fn watches(&self, interface: &str) -> bool {
-        self.watch.iter().any(|watched| match watched.strip_suffix('*') {
-            Some(beginning) => interface.starts_with(beginning),
-            None => interface == watched,
-        })
-    }
 }
 
 /// A backup job to look at.
@@ -284,28 +279,22 @@ impl Settings {
         &self.devices
     }
 
-    /// Whether an interface is meant to be up: something depends on it, or its device's `watch` says so.
+    /// Whether an interface is meant to be up: something depends on it, or the `watch` of its device or machine says so.
     pub fn watches(&self, interface: &Subject) -> bool {
-        let of_device = || {
-            let (owner, name) = interface.id.split_once('/')?;
-            Some(self.devices.get(owner)?.watches(name))
-        };
-        self.needed.contains(interface) || of_device() == Some(true)
+        self.needed.contains(interface) || self.watch_of(interface).any(|(watch, name)| watch.covers(name))
     }
 
     /// Whether the configuration names this interface, by more than the beginning of its name.
     pub fn names(&self, interface: &Subject) -> bool {
-        let watched = || {
-            let (owner, name) = interface.id.split_once('/')?;
-            Some(
-                self.devices
-                    .get(owner)?
-                    .watch
-                    .iter()
-                    .any(|watched| !watched.ends_with('*') && watched == name),
-            )
-        };
-        self.needed.contains(interface) || watched() == Some(true)
+        self.needed.contains(interface) || self.watch_of(interface).any(|(watch, name)| watch.names(name))
+    }
+
+    /// What is said of the interfaces of an interface's device or machine, and the name of this one.
+    fn watch_of<'a>(&'a self, interface: &'a Subject) -> impl Iterator<Item = (&'a Watch, &'a str)> {
+        let (owner, name) = interface.id.split_once('/').unwrap_or((&interface.id, ""));
+        let device = self.devices.get(owner).map(|device| &device.watch);
+        let agent = AgentId::new(owner).ok().and_then(|id| Some(&self.agents.get(&id)?.watch));
+        device.into_iter().chain(agent).map(move |watch| (watch, name))
     }
 
     /// The backup jobs to look at.
