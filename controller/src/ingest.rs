@@ -105,6 +105,8 @@ pub struct Writer {
     store: Arc<dyn Store>,
     live: Arc<Live>,
     counts: Arc<IngestCounts>,
+    /// The agents of which it was said that they speak of more than there is room for.
+    too_many: HashSet<AgentId>,
 }
 
 /// The way in and the task behind it.
@@ -114,7 +116,7 @@ pub fn new(store: Arc<dyn Store>, live: Arc<Live>, intent: Arc<Intent>) -> (Inge
     let own = store.clone();
     (
         Ingest { jobs: send, store: own, bounds: Arc::default(), intent, counts: counts.clone() },
-        Writer { jobs, store, live, counts },
+        Writer { jobs, store, live, counts, too_many: HashSet::new() },
     )
 }
 
@@ -281,9 +283,9 @@ impl Writer {
                         let fresh = ingested.fresh.iter().zip(observations);
                         let fresh: Vec<_> = fresh.filter(|(f, _)| **f).flat_map(|(_, o)| o).collect();
                         let left_out = self.live.apply(&agent, fresh, now());
-                        if left_out > 0 {
-                            tracing::warn!(%agent, left_out, "the agent speaks of more things than there is room for");
-                            self.counts.refused.fetch_add(left_out, Ordering::Relaxed);
+                        self.counts.refused.fetch_add(left_out, Ordering::Relaxed);
+                        if left_out > 0 && self.too_many.insert(agent.clone()) {
+                            tracing::warn!(%agent, "the agent speaks of more things than there is room for; the rest is left out");
                         }
                         let _ = answer.send(Ok(ingested));
                     }

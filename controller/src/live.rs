@@ -414,7 +414,7 @@ impl State {
             let value = observation.value.clone();
             Box::new(Latest { at, value, totals: Totals::default(), trend: Trend::default() })
         };
-        let Some(latest) = self.values.get_or_insert_with(&key, first) else { return false };
+        let Some(latest) = self.values.get_or_insert_with(key.clone(), first) else { return false };
         if counts {
             latest.totals.add(&observation.value);
         }
@@ -435,9 +435,8 @@ impl State {
 
 impl State {
     fn hear(&mut self, key: Key, at: Timestamp, notice: Notice) -> bool {
-        let key = (key, notice.code);
         let first = || Word { since: at, at, notice: notice.clone() };
-        let Some(word) = self.notices.get_or_insert_with(&key, first) else { return false };
+        let Some(word) = self.notices.get_or_insert_with((key, notice.code), first) else { return false };
         if word.at <= at {
             let stands_on = !word.notice.cleared && !notice.cleared;
             let since = if stands_on { word.since } else { at };

@@ -1,7 +1,8 @@
 //! A map of what agents say that holds only so much of each: whoever makes up names without end harms himself and takes nobody's
 //! room.
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::BTreeMap;
+use std::collections::btree_map::{self, Entry};
 use std::ops::Deref;
 
 use wasl_model::{AgentId, NoticeCode};
@@ -57,18 +58,21 @@ impl<'a, K, V, const MOST: usize> IntoIterator for &'a Bounded<K, V, MOST> {
     }
 }
 
-impl<K: Said + Ord + Clone, V, const MOST: usize> Bounded<K, V, MOST> {
+impl<K: Said + Ord, V, const MOST: usize> Bounded<K, V, MOST> {
     /// The value of a key, to be changed; `first` makes it where there is none. `None` if it is new and its agent has no room
     /// left.
-    pub(super) fn get_or_insert_with(&mut self, key: &K, first: impl FnOnce() -> V) -> Option<&mut V> {
-        if !self.all.contains_key(key) {
-            let of_agent = self.of.entry(key.by().clone()).or_default();
-            if *of_agent >= MOST {
-                return None;
+    pub(super) fn get_or_insert_with(&mut self, key: K, first: impl FnOnce() -> V) -> Option<&mut V> {
+        match self.all.entry(key) {
+            Entry::Occupied(there) => Some(there.into_mut()),
+            Entry::Vacant(new) => {
+                let of_agent = self.of.entry(new.key().by().clone()).or_default();
+                if *of_agent >= MOST {
+                    return None;
+                }
+                *of_agent += 1;
+                Some(new.insert(first()))
             }
-            *of_agent += 1;
         }
-        Some(self.all.entry(key.clone()).or_insert_with(first))
     }
 
     /// The value of a key that is there, to be changed.
@@ -138,7 +142,7 @@ mod tests {
                 match what {
                     0 => {
                         let room = model.contains_key(&key) || of(&model, &key.0) < MOST;
-                        prop_assert_eq!(map.get_or_insert_with(&key, || id).is_some(), room);
+                        prop_assert_eq!(map.get_or_insert_with(key.clone(), || id).is_some(), room);
                         if room {
                             model.insert(key, id);
                         }
