@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
+use wasl_settings::Settings;
 
 use super::{exit, table};
 use crate::time::{now, rfc3339};
@@ -33,16 +34,7 @@ impl Check {
         match outcome {
             Ok(settings) => {
                 if !self.json {
-                    table::show(&format!(
-                        "{} is sound: {} sites, {} agents, {} links, {} targets, {} devices, {} backup jobs\n",
-                        self.config.display(),
-                        settings.sites().len(),
-                        settings.agents().len(),
-                        settings.links().len(),
-                        settings.targets().len(),
-                        settings.devices().len(),
-                        settings.backups().len(),
-                    ));
+                    table::show(&format!("{} is sound: {}\n", self.config.display(), contents(&settings)));
                 }
                 ExitCode::SUCCESS
             }
@@ -61,5 +53,38 @@ impl Check {
                 exit::CONFIG.into()
             }
         }
+    }
+}
+
+/// What a configuration holds, such as `1 site, 3 targets`.
+fn contents(settings: &Settings) -> String {
+    let counts = [
+        (settings.sites().len(), "site", "sites"),
+        (settings.agents().len(), "agent", "agents"),
+        (settings.links().len(), "link", "links"),
+        (settings.targets().len(), "target", "targets"),
+        (settings.devices().len(), "device", "devices"),
+        (settings.backups().len(), "backup job", "backup jobs"),
+    ];
+    let told = counts.into_iter().filter(|(count, ..)| *count > 0);
+    let told: Vec<_> =
+        told.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many })).collect();
+    if told.is_empty() { "nothing to watch yet".to_owned() } else { told.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_there_is_is_counted_and_the_rest_is_not_named() {
+        let told = |sites: &str| {
+            let text = format!("institution: {{ id: u, name: {{ en: U }}, timezone: Asia/Hebron }}\n{sites}");
+            contents(&wasl_settings::load_from(&[("wasl.yaml".into(), text)]).expect("sound"))
+        };
+        assert_eq!(told("sites: { hub: { name: { en: Hub } } }"), "1 site");
+        let two = "sites: { a: { name: { en: A } }, b: { name: { en: B } } }
+agents: { gw: { site: a, role: gateway } }";
+        assert_eq!(told(two), "2 sites, 1 agent");
     }
 }
