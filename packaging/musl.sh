@@ -13,6 +13,11 @@ profile=${PROFILE:-release}
 folder=$profile
 [ "$profile" != dev ] || folder=debug
 
+# need PROGRAM PACKAGES: what brings the program.
+need() {
+    command -v "$1" >/dev/null || { echo "musl: there is no $1; apt-get install $2" >&2; exit 1; }
+}
+
 # musl's headers for aarch64, out of Debian's package of that architecture. A state of apt's own keeps the
 # machine's list of architectures as it is.
 arm_headers() {
@@ -41,8 +46,12 @@ CONF
 for triple in ${TRIPLES:-x86_64-unknown-linux-musl aarch64-unknown-linux-musl}; do
     rustup target list --installed | grep -qx "$triple" || rustup target add "$triple"
     case $triple in
-        x86_64-*) export CC_x86_64_unknown_linux_musl=musl-gcc ;;
+        x86_64-*)
+            need musl-gcc musl-tools
+            export CC_x86_64_unknown_linux_musl=musl-gcc
+            ;;
         aarch64-*)
+            need aarch64-linux-gnu-gcc "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
             headers=$(arm_headers)
             export CC_aarch64_unknown_linux_musl=aarch64-linux-gnu-gcc AR_aarch64_unknown_linux_musl=aarch64-linux-gnu-ar
             # Calls into libgcc's atomics would not be found at the end.
