@@ -25,9 +25,7 @@ use wasl_health::engine::{Refusal, StateChange};
 use wasl_health::{Engine, Policy, Word, judge};
 use wasl_model::assignment::Via;
 use wasl_model::health::EntityState;
-use wasl_model::{
-    AgentId, EntityKind, Maintenance, Observation, ProbeWindow, SiteId, Subject, Timestamp, Value,
-};
+use wasl_model::{AgentId, EntityKind, Maintenance, ProbeWindow, SiteId, Subject, Timestamp, Value};
 use wasl_settings::{HealthPolicy, Link, LinkProbe, Settings};
 use wasl_store::{AgentRecord, Store, StoredEvent};
 
@@ -108,6 +106,8 @@ impl Judging {
         agents.retain(|record| record.revoked.is_none());
         let before: BTreeMap<Subject, EntityState> =
             store.health().await?.into_iter().map(|kept| (kept.subject, kept.state)).collect();
+        let went = live.read().take_went();
+        missed::bury_again(live, &before, |agent, subject| intent.every(agent, subject), now);
         let mut said: BTreeMap<Subject, Vec<(Option<AgentId>, Word)>> = BTreeMap::new();
         for ((agent, subject), latest) in &live.read().values {
             let every = intent.every(agent, subject);
@@ -129,7 +129,6 @@ impl Judging {
         let mut strangers = Strangers::default();
         let newcomers = live.read().take_newcomers();
         again.extend(newcomers.into_iter().filter_map(|new| strangers.meet(new, &settings, now)));
-        let went = live.read().take_went();
         again.extend(went.into_iter().filter_map(|went| gone::told(went, &settings)));
         again.retain(|happened| intent.may_speak(&happened.agent, &happened.subject));
         let mut pending = Pending::default();
@@ -294,9 +293,7 @@ impl Inner {
         let settings = shared.intent.settings();
         let every = |agent: &AgentId, subject: &Subject| intent::every(&settings, agent, subject);
         let gone = self.missed.look(&shared.live.read(), every, now);
-        for ((agent, subject), at) in gone {
-            shared.live.apply(&agent, vec![Observation { subject, at, value: Value::Gone }], now);
-        }
+        missed::bury(&shared.live, gone, now);
     }
 
     /// Takes in what has come since the last time.

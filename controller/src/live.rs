@@ -23,7 +23,7 @@ use bounded::Bounded;
 use trend::Trend;
 
 /// An observation this far in the future comes from a clock that was wrong; the next one replaces it.
-const FUTURE: Duration = Duration::from_secs(60);
+pub const FUTURE: Duration = Duration::from_secs(60);
 
 /// The most finds (neighbours, stations) of one agent; beyond it the one that was seen longest ago goes. Whoever is on
 /// the wire can make up as many as he likes.
@@ -32,7 +32,7 @@ const FINDS: usize = 4_096;
 /// Names of interfaces, file systems and sensors are the agent's own, and he who has taken over an agent can make up any.
 const THINGS: usize = 65_536;
 /// The most notices of one agent, those that were taken back included.
-const NOTICES: usize = 4_096;
+const NOTICES: usize = 16_384;
 /// The most things of one agent that are remembered to be gone; beyond it the one that went first is forgotten.
 const GONE: usize = 4_096;
 /// What has happened and is not taken yet; beyond it the oldest go.
@@ -367,7 +367,8 @@ impl Live {
     }
 
     /// Forgets what an agent has not spoken of for so long although it spoke, unless it is something that `stays`; what was
-    /// forgotten. An agent that is cut off says nothing of anything, and loses nothing by it.
+    /// forgotten. An agent that is cut off says nothing of anything, and loses nothing by it. That a notice was taken back is
+    /// forgotten as well: what is still on its way is not as old as that.
     pub fn forget_silent(&self, so_long: Duration, now: Timestamp, stays: impl Fn(&Key) -> bool) -> Vec<Key> {
         let mut state = self.read();
         let mut spoke: BTreeMap<AgentId, Timestamp> = BTreeMap::new();
@@ -375,6 +376,7 @@ impl Live {
             let last = spoke.entry(agent.clone()).or_insert(latest.at);
             *last = latest.at.max(*last).min(now);
         }
+        state.notices.retain(|_, word| !word.notice.cleared || word.at >= now.minus(so_long));
         let mut forgotten = Vec::new();
         state.values.retain(|key, latest| {
             let then = spoke.get(&key.0).map_or(now, |last| last.minus(so_long));
@@ -409,7 +411,7 @@ impl State {
             _ => {}
         }
         self.make_room(&key);
-        self.welcome(&key, at, &observation.value);
+        let newcomer = self.newcomer(&key, at, &observation.value);
         let first = || {
             let value = observation.value.clone();
             Box::new(Latest { at, value, totals: Totals::default(), trend: Trend::default() })
@@ -428,6 +430,9 @@ impl State {
                 latest.trend = Trend::default();
                 self.bury(key, at);
             }
+        }
+        if let Some(newcomer) = newcomer {
+            self.welcome(newcomer);
         }
         true
     }
@@ -463,16 +468,18 @@ impl State {
         }
     }
 
-    fn welcome(&mut self, key: &Key, at: Timestamp, value: &Value) {
-        let Value::Station(station) = value else { return };
-        if self.values.contains_key(key) {
-            return;
-        }
+    fn newcomer(&self, key: &Key, at: Timestamp, value: &Value) -> Option<Newcomer> {
+        let Value::Station(station) = value else { return None };
+        let (agent, subject) = key.clone();
+        let is_new = !self.values.contains_key(key);
+        is_new.then(|| Newcomer { agent, subject, at, station: station.clone() })
+    }
+
+    fn welcome(&mut self, newcomer: Newcomer) {
         if self.newcomers.len() >= HAPPENED {
             self.newcomers.pop_front();
         }
-        let (agent, subject) = key.clone();
-        self.newcomers.push_back(Newcomer { agent, subject, at, station: station.clone() });
+        self.newcomers.push_back(newcomer);
     }
 
     /// That something is gone is kept as its latest value, so that what was said of it earlier and comes later does

@@ -85,9 +85,10 @@ pub struct Thresholds {
     pub loss_enter: Ppm,
     /// Loss at or below this is none any more.
     pub loss_leave: Ppm,
-    /// A median round-trip time above this is a degradation.
+    /// A median round-trip time above this is a degradation, from a round trip that is above it as well.
     pub latency_enter: Excess,
-    /// A median round-trip time at or below this is none any more.
+    /// A median round-trip time at or below this is none any more, once clearly fewer than half of the round trips are above
+    /// [`latency_enter`](Self::latency_enter).
     pub latency_leave: Excess,
     /// Mean jitter above this is a degradation.
     pub jitter_enter: Excess,
@@ -97,7 +98,8 @@ pub struct Thresholds {
     pub flap_changes: u32,
     /// See [`flap_changes`](Self::flap_changes).
     pub flap_within: Duration,
-    /// A flapping link is called up or merely degraded once it has not changed for this long. Down it is called at once.
+    /// A flapping link is called up or merely degraded once it has not gone down or come back for this
+    /// long. Down it is called at once.
     pub flap_steady: Duration,
     /// A degradation against the baseline that has lasted this long is the new normal.
     pub rebase_after: Duration,

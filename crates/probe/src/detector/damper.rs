@@ -15,7 +15,7 @@ pub(super) struct Damper {
 }
 
 impl Damper {
-    /// The underlying state has changed; too often, if it changed `limit` times `within` this time.
+    /// It has gone down or come back; too often, if it changed `limit` times `within` this time.
     pub(super) fn on_change(&mut self, now: Duration, limit: u32, within: Duration) {
         if self.changes.len() == REMEMBERED {
             self.changes.pop_front();

@@ -17,7 +17,7 @@ const ENOUGH_PARTS: u32 = PARTS as u32;
 const MEMORY_PARTS: u32 = 720;
 /// Fewer losses than this are chance, whatever share they are.
 const MIN_LOST: u32 = 3;
-/// A degradation by latency lasts while more than so many in a hundred round trips are above the limit that ends it.
+/// A degradation by latency lasts while more than so many in a hundred round trips are above the limit that begins it.
 const HELD_PERCENT: u64 = 40;
 /// A run without a loss that is as unlikely as this while the loss goes on shows that it is over, although the window still
 /// remembers it: a link that is mended is not to be called poor for another minute.
@@ -247,8 +247,9 @@ impl Slow {
         // The median is above a limit if more than half of the values are. Where a brown-out fills just half of the window,
         // each part that the window loses would begin it anew, and each that it gains would end it: so it begins with
         // a value that is above the limit, and ends when clearly fewer than half are.
-        let goes_on = already && u64::from(sum.above_leave) * 100 > u64::from(sum.answered) * HELD_PERCENT;
-        let begins = !already && self.is_above && sum.above_enter * 2 > sum.answered;
+        let is_above = |above: u32, percent: u64| u64::from(above) * 100 > u64::from(sum.answered) * percent;
+        let goes_on = already && (is_above(sum.above_leave, 50) || is_above(sum.above_enter, HELD_PERCENT));
+        let begins = !already && self.is_above && is_above(sum.above_enter, 50);
         if !goes_on && !begins {
             return None;
         }

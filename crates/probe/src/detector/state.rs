@@ -37,7 +37,7 @@ pub enum Cause {
     Latency {
         /// The mean round-trip time in the window.
         rtt: Micros,
-        /// The limit that more than half of them exceed.
+        /// The limit that more than half of them exceeded when it began.
         limit: Micros,
         /// Where the limit comes from.
         against: Yardstick,
@@ -51,7 +51,7 @@ pub enum Cause {
         /// Where the limit comes from.
         against: Yardstick,
     },
-    /// It answers now, but its state changes too often for that to be believed.
+    /// It answers now, but it goes down and comes back too often for that to be believed.
     Flapping {
         /// Changes in the stretch that is looked at.
         changes: u32,
