@@ -247,9 +247,9 @@ impl Slow {
         // The median is above a limit if more than half of the values are. Where a brown-out fills just half of the window,
         // each part that the window loses would begin it anew, and each that it gains would end it: so it begins with
         // a value that is above the limit, and ends when clearly fewer than half are.
-        let is_above = |above: u32, percent: u64| u64::from(above) * 100 > u64::from(sum.answered) * percent;
-        let goes_on = already && (is_above(sum.above_leave, 50) || is_above(sum.above_enter, HELD_PERCENT));
-        let begins = !already && self.is_above && is_above(sum.above_enter, 50);
+        let are_more = |above: u32, percent: u64| u64::from(above) * 100 > u64::from(sum.answered) * percent;
+        let goes_on = already && (are_more(sum.above_leave, 50) || are_more(sum.above_enter, HELD_PERCENT));
+        let begins = !already && self.is_above && are_more(sum.above_enter, 50);
         if !goes_on && !begins {
             return None;
         }
